@@ -1,0 +1,1 @@
+"""Vector stores, generations and what makes writing them safe; imports no torch."""

@@ -1,0 +1,68 @@
+"""Opens catalogs: the working one for writing, brought up to date first, and a generation's snapshot for reading."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from sqlalchemy import URL, Engine, create_engine, event
+from sqlalchemy.exc import DatabaseError
+
+from models.errors import StorageError
+
+_MIGRATIONS = Path(__file__).with_name("migrations")
+
+
+def open_working(path: Path) -> Engine:
+    """Open the indexer's catalog for writing, made or migrated to the newest schema.
+
+    Raises:
+        StorageError: the file is no catalog, or of a newer Semblance.
+    """
+    engine = create_engine(URL.create("sqlite", database=str(path)))
+    event.listen(engine, "connect", _prepare_connection)
+    try:
+        migrate(engine)
+    except (DatabaseError, _migration_error()) as error:
+        engine.dispose()
+        raise StorageError(
+            f"{path} is damaged or of a newer version: delete it, and the next semblance index reads all files again"
+        ) from error
+    return engine
+
+
+def open_snapshot(path: Path) -> Engine:
+    """Open a generation's catalog: read-only and never locked, for its file does not change."""
+    address = URL.create(
+        "sqlite",
+        database=f"file:{quote(str(path.resolve()))}",
+        query={"mode": "ro", "immutable": "1", "uri": "true"},
+    )
+    # A thread borrows a connection for one query; there is never anything to roll back.
+    return create_engine(address, isolation_level="AUTOCOMMIT", pool_reset_on_return=None, max_overflow=-1)
+
+
+def migrate(engine: Engine) -> None:
+    """Apply every migration that the catalog lacks."""
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
+    config.set_main_option("path_separator", "os")
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+
+
+def _migration_error() -> type[Exception]:
+    from alembic.util import CommandError
+
+    return CommandError
+
+
+def _prepare_connection(connection: Any, _record: object) -> None:
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute("PRAGMA synchronous=NORMAL")  # a power cut may lose the last commits, never the consistency
+    connection.execute("PRAGMA foreign_keys=ON")

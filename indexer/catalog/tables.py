@@ -1,0 +1,106 @@
+"""The catalog's tables, the same in the indexer's working catalog and in a generation's snapshot.
+
+An image is a content (its id is half of the SHA-256); a file is a path that held it. A caption is a text. ``row`` is
+the position of an image's or a caption's vector. ``row``, an image's ``name`` and its list ``captions`` are filled in
+anew for every generation: with them, showing a search's results takes one look into one table.
+"""
+
+from __future__ import annotations
+
+import os
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Column,
+    DateTime,
+    Dialect,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+)
+from sqlalchemy.types import TypeDecorator
+
+ID_LENGTH = 32  # hex digits of the SHA-256 that are an image's or a caption's id
+
+
+class FilePath(TypeDecorator[str]):
+    """A path as the bytes that the file system knows: file names need not be text in any encoding."""
+
+    impl = LargeBinary
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> bytes | None:  # noqa: ARG002 - SQLAlchemy's
+        """Encode for the database."""
+        return None if value is None else os.fsencode(value)
+
+    def process_result_value(self, value: bytes | None, dialect: Dialect) -> str | None:  # noqa: ARG002 - SQLAlchemy's
+        """Decode from the database."""
+        return None if value is None else os.fsdecode(value)
+
+
+metadata = MetaData()
+
+roots = Table(
+    "roots",
+    metadata,
+    Column("position", Integer, primary_key=True),
+    Column("path", FilePath, nullable=False),
+)
+
+caption_files = Table(
+    "caption_files",
+    metadata,
+    Column("position", Integer, primary_key=True),
+    Column("path", FilePath, nullable=False),
+)
+
+images = Table(
+    "images",
+    metadata,
+    Column("id", String(ID_LENGTH), primary_key=True),
+    Column("sha256", LargeBinary(32), nullable=False),
+    Column("row", Integer),
+    Column("name", Text),
+    Column("captions", JSON),
+    Column("width", Integer, nullable=False),
+    Column("height", Integer, nullable=False),
+    Column("format", Text, nullable=False),
+    Column("taken_at", DateTime),
+    Column("camera", Text),
+    Index("images_row", "row", unique=True),
+)
+
+files = Table(
+    "files",
+    metadata,
+    Column("path", FilePath, primary_key=True),
+    Column("size", BigInteger, nullable=False),
+    Column("mtime_ns", BigInteger, nullable=False),
+    Column("image_id", String(ID_LENGTH), ForeignKey("images.id")),
+    Column("failure", Text),  # why the file is no image; such a file is not tried again until it changes
+    Index("files_image_id", "image_id"),
+)
+
+captions = Table(
+    "captions",
+    metadata,
+    Column("id", String(ID_LENGTH), primary_key=True),
+    Column("row", Integer),
+    Column("text", Text, nullable=False),
+    Index("captions_row", "row", unique=True),
+)
+
+image_captions = Table(
+    "image_captions",
+    metadata,
+    Column("image_id", String(ID_LENGTH), ForeignKey("images.id"), primary_key=True),
+    Column("position", Integer, primary_key=True),
+    Column("caption_id", String(ID_LENGTH), ForeignKey("captions.id"), nullable=False),
+    Index("image_captions_caption_id", "caption_id"),
+)

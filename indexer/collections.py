@@ -1,0 +1,172 @@
+"""What collections there are, whether one is sound, and deleting one."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from indexer.errors import CollectionBusyError, CollectionNotFoundError, DamagedGenerationError, NoGenerationError
+from indexer.layout import CollectionLayout, collection_layout, collections_folder
+from indexer.store.durable import clear_storage_errors
+from indexer.store.generation import open_current
+from indexer.store.manifest import Manifest, damaged_files, read_manifest, read_pointer
+
+
+@dataclass(frozen=True)
+class CollectionSummary:
+    """One collection at a glance.
+
+    Attributes:
+        name: of the collection.
+        generation: the current one, or None where nothing sound has been published (``problem`` says why).
+        images: number of images.
+        captions: number of distinct captions.
+        models: that encoded it, its own choice first.
+        bytes: on disk, work files and older generations included.
+        created_at: when the current generation was published, UTC.
+        problem: why there is no generation to show, or None.
+    """
+
+    name: str
+    generation: int | None
+    images: int
+    captions: int
+    models: tuple[str, ...]
+    bytes: int
+    created_at: datetime | None
+    problem: str | None = None
+
+
+@dataclass(frozen=True)
+class VerifyReport:
+    """What checking a collection's current generation found; sound where ``problems`` is empty."""
+
+    name: str
+    generation: int
+    files: int
+    bytes: int
+    images: int
+    captions: int
+    problems: tuple[str, ...]
+
+
+def collection_dir(data_dir: Path, name: str) -> Path:
+    """Return an existing collection's folder.
+
+    Raises:
+        CollectionNotFoundError: there is none of that name; the message lists those there are.
+        CollectionNameError: the name cannot be one.
+    """
+    layout = collection_layout(data_dir, name)
+    if not layout.root.is_dir():
+        raise CollectionNotFoundError(name, [found.name for found in _layouts(data_dir)])
+    return layout.root
+
+
+def list_collections(data_dir: Path) -> list[CollectionSummary]:
+    """Return every collection, by name, from manifests alone (files are not hashed)."""
+    return [_summary(layout) for layout in _layouts(data_dir)]
+
+
+def verify_collection(data_dir: Path, name: str) -> VerifyReport:
+    """Check every hash and count of a collection's current generation.
+
+    Raises:
+        CollectionNotFoundError: there is none of that name.
+        NoGenerationError: nothing has been published.
+        DamagedGenerationError: the pointer or the manifest itself is damaged.
+    """
+    layout = CollectionLayout(collection_dir(data_dir, name))
+    pointer = read_pointer(layout)
+    manifest = read_manifest(layout, pointer)
+    problems = [f"{damage.path.name} {damage.reason}" for damage in damaged_files(_folder(layout, manifest), manifest)]
+    if not problems:
+        problems = _contradictions(layout)
+    return VerifyReport(
+        name=name,
+        generation=manifest.generation,
+        files=len(manifest.files),
+        bytes=sum(entry.bytes for entry in manifest.files),
+        images=manifest.images,
+        captions=manifest.captions,
+        problems=tuple(problems),
+    )
+
+
+def delete_collection(data_dir: Path, name: str) -> None:
+    """Delete a collection and everything in its folder; the photographs stay where they are.
+
+    Raises:
+        CollectionNotFoundError: there is none of that name.
+        CollectionBusyError: it is being indexed.
+    """
+    layout = CollectionLayout(collection_dir(data_dir, name))
+    with locked(layout), clear_storage_errors(layout.root):
+        layout.pointer.unlink(missing_ok=True)  # first, so that nobody opens what is half gone
+        shutil.rmtree(layout.root)
+
+
+@contextmanager
+def locked(layout: CollectionLayout) -> Iterator[None]:
+    """Hold the collection's lock, which the system frees when the process ends in whatever way.
+
+    Raises:
+        CollectionBusyError: another process holds it.
+    """
+    lock = FileLock(layout.lock)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise CollectionBusyError(layout.name) from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _layouts(data_dir: Path) -> list[CollectionLayout]:
+    folder = collections_folder(data_dir)
+    if not folder.is_dir():
+        return []
+    return [CollectionLayout(path) for path in sorted(folder.iterdir()) if path.is_dir()]
+
+
+def _folder(layout: CollectionLayout, manifest: Manifest) -> Path:
+    return layout.generation(manifest.generation)
+
+
+def _summary(layout: CollectionLayout) -> CollectionSummary:
+    size = sum(path.stat().st_size for path in layout.root.rglob("*") if path.is_file())
+    try:
+        manifest = read_manifest(layout, read_pointer(layout))
+    except (NoGenerationError, DamagedGenerationError) as error:
+        return CollectionSummary(layout.name, None, 0, 0, (), size, None, str(error))
+    return CollectionSummary(
+        name=layout.name,
+        generation=manifest.generation,
+        images=manifest.images,
+        captions=manifest.captions,
+        models=tuple(dict.fromkeys(entry.model for entry in manifest.vector_sets)),
+        bytes=size,
+        created_at=manifest.created_at,
+    )
+
+
+def _contradictions(layout: CollectionLayout) -> list[str]:
+    """Open the generation as the service would, and see that every row is there."""
+    try:
+        with open_current(layout.root) as generation:
+            catalog = generation.catalog
+            catalog.images_at(range(catalog.image_count))
+            catalog.captions_at(range(catalog.caption_count))
+    except DamagedGenerationError as error:
+        return [f"{error.path.name} {error.reason}"]
+    except KeyError as error:
+        return [f"catalog.sqlite has no entry for row {error}"]
+    return []

@@ -1,0 +1,97 @@
+"""The indexer's branch of the error tree.
+
+StorageError (models.errors)
+├── CollectionNotFoundError     no such collection; the message lists those there are
+├── CollectionBusyError         another indexer holds the collection's lock
+├── NoGenerationError           the collection has never been indexed to the end
+├── DamagedGenerationError      a file of a generation is missing, changed or not what the manifest claims
+├── ModelMismatchError          the index was built with another model
+└── StorageFullError            the disk is full; what was stored stays
+InputError (models.errors)
+├── CollectionNameError         a name that cannot be a folder or an address
+├── SourceError                 a folder or file to index does not exist
+├── EmptyCollectionError        nothing to index was found
+└── CaptionFileError            a line of a caption file cannot be read
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from models.errors import InputError, StorageError
+
+
+class CollectionNotFoundError(StorageError):
+    """No collection of that name exists."""
+
+    def __init__(self, name: str, available: Sequence[str]) -> None:
+        there_are = f"there are: {', '.join(available)}" if available else "there are none yet"
+        super().__init__(f"no collection named {name!r}; {there_are}")
+        self.name, self.available = name, tuple(available)
+
+
+class CollectionBusyError(StorageError):
+    """Another process is indexing the collection."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"collection {name!r} is being indexed or deleted by another process: wait for it, or stop it")
+
+
+class NoGenerationError(StorageError):
+    """The collection has no published generation."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"collection {name!r} has no finished index yet: run semblance index")
+
+
+class DamagedGenerationError(StorageError):
+    """A file of a generation is not what its manifest says."""
+
+    def __init__(self, path: Path, reason: str) -> None:
+        super().__init__(f"damaged index: {path} {reason}; semblance index with the same folders builds it anew")
+        self.path, self.reason = path, reason
+
+
+class ModelMismatchError(StorageError):
+    """The index holds no vectors of the asked model."""
+
+    def __init__(self, indexed: Sequence[str], asked: str) -> None:
+        super().__init__(
+            f"the index was built with {', '.join(indexed)}, not with {asked}: ask for that model, or index again"
+        )
+        self.indexed, self.asked = tuple(indexed), asked
+
+
+class StorageFullError(StorageError):
+    """The disk is full."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(
+            f"the disk of {folder} is full: free some space and run the same command again; what was stored is kept"
+        )
+
+
+class CollectionNameError(InputError):
+    """The name cannot name a collection."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"{name!r} cannot name a collection: use 1 to 63 of a-z, 0-9, '-' and '_', beginning with a letter or digit"
+        )
+
+
+class SourceError(InputError):
+    """A folder or file to index does not exist or cannot be read."""
+
+
+class EmptyCollectionError(InputError):
+    """No image to index was found."""
+
+
+class CaptionFileError(InputError):
+    """A caption file cannot be read."""
+
+    def __init__(self, path: Path, line: int, reason: str) -> None:
+        super().__init__(f"{path}, line {line}: {reason}")
+        self.path, self.line = path, line

@@ -1,0 +1,84 @@
+"""Where everything is on disk.
+
+::
+
+DATA/collections/NAME/
+  CURRENT                 names the generation to read (see ``store.generation``)
+  generations/000007/     immutable: manifest.json, catalog.sqlite, MODEL.SIDE.vectors.npy, MODEL.SIDE.faiss
+  work/                   the indexer's own: catalog.sqlite, MODEL.SIDE.IDENTITY.vectors (append-only logs)
+  lock                    held by the one indexer at work
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from indexer.errors import CollectionNameError
+
+DEFAULT_DATA_DIR = Path("var/semblance")
+DATA_DIR_VARIABLE = "SEMBLANCE_DATA_DIR"
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
+
+
+@dataclass(frozen=True)
+class CollectionLayout:
+    """The places of one collection, whose folder is ``root``."""
+
+    root: Path
+
+    @property
+    def name(self) -> str:
+        """The collection's name."""
+        return self.root.name
+
+    @property
+    def pointer(self) -> Path:
+        """The file that names the current generation."""
+        return self.root / "CURRENT"
+
+    @property
+    def generations(self) -> Path:
+        """The folder of generations."""
+        return self.root / "generations"
+
+    @property
+    def work(self) -> Path:
+        """The indexer's working folder."""
+        return self.root / "work"
+
+    @property
+    def lock(self) -> Path:
+        """The lock file of the indexer."""
+        return self.root / "lock"
+
+    def generation(self, number: int) -> Path:
+        """Return the folder of one generation."""
+        return self.generations / f"{number:06d}"
+
+
+def collections_folder(data_dir: Path) -> Path:
+    """Return the folder that holds all collections."""
+    return data_dir / "collections"
+
+
+def collection_layout(data_dir: Path, name: str) -> CollectionLayout:
+    """Return the places of the collection ``name``, which need not exist.
+
+    Raises:
+        CollectionNameError: the name is not a safe folder name.
+    """
+    if not _NAME.fullmatch(name):
+        raise CollectionNameError(name)
+    return CollectionLayout(collections_folder(data_dir) / name)
+
+
+def file_stem(model: str) -> str:
+    """Return a model's name as a safe part of a file name, distinct for distinct models (``hf:a/b``, ``hf:a-b``)."""
+    if re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}", model):
+        return model
+    digest = hashlib.sha256(model.encode()).hexdigest()[:8]
+    return f"{re.sub(r'[^A-Za-z0-9_-]+', '-', model).strip('-')[-48:]}-{digest}"

@@ -1,0 +1,161 @@
+"""Publishes a generation: all of it written aside and flushed, renamed to its number, then one pointer swapped.
+
+A kill at any point leaves the last generation current. Numbers come from what is on disk, so that whatever a kill
+left behind can never stand in the way of a later publish.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+
+from indexer.errors import DamagedGenerationError, NoGenerationError
+from indexer.layout import CollectionLayout, file_stem
+from indexer.store.base import load_matrix
+from indexer.store.durable import flush, replace_durably, sha256_of
+from indexer.store.manifest import (
+    CATALOG_NAME,
+    MANIFEST_NAME,
+    FileEntry,
+    Manifest,
+    Pointer,
+    VectorSetEntry,
+    read_pointer,
+)
+from indexer.tune import choose_index, sample_queries
+from models.types import ModelCard, Side, Vectors
+
+_STAGING_PREFIX = ".staging-"
+
+
+@dataclass(frozen=True)
+class Content:
+    """What a generation is to hold.
+
+    Attributes:
+        images: number of images, rows of every model's image side.
+        captions: number of distinct captions, rows of every model's text side.
+        sha256: digest of everything that a reader could tell apart.
+        snapshot: writes the catalog to a path that does not exist yet.
+        cards: the models, the collection's own choice first.
+        vectors: yields the vectors of one model and side in row order, in pieces ``(n, D)``.
+    """
+
+    images: int
+    captions: int
+    sha256: str
+    snapshot: Callable[[Path], None]
+    cards: Sequence[ModelCard]
+    vectors: Callable[[ModelCard, Side], Iterable[Vectors]]
+
+
+def publish(layout: CollectionLayout, content: Content, created_at: datetime) -> Manifest:
+    """Write a generation, make it current, and delete all but it and the one before."""
+    previous = _current_number_if_any(layout)
+    layout.generations.mkdir(parents=True, exist_ok=True)
+    number = _largest_number(layout, previous) + 1
+    staging = layout.generations / f"{_STAGING_PREFIX}{number:06d}"
+    staging.mkdir()
+    manifest_bytes = _write(staging, layout.name, number, content, created_at)
+    staging.rename(layout.generation(number))
+    flush(layout.generations)
+    pointer = Pointer(generation=number, manifest_sha256=hashlib.sha256(manifest_bytes).hexdigest())
+    replace_durably(layout.pointer, pointer.model_dump_json().encode())
+    _delete_others(layout, {number, previous})
+    return Manifest.model_validate_json(manifest_bytes)
+
+
+def sweep(layout: CollectionLayout) -> None:
+    """Delete what a killed publish left half-written."""
+    for leftover in layout.generations.glob(f"{_STAGING_PREFIX}*"):
+        shutil.rmtree(leftover)
+
+
+def _write(staging: Path, collection: str, number: int, content: Content, created_at: datetime) -> bytes:
+    """Write every file of the generation, the manifest last, and flush them; return the manifest's bytes."""
+    content.snapshot(staging / CATALOG_NAME)
+    entries = [entry for card in content.cards for entry in _write_sets(staging, card, content)]
+    files = sorted(staging.iterdir())
+    manifest = Manifest(
+        collection=collection,
+        generation=number,
+        created_at=created_at,
+        content_sha256=content.sha256,
+        images=content.images,
+        captions=content.captions,
+        vector_sets=tuple(entries),
+        files=tuple(FileEntry(name=f.name, bytes=f.stat().st_size, sha256=sha256_of(f)) for f in files),
+    )
+    manifest_bytes = manifest.model_dump_json(indent=1).encode()
+    (staging / MANIFEST_NAME).write_bytes(manifest_bytes)
+    for path in [*files, staging / MANIFEST_NAME, staging]:
+        flush(path)
+    return manifest_bytes
+
+
+def _write_sets(staging: Path, card: ModelCard, content: Content) -> list[VectorSetEntry]:
+    """Write both sides of one model; each is tuned with queries from both."""
+    stem = file_stem(card.name)
+    sides: tuple[tuple[Side, int], ...] = (("image", content.images), ("text", content.captions))
+    matrices = {
+        side: _write_matrix(staging / f"{stem}.{side}.vectors.npy", rows, card.dimension, content.vectors(card, side))
+        for side, rows in sides
+    }
+    entries = []
+    for side, own in matrices.items():
+        other = matrices["text" if side == "image" else "image"]
+        chosen = choose_index(own, sample_queries(own, other))
+        chosen.store.save(staging / f"{stem}.{side}.faiss")
+        entries.append(
+            VectorSetEntry(
+                model=card.name,
+                weights_sha256=card.weights_sha256,
+                preprocessing_digest=card.preprocessing.digest,
+                side=side,
+                dimension=card.dimension,
+                rows=len(own),
+                index_kind=chosen.store.kind,
+                index_parameters=dict(chosen.store.parameters),
+                exact=chosen.store.exact,
+                recall_at_10=chosen.recall_at_10,
+                index_file=f"{stem}.{side}.faiss",
+                vectors_file=f"{stem}.{side}.vectors.npy",
+            )
+        )
+    return entries
+
+
+def _write_matrix(path: Path, rows: int, dimension: int, chunks: Iterable[Vectors]) -> Vectors:
+    """Write the exact vectors piece by piece (a full disk is then an error, not a signal) and map them to be read."""
+    header = {"descr": "<f4", "fortran_order": False, "shape": (rows, dimension)}
+    with path.open("wb") as file:
+        np.lib.format.write_array_header_1_0(file, header)
+        for chunk in chunks:
+            file.write(np.ascontiguousarray(chunk, dtype="<f4").data)
+    return load_matrix(path, rows)
+
+
+def _current_number_if_any(layout: CollectionLayout) -> int | None:
+    """Return the current number; a damaged pointer is as good as none, for a new one is about to be written."""
+    try:
+        return read_pointer(layout).generation
+    except (NoGenerationError, DamagedGenerationError):
+        return None
+
+
+def _largest_number(layout: CollectionLayout, current: int | None) -> int:
+    """Return the largest number that any folder bears, finished or not."""
+    names = (path.name.removeprefix(_STAGING_PREFIX) for path in layout.generations.iterdir())
+    return max([current or 0, *(int(name) for name in names if name.isdecimal())])
+
+
+def _delete_others(layout: CollectionLayout, kept: set[int | None]) -> None:
+    for path in layout.generations.iterdir():
+        if path.name.isdecimal() and int(path.name) not in kept:
+            shutil.rmtree(path)

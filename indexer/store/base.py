@@ -1,0 +1,94 @@
+"""The VectorStore protocol and the vector set that a generation offers for one model and side.
+
+Vectors are unit-length float32, ``(N, D)``; scores are inner products, larger is better; a vector's row is its
+position, 0 to N - 1, and the catalog knows which image or caption a row is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.types import Side, Vectors
+
+Rows = NDArray[np.int64]
+Mask = NDArray[np.bool_]
+
+NO_ROW = -1
+
+
+class VectorStore(Protocol):
+    """An immutable set of vectors to search, from any number of threads at once."""
+
+    @property
+    def kind(self) -> str:
+        """The sort of index."""
+        ...
+
+    @property
+    def exact(self) -> bool:
+        """Whether the nearest rows are always found."""
+        ...
+
+    @property
+    def dimension(self) -> int:
+        """D, of every vector."""
+        ...
+
+    @property
+    def size(self) -> int:
+        """N, the number of vectors."""
+        ...
+
+    def search(self, queries: Vectors, k: int, *, allowed: Mask | None = None) -> tuple[Vectors, Rows]:
+        """Find the k nearest rows of each query.
+
+        Args:
+            queries: ``(Q, D)``.
+            k: how many; at least 1.
+            allowed: ``(N,)``; rows that are False are never returned.
+
+        Returns:
+            Scores ``(Q, k)``, descending, and rows ``(Q, k)``. The scores are inner products with the exact vectors,
+            whatever the index is. Where fewer than k rows exist the row is -1 and the score -inf.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class VectorSet:
+    """The vectors of one model and side in one generation."""
+
+    model: str
+    weights_sha256: str
+    preprocessing_digest: str
+    side: Side
+    dimension: int
+    metric: Literal["inner_product"]
+    index_kind: str
+    exact: bool
+    recall_at_10: float
+    store: VectorStore
+    matrix: Vectors = field(repr=False)
+
+    def vectors(self, rows: Sequence[int]) -> Vectors:
+        """Return the exact vectors of rows, ``(len(rows), D)``, a copy.
+
+        Raises:
+            IndexError: a row is outside 0 to N - 1.
+        """
+        asked = np.asarray(rows, dtype=np.int64)
+        if asked.size and (asked.min() < 0 or asked.max() >= len(self.matrix)):
+            raise IndexError(f"rows must be 0 to {len(self.matrix) - 1}, got {asked.min()} to {asked.max()}")
+        return np.ascontiguousarray(self.matrix[asked])
+
+
+def load_matrix(path: Path, rows: int) -> Vectors:
+    """Memory-map a file of vectors; where it has no rows there is nothing to map, and it is read."""
+    matrix: Vectors = np.load(path, mmap_mode="r" if rows else None, allow_pickle=False)
+    return matrix.view(np.ndarray)

@@ -1,0 +1,65 @@
+"""Exact search with FAISS: every vector is compared, in float32."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+
+import faiss
+import numpy as np
+
+from indexer.store.base import Mask, Rows
+from models.types import Vectors
+
+
+class FlatStore:
+    """An ``IndexFlatIP``: no loss, time proportional to N."""
+
+    kind = "flat"
+    exact = True
+    parameters: Mapping[str, int] = MappingProxyType({})  # an exact search has nothing to set
+
+    def __init__(self, index: faiss.IndexFlat) -> None:
+        self._index = index
+        self.size, self.dimension = index.ntotal, index.d
+
+    @classmethod
+    def build(cls, vectors: Vectors) -> FlatStore:
+        """Index ``(N, D)`` vectors; N may be 0."""
+        index = faiss.IndexFlatIP(vectors.shape[1])
+        index.add(vectors)
+        return cls(index)
+
+    @classmethod
+    def load(cls, path: Path) -> FlatStore:
+        """Read an index file whose hash has been checked.
+
+        Raises:
+            ValueError: the file holds another kind of index.
+        """
+        index = faiss.read_index(str(path))
+        if not isinstance(index, faiss.IndexFlat) or index.metric_type != faiss.METRIC_INNER_PRODUCT:
+            raise ValueError(f"holds {type(index).__name__}, not a flat inner-product index")
+        return cls(index)
+
+    def save(self, path: Path) -> None:
+        """Write the index file."""
+        faiss.write_index(self._index, str(path))
+
+    def search(self, queries: Vectors, k: int, *, allowed: Mask | None = None) -> tuple[Vectors, Rows]:
+        """See ``VectorStore.search``."""
+        selector = None if allowed is None else select(allowed)
+        scores, rows = self._index.search(queries, k, params=faiss.SearchParameters(sel=selector))
+        return without_padding(scores, rows)
+
+
+def select(allowed: Mask) -> faiss.IDSelectorBitmap:
+    """Return FAISS's form of a row filter ``(N,)``."""
+    return faiss.IDSelectorBitmap(np.packbits(allowed, bitorder="little"))
+
+
+def without_padding(scores: Vectors, rows: Rows) -> tuple[Vectors, Rows]:
+    """Give the places where FAISS found no row (-1) the score -inf instead of the lowest float."""
+    scores[rows < 0] = -np.inf
+    return scores, rows

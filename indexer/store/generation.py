@@ -1,0 +1,161 @@
+"""Opens the current generation: every byte is checked against the manifest before anything else sees it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+
+import numpy as np
+
+from indexer.catalog.repository import CatalogReader
+from indexer.errors import DamagedGenerationError, ModelMismatchError, NoGenerationError
+from indexer.layout import CollectionLayout
+from indexer.store.base import VectorSet, VectorStore, load_matrix
+from indexer.store.faiss_flat import FlatStore
+from indexer.store.faiss_ivf import IvfStore
+from indexer.store.manifest import (
+    CATALOG_NAME,
+    Manifest,
+    Pointer,
+    VectorSetEntry,
+    damaged_files,
+    read_manifest,
+    read_pointer,
+)
+from models.types import Side, Vectors
+
+
+class Generation:
+    """One published state of a collection, immutable and safe to use from many threads until it is closed."""
+
+    def __init__(self, manifest: Manifest, catalog: CatalogReader, sets: Mapping[tuple[str, Side], VectorSet]) -> None:
+        self.manifest, self.catalog = manifest, catalog
+        self._sets = dict(sets)
+
+    @property
+    def number(self) -> int:
+        """The generation's number; larger is newer."""
+        return self.manifest.generation
+
+    @property
+    def created_at(self) -> datetime:
+        """When it was published, UTC."""
+        return self.manifest.created_at
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """The models that encoded it; the first is the collection's own choice."""
+        return tuple(dict.fromkeys(model for model, _ in self._sets))
+
+    def vector_set(self, model: str, side: Side) -> VectorSet:
+        """Return the vectors of one model and side; the text side is empty where the collection has no captions.
+
+        Raises:
+            ModelMismatchError: the generation was not encoded with that model.
+        """
+        try:
+            return self._sets[model, side]
+        except KeyError:
+            raise ModelMismatchError(self.models, model) from None
+
+    def close(self) -> None:
+        """Let go of the catalog's files; the generation must not be used afterwards."""
+        self.catalog.close()
+
+    def __enter__(self) -> Generation:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def current_number(collection_dir: Path) -> int | None:
+    """Return the current generation's number from the pointer alone, None where nothing is published."""
+    try:
+        return read_pointer(CollectionLayout(collection_dir)).generation
+    except NoGenerationError:
+        return None
+
+
+def open_current(collection_dir: Path) -> Generation:
+    """Open the generation that CURRENT names, every hash and count checked.
+
+    Raises:
+        NoGenerationError: nothing has been published.
+        DamagedGenerationError: a file is missing, changed, or not what the manifest claims; the message names it.
+    """
+    layout = CollectionLayout(collection_dir)
+    while True:
+        pointer = read_pointer(layout)
+        try:
+            return _open(layout, pointer)
+        except DamagedGenerationError:
+            # Two publishes since the pointer was read delete its generation: then there is a newer one to open.
+            if read_pointer(layout) == pointer:
+                raise
+
+
+def _open(layout: CollectionLayout, pointer: Pointer) -> Generation:
+    folder = layout.generation(pointer.generation)
+    manifest = read_manifest(layout, pointer)
+    for damage in damaged_files(folder, manifest):
+        raise damage
+    sets = {(entry.model, entry.side): _open_set(folder, entry) for entry in manifest.vector_sets}
+    catalog = CatalogReader(folder / CATALOG_NAME)
+    if (catalog.image_count, catalog.caption_count) != (manifest.images, manifest.captions):
+        counts = f"{catalog.image_count} images and {catalog.caption_count} captions"
+        catalog.close()
+        raise DamagedGenerationError(folder / CATALOG_NAME, f"holds {counts}, which the manifest contradicts")
+    return Generation(manifest, catalog, sets)
+
+
+def _open_set(folder: Path, entry: VectorSetEntry) -> VectorSet:
+    matrix = _open_matrix(folder / entry.vectors_file, entry)
+    store = _open_store(folder / entry.index_file, entry, matrix)
+    return VectorSet(
+        model=entry.model,
+        weights_sha256=entry.weights_sha256,
+        preprocessing_digest=entry.preprocessing_digest,
+        side=entry.side,
+        dimension=entry.dimension,
+        metric=entry.metric,
+        index_kind=entry.index_kind,
+        exact=entry.exact,
+        recall_at_10=entry.recall_at_10,
+        store=store,
+        matrix=matrix,
+    )
+
+
+def _open_matrix(path: Path, entry: VectorSetEntry) -> Vectors:
+    """Memory-map the exact vectors."""
+    try:
+        matrix = load_matrix(path, entry.rows)
+    except (OSError, ValueError) as error:
+        raise DamagedGenerationError(path, f"cannot be read ({error})") from None
+    if matrix.shape != (entry.rows, entry.dimension) or matrix.dtype != np.float32:
+        raise DamagedGenerationError(path, f"holds {matrix.dtype} {matrix.shape}, which the manifest contradicts")
+    return matrix
+
+
+def _open_store(path: Path, entry: VectorSetEntry, matrix: Vectors) -> VectorStore:
+    """Load the index and compare it with what the manifest claims."""
+    try:
+        store = _load_store(path, entry, matrix)
+    except (RuntimeError, ValueError, TypeError) as error:  # FAISS raises RuntimeError
+        raise DamagedGenerationError(path, str(error)) from None
+    if (store.size, store.dimension, store.exact) != (entry.rows, entry.dimension, entry.exact):
+        raise DamagedGenerationError(path, f"holds {store.size} x {store.dimension}, which the manifest contradicts")
+    return store
+
+
+def _load_store(path: Path, entry: VectorSetEntry, matrix: Vectors) -> VectorStore:
+    if entry.index_kind == FlatStore.kind:
+        return FlatStore.load(path)
+    if entry.index_kind == IvfStore.kind:
+        return IvfStore.load(path, matrix, **entry.index_parameters)
+    raise ValueError(f"is of kind {entry.index_kind!r}, which this version of Semblance does not know")

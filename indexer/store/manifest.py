@@ -1,0 +1,129 @@
+"""The manifest of a generation and the pointer to the current one, with the checks that make them trustworthy.
+
+FAISS loads an index with flipped bits without complaint, so each file's size and SHA-256 are in the manifest and the
+manifest's own SHA-256 is in the pointer.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from indexer.errors import DamagedGenerationError, NoGenerationError
+from indexer.layout import CollectionLayout
+from indexer.store.durable import sha256_of
+from models.types import Side
+
+MANIFEST_NAME = "manifest.json"
+CATALOG_NAME = "catalog.sqlite"
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class FileEntry(_Strict):
+    """One file of the generation's folder."""
+
+    name: str
+    bytes: int
+    sha256: str
+
+
+class VectorSetEntry(_Strict):
+    """The vectors of one model and side: what made them, and how they are indexed."""
+
+    model: str
+    weights_sha256: str
+    preprocessing_digest: str
+    side: Side
+    dimension: int
+    rows: int
+    metric: Literal["inner_product"] = "inner_product"
+    index_kind: str
+    index_parameters: dict[str, int]
+    exact: bool
+    recall_at_10: float
+    index_file: str
+    vectors_file: str
+
+
+class FeatureArrayEntry(_Strict):
+    """A memory-mapped array, one row an image, for re-rankers."""
+
+    name: str
+    file: str
+
+
+class Manifest(_Strict):
+    """Everything in one generation; ``content_sha256`` tells two generations of the same content apart from others."""
+
+    schema_version: Literal[1] = 1
+    collection: str
+    generation: int
+    created_at: datetime
+    content_sha256: str
+    images: int
+    captions: int
+    vector_sets: tuple[VectorSetEntry, ...]
+    feature_arrays: tuple[FeatureArrayEntry, ...] = ()
+    files: tuple[FileEntry, ...]
+
+
+class Pointer(_Strict):
+    """The content of CURRENT."""
+
+    generation: int
+    manifest_sha256: str
+
+
+def read_pointer(layout: CollectionLayout) -> Pointer:
+    """Return the pointer to the current generation.
+
+    Raises:
+        NoGenerationError: nothing has been published yet.
+        DamagedGenerationError: the pointer cannot be read.
+    """
+    try:
+        return Pointer.model_validate_json(layout.pointer.read_bytes())
+    except FileNotFoundError:
+        raise NoGenerationError(layout.name) from None
+    except ValidationError:
+        raise DamagedGenerationError(layout.pointer, "is not a pointer to a generation") from None
+
+
+def read_manifest(layout: CollectionLayout, pointer: Pointer) -> Manifest:
+    """Return the manifest that the pointer names.
+
+    Raises:
+        DamagedGenerationError: it is missing, changed, or of another schema.
+    """
+    path = layout.generation(pointer.generation) / MANIFEST_NAME
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise DamagedGenerationError(path, f"cannot be read ({error.strerror})") from None
+    if hashlib.sha256(content).hexdigest() != pointer.manifest_sha256:
+        raise DamagedGenerationError(path, "does not have the SHA-256 that CURRENT names")
+    try:
+        return Manifest.model_validate_json(content)
+    except ValidationError:
+        raise DamagedGenerationError(path, "has a form that this version of Semblance does not know") from None
+
+
+def damaged_files(folder: Path, manifest: Manifest) -> Iterator[DamagedGenerationError]:
+    """Compare every file with the manifest; yield one error a file that is missing or changed."""
+    for entry in manifest.files:
+        path = folder / entry.name
+        try:
+            if path.stat().st_size != entry.bytes:
+                yield DamagedGenerationError(path, f"has {path.stat().st_size:,} bytes instead of {entry.bytes:,}")
+            elif sha256_of(path) != entry.sha256:
+                yield DamagedGenerationError(path, "does not have the SHA-256 that the manifest names")
+        except OSError as error:
+            yield DamagedGenerationError(path, f"cannot be read ({error.strerror})")

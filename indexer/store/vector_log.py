@@ -1,0 +1,114 @@
+"""Keeps vectors as soon as they are encoded, so that a kill costs at most the batch in hand.
+
+One append-only file a model and side: records of fixed size, ``key (32 bytes) + float32 vector + CRC-32``. A torn
+record at the end is cut off when the log is opened; a record whose checksum is wrong counts as absent.
+"""
+
+from __future__ import annotations
+
+import os
+import zlib
+from collections.abc import Collection, Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from indexer.store.durable import flush
+from models.types import Vectors
+
+KEY_BYTES = 32
+_ROWS_AT_ONCE = 4096
+
+
+class VectorLog:
+    """Vectors by key; one writer, and reading only while nobody writes."""
+
+    def __init__(self, path: Path, dimension: int) -> None:
+        self._path = path
+        self._record = np.dtype([("key", f"V{KEY_BYTES}"), ("vector", "<f4", (dimension,)), ("crc", "<u4")])
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._open()
+
+    def __contains__(self, key: bytes) -> bool:
+        return key in self._positions
+
+    def __len__(self) -> int:
+        return len(self._positions)
+
+    def append(self, keys: Sequence[bytes], vectors: Vectors) -> None:
+        """Store ``(len(keys), D)`` vectors; on return they are on the disk.
+
+        Raises:
+            OSError: they could not be written; the log is as it was before.
+        """
+        records = np.zeros(len(keys), dtype=self._record)
+        records["key"] = np.array(keys, dtype=f"V{KEY_BYTES}")
+        records["vector"] = vectors
+        records["crc"] = _checksums(records)
+        end = self._count * self._record.itemsize
+        try:
+            self._write(records.tobytes())
+        except OSError:
+            self._file.truncate(end)
+            raise
+        self._positions.update((key, self._count + place) for place, key in enumerate(keys))
+        self._count += len(keys)
+
+    def vectors(self, keys: Sequence[bytes]) -> Iterator[Vectors]:
+        """Yield the vectors of keys in the order given, in pieces ``(n, D)``.
+
+        Raises:
+            KeyError: a key is not in the log.
+        """
+        records = self._map()
+        for start in range(0, len(keys), _ROWS_AT_ONCE):
+            positions = [self._positions[key] for key in keys[start : start + _ROWS_AT_ONCE]]
+            yield np.ascontiguousarray(records["vector"][positions])
+
+    def compact(self, live: Collection[bytes]) -> None:
+        """Drop every record but those of live keys, in one step that a kill cannot spoil."""
+        if len(live) == self._count:
+            return
+        records, aside = self._map(), self._path.with_suffix(".compacting")
+        positions = sorted(self._positions[key] for key in live)
+        with aside.open("wb") as file:
+            for start in range(0, len(positions), _ROWS_AT_ONCE):
+                file.write(records[positions[start : start + _ROWS_AT_ONCE]].tobytes())
+        flush(aside)
+        self.close()
+        aside.replace(self._path)
+        flush(self._path.parent)
+        self._open()
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+    def _open(self) -> None:
+        """Cut a torn tail and find what is there."""
+        self._file = self._path.open("ab", buffering=0)
+        self._count = self._file.tell() // self._record.itemsize
+        self._file.truncate(self._count * self._record.itemsize)
+        self._positions: dict[bytes, int] = {}
+        for start in range(0, self._count, _ROWS_AT_ONCE):
+            records = np.array(self._map()[start : start + _ROWS_AT_ONCE])
+            for place in np.flatnonzero(records["crc"] == _checksums(records)):
+                self._positions[records["key"][place].tobytes()] = start + int(place)
+
+    def _map(self) -> NDArray[np.void]:
+        if not self._count:
+            return np.empty(0, dtype=self._record)
+        return np.memmap(self._path, dtype=self._record, mode="r", shape=(self._count,))
+
+    def _write(self, content: bytes) -> None:
+        rest = memoryview(content)
+        while rest:
+            rest = rest[self._file.write(rest) :]
+        os.fsync(self._file.fileno())
+
+
+def _checksums(records: NDArray[np.void]) -> NDArray[np.uint32]:
+    """CRC-32 of each record's key and vector."""
+    content = records.view(np.uint8).reshape(len(records), -1)[:, :-4]
+    return np.array([zlib.crc32(line.tobytes()) for line in content], dtype=np.uint32)
