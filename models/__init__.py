@@ -1,0 +1,1 @@
+"""Turns pixels and words into vectors, scores and explanations; knows nothing of HTTP, SQL or FAISS."""

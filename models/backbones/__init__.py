@@ -1,0 +1,1 @@
+"""Feature maps for encoders and explainers."""

@@ -1,0 +1,1 @@
+"""Captioned photographs as training and evaluation data."""

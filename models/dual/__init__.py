@@ -1,0 +1,1 @@
+"""Two-tower models on one unit sphere, one file a model family."""

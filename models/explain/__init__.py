@@ -1,0 +1,1 @@
+"""Shows why an image matched: heat maps and word saliency."""

@@ -1,0 +1,1 @@
+"""Decodes, resizes and paints pixels; the only place that touches Pillow."""

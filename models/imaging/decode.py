@@ -50,7 +50,8 @@ def decode_image(
             faster (its own 1/2, 1/4, 1/8 scales), and memory is bounded.
 
     Returns:
-        The photograph. Of an animation the first frame; transparency lies on white; 16-bit, CMYK, palette and grey images become RGB.
+        The photograph. Of an animation the first frame; transparency lies on white; 16-bit, CMYK, palette and grey
+        images become RGB.
 
     Raises:
         ImageTooLargeError: more than ``max_pixels``.
@@ -118,7 +119,7 @@ def _taken_at(exif: Image.Exif) -> datetime | None:
     details = exif.get_ifd(ExifTags.IFD.Exif)
     text = details.get(ExifTags.Base.DateTimeOriginal) or exif.get(ExifTags.Base.DateTime)
     with suppress(ValueError, TypeError):
-        return datetime.strptime(str(text).strip("\0 "), "%Y:%m:%d %H:%M:%S")  # noqa: DTZ007 - EXIF knows no zone
+        return datetime.strptime(str(text).strip("\0 "), "%Y:%m:%d %H:%M:%S")
     return None
 
 

@@ -8,12 +8,15 @@ from PIL import Image
 
 from models.types import Photograph, Pixels
 
-# Anchors of matplotlib's "inferno" (CC0, Nathaniel Smith and Stefan van der Walt): dark to bright in even lightness steps,
-# readable without colour vision.
+# Anchors of matplotlib's "inferno" (CC0, Nathaniel Smith and Stefan van der Walt): dark to bright in even lightness
+# steps, readable without colour vision.
 _INFERNO = np.array(
-    [(0, 0, 4), (40, 11, 84), (101, 21, 110), (159, 42, 99), (212, 72, 66), (245, 125, 21), (250, 193, 39), (252, 255, 164)],  # fmt: skip  # noqa: E501
+    [
+        (0, 0, 4), (40, 11, 84), (101, 21, 110), (159, 42, 99),
+        (212, 72, 66), (245, 125, 21), (250, 193, 39), (252, 255, 164),
+    ],
     dtype=np.float64,
-)
+)  # fmt: skip
 _STRONGEST = 0.7
 """Opacity of the paint where the heat is 1; the photograph must stay recognisable."""
 

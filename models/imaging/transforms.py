@@ -11,15 +11,20 @@ _FILTERS = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.B
 def fit_square(pixels: Pixels, preprocessing: Preprocessing) -> Pixels:
     """Scale ``(H, W, 3)`` pixels to ``(S, S, 3)``.
 
-    ``squash`` scales each side on its own; ``crop`` scales the shorter side and cuts the middle.
+    ``squash`` scales each side on its own; ``crop`` scales the shorter side and cuts the middle, rounding as the image
+    processors of transformers do.
     """
     size = preprocessing.size
     height, width = pixels.shape[:2]
-    box = (0, 0, width, height)
-    if preprocessing.fit == "crop":
-        side = min(width, height)
-        left, top = (width - side) / 2, (height - side) / 2
-        box = (left, top, left + side, top + side)
-    elif (height, width) == (size, size):
+    if preprocessing.fit == "squash":
+        return _resize(pixels, size, size, preprocessing)
+    shorter = min(height, width)
+    scaled = _resize(pixels, int(size * height / shorter), int(size * width / shorter), preprocessing)
+    top, left = (scaled.shape[0] - size) // 2, (scaled.shape[1] - size) // 2
+    return np.ascontiguousarray(scaled[top : top + size, left : left + size])
+
+
+def _resize(pixels: Pixels, height: int, width: int, preprocessing: Preprocessing) -> Pixels:
+    if pixels.shape[:2] == (height, width):
         return np.ascontiguousarray(pixels)
-    return np.array(Image.fromarray(pixels).resize((size, size), _FILTERS[preprocessing.resample], box=box))
+    return np.array(Image.fromarray(pixels).resize((width, height), _FILTERS[preprocessing.resample]))

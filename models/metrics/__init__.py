@@ -1,0 +1,1 @@
+"""Rank-based retrieval metrics."""

@@ -1,0 +1,1 @@
+"""One inference interface, torch and OpenVINO behind it."""

@@ -1,0 +1,92 @@
+"""Reads and writes shipped weights: one safetensors file and one JSON card a model; nothing unpickles."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from models.errors import CheckpointError
+from models.types import ModelCard, Preprocessing
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+CARD = "card.json"
+WEIGHTS = "weights.safetensors"
+
+
+def file_sha256(path: Path) -> str:
+    """Return the hex SHA-256 of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def read_card(folder: Path) -> ModelCard:
+    """Read a model's card.
+
+    Raises:
+        CheckpointError: no card there, or one that does not fit.
+    """
+    try:
+        fields: dict[str, Any] = json.loads((folder / CARD).read_text(encoding="utf-8"))
+        shape = fields.pop("preprocessing")
+        preprocessing = Preprocessing(**{**shape, "mean": tuple(shape["mean"]), "std": tuple(shape["std"])})
+        return ModelCard(**{**fields, "languages": tuple(fields["languages"])}, preprocessing=preprocessing)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise CheckpointError(f"no readable model card in {folder.name}: {error}") from error
+
+
+def write_checkpoint(folder: Path, tensors: Mapping[str, Tensor], card: Mapping[str, Any]) -> ModelCard:
+    """Write weights and card.
+
+    Matrices are stored as float16; vectors (biases, batch-norm statistics, a thousandth of the bytes) stay float32.
+
+    Args:
+        folder: made when it is not there.
+        tensors: the module's state.
+        card: the card's fields, without the weights' hash and size.
+    """
+    import torch
+    from safetensors.torch import save_file
+
+    folder.mkdir(parents=True, exist_ok=True)
+    stored = {
+        name: value.detach().to(torch.float16 if value.ndim > 1 and value.is_floating_point() else value.dtype)
+        for name, value in tensors.items()
+    }
+    save_file({name: value.contiguous() for name, value in stored.items()}, folder / WEIGHTS)
+    fields = {
+        **card,
+        "weights_sha256": file_sha256(folder / WEIGHTS),
+        "weights_bytes": (folder / WEIGHTS).stat().st_size,
+    }
+    (folder / CARD).write_text(json.dumps(fields, indent=2) + "\n", encoding="utf-8")
+    return read_card(folder)
+
+
+def read_weights(folder: Path, card: ModelCard) -> dict[str, Tensor]:
+    """Read a model's weights as float32, after comparing the file's hash with the card's.
+
+    Raises:
+        CheckpointError: missing, damaged or other weights.
+    """
+    from safetensors.torch import load_file
+
+    path = folder / WEIGHTS
+    if not path.is_file():
+        raise CheckpointError(f"the weights of {card.name!r} are missing; install semblance again")
+    if (found := file_sha256(path)) != card.weights_sha256:
+        raise CheckpointError(
+            f"the weights of {card.name!r} are damaged: SHA-256 is {found[:12]}…, "
+            f"its card says {card.weights_sha256[:12]}…; install semblance again"
+        )
+    return {name: value.float() if value.is_floating_point() else value for name, value in load_file(path).items()}
+
+
+def card_fields(card: ModelCard) -> dict[str, Any]:
+    """Return a card as JSON-ready fields."""
+    return asdict(card)

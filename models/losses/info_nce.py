@@ -1,0 +1,28 @@
+"""Symmetric contrastive loss over a batch of pairs."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+
+class InfoNCE(nn.Module):
+    """Each image must pick its own sentence out of the batch, and each sentence its image.
+
+    ``L = (CE(s·V·Tᵀ, I) + CE(s·T·Vᵀ, I)) / 2`` with a learned scale ``s``, held at most 100
+    (Radford et al. 2021, "Learning Transferable Visual Models From Natural Language Supervision").
+    """
+
+    def __init__(self, temperature: float = 0.07, max_scale: float = 100.0) -> None:
+        super().__init__()
+        self.log_scale = nn.Parameter(torch.tensor(math.log(1 / temperature)))
+        self._max_log_scale = math.log(max_scale)
+
+    def forward(self, images: Tensor, texts: Tensor) -> Tensor:
+        """Compare ``(B, D)`` image vectors with the ``(B, D)`` vectors of their sentences."""
+        logits = self.log_scale.clamp(max=self._max_log_scale).exp() * images @ texts.T
+        own = torch.arange(len(logits), device=logits.device)
+        return (F.cross_entropy(logits, own) + F.cross_entropy(logits.T, own)) / 2

@@ -1,0 +1,56 @@
+"""Rank-based retrieval metrics; a tie counts against the model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.types import Vectors
+
+_BLOCK = 1024
+
+
+@dataclass(frozen=True)
+class RankSummary:
+    """Recall at cut-offs (fractions of 1) and the median and mean rank of the best relevant item (1 is first)."""
+
+    recall: dict[int, float]
+    median_rank: float
+    mean_rank: float
+
+    def as_dict(self) -> dict[str, float]:
+        """Return ``{"r@1": …, "median_rank": …, "mean_rank": …}``."""
+        recalls = {f"r@{k}": value for k, value in self.recall.items()}
+        return {**recalls, "median_rank": self.median_rank, "mean_rank": self.mean_rank}
+
+
+def best_ranks(queries: Vectors, items: Vectors, relevant: Sequence[Sequence[int]]) -> NDArray[np.int64]:
+    """Return for each query the rank (from 1) of its best relevant item among all items.
+
+    Args:
+        queries: ``(Q, D)``.
+        items: ``(N, D)``; the score is the inner product.
+        relevant: for each query the rows of its relevant items, at least one.
+
+    The rank of an item is 1 + the number of *irrelevant* items that score at least as high.
+    """
+    ranks = np.empty(len(queries), dtype=np.int64)
+    for start in range(0, len(queries), _BLOCK):
+        scores = queries[start : start + _BLOCK] @ items.T
+        for row, line in enumerate(scores):
+            own = np.asarray(relevant[start + row])
+            best = line[own].max()
+            ranks[start + row] = 1 + (line >= best).sum() - (line[own] >= best).sum()
+    return ranks
+
+
+def summarise_ranks(ranks: NDArray[np.int64], cutoffs: Sequence[int] = (1, 5, 10)) -> RankSummary:
+    """Summarise ranks."""
+    return RankSummary(
+        recall={k: float((ranks <= k).mean()) for k in cutoffs},
+        median_rank=float(np.median(ranks)),
+        mean_rank=float(ranks.mean()),
+    )

@@ -1,0 +1,33 @@
+"""Runs a module with torch: on GPUs (bf16, channels-last), and on CPUs without OpenVINO."""
+
+from __future__ import annotations
+
+import copy
+from contextlib import nullcontext
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+
+class TorchRunner:
+    """Eager torch; mixed precision and channels-last where the device is a GPU."""
+
+    def __init__(self, module: nn.Module, *, device: str = "cpu", threads: int | None = None) -> None:
+        self._device = torch.device(device)
+        self._accelerated = self._device.type != "cpu"
+        if threads:
+            torch.set_num_threads(threads)
+        module = copy.deepcopy(module).eval().requires_grad_(False).to(self._device)
+        if self._accelerated:
+            module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self._module = module
+
+    def __call__(self, *inputs: NDArray[Any]) -> NDArray[np.float32]:
+        """Run one batch."""
+        precision = torch.autocast(self._device.type, torch.bfloat16) if self._accelerated else nullcontext()
+        with torch.inference_mode(), precision:
+            tensors = [torch.from_numpy(np.ascontiguousarray(x)).to(self._device) for x in inputs]
+            return self._module(*tensors).float().cpu().numpy()  # type: ignore[no-any-return]

@@ -1,0 +1,77 @@
+"""Computes what frozen layers say of each training image once, and keeps it on disk."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.imaging.decode import decode_image
+from models.imaging.transforms import fit_square
+from models.types import Pixels, Preprocessing
+
+_CHUNK = 512
+_BATCH = 32
+
+
+def cached_features(
+    files: Sequence[Path],
+    preprocessing: Preprocessing,
+    extract: Callable[[Pixels], NDArray[Any]],
+    *,
+    identity: str,
+    cache: Path,
+    mirrored: bool = False,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> NDArray[np.float16]:
+    """Return ``(N, ...)`` float16 features of N images, from the cache where they are there.
+
+    Args:
+        files: the images.
+        preprocessing: how pixels become the extractor's input.
+        extract: ``(B, S, S, 3)`` uint8 to ``(B, ...)`` floats.
+        identity: names the extractor and its weights; another identity is another cache.
+        cache: folder; a killed run goes on where it stopped, 512 images at a time.
+        mirrored: of the images' mirror images instead.
+        on_progress: called with images done and total.
+    """
+    names = "\n".join(f"{file.parent.parent.name}/{file.name}" for file in files)
+    key = hashlib.sha256(f"{identity}\n{preprocessing.digest}\n{mirrored}\n{names}".encode()).hexdigest()[:16]
+    folder = cache / key
+    folder.mkdir(parents=True, exist_ok=True)
+    chunks = []
+    for start in range(0, len(files), _CHUNK):
+        path = folder / f"{start:08d}.npy"
+        if not path.exists():
+            part = _extract(files[start : start + _CHUNK], preprocessing, extract, mirrored)
+            partial = path.with_suffix(".partial")
+            with partial.open("wb") as stream:
+                np.save(stream, part.astype(np.float16))
+            partial.rename(path)
+        chunks.append(np.load(path, allow_pickle=False))
+        if on_progress:
+            on_progress(min(start + _CHUNK, len(files)), len(files))
+    return np.concatenate(chunks)
+
+
+def _extract(
+    files: Sequence[Path], preprocessing: Preprocessing, extract: Callable[[Pixels], NDArray[Any]], mirrored: bool
+) -> NDArray[Any]:
+    def read(file: Path) -> Pixels:
+        pixels = fit_square(decode_image(file, shrink_to=preprocessing.size).pixels, preprocessing)
+        return pixels[:, ::-1] if mirrored else pixels
+
+    with ThreadPoolExecutor(2) as pool:
+        images = pool.map(read, files)
+        return np.concatenate([extract(np.stack(batch)) for batch in _batches(images, _BATCH)])
+
+
+def _batches(items: Iterator[Pixels], size: int) -> Iterator[list[Pixels]]:
+    while batch := list(islice(items, size)):
+        yield batch

@@ -1,0 +1,105 @@
+"""Checkpoints of the transformers library give what transformers itself gives."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from models.dual.huggingface import load_huggingface_image_tower
+from models.errors import CheckpointError
+from models.registry import load_encoder, load_explainer
+
+
+def _photograph(width: int = 60, height: int = 40) -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 255, (height, width, 3), dtype=np.uint8)
+
+
+@pytest.mark.parametrize("runtime", ["torch", "openvino"])
+def test_image_vectors_equal_transformers_own_forward(huggingface_checkpoint: Path, runtime: str) -> None:
+    if runtime == "openvino":
+        pytest.importorskip("openvino")
+    from transformers import AutoImageProcessor, AutoModel
+
+    encoder = load_encoder(f"hf:{huggingface_checkpoint}", runtime=runtime)
+    square = encoder.prepare(_photograph())
+    vectors = encoder.encode_images(np.stack([square, square[::-1]]))
+
+    model = AutoModel.from_pretrained(huggingface_checkpoint).eval()
+    processor = AutoImageProcessor.from_pretrained(huggingface_checkpoint, backend="pil")
+    # SigLIP2's processor picks a size of its own for a photograph; for a square both see the same pixels
+    pictures = [square, square[::-1]] if model.config.model_type == "siglip2" else [_photograph(), square[::-1]]
+    with torch.no_grad():
+        inputs = processor(images=[Image.fromarray(p) for p in pictures], return_tensors="pt")
+        theirs = torch.nn.functional.normalize(model.get_image_features(**inputs).pooler_output, dim=-1).numpy()
+    tolerance = 1e-5 if runtime == "torch" else 1e-3
+    np.testing.assert_allclose(vectors, theirs, atol=tolerance)
+
+
+@pytest.mark.parametrize("runtime", ["torch", "openvino"])
+def test_text_vectors_equal_transformers_own_forward(huggingface_checkpoint: Path, runtime: str) -> None:
+    if runtime == "openvino":
+        pytest.importorskip("openvino")
+    from transformers import AutoModel, AutoTokenizer
+
+    texts = ["a dog runs on the beach", "cat", "the red ball"]
+    vectors = load_encoder(f"hf:{huggingface_checkpoint}", runtime=runtime).encode_texts(texts)
+
+    model = AutoModel.from_pretrained(huggingface_checkpoint).eval()
+    tokenizer = AutoTokenizer.from_pretrained(huggingface_checkpoint)
+    rows = []
+    for text in texts:  # one at a time: no padding but what the family was trained with
+        if model.config.model_type == "clip":
+            inputs = tokenizer([text], return_tensors="pt")
+            inputs = {"input_ids": inputs["input_ids"], "attention_mask": inputs["attention_mask"]}
+        else:
+            inputs = {
+                "input_ids": tokenizer([text], padding="max_length", max_length=16, return_tensors="pt")["input_ids"]
+            }
+        with torch.no_grad():
+            rows.append(torch.nn.functional.normalize(model.get_text_features(**inputs).pooler_output[0], dim=-1))
+    tolerance = 1e-5 if runtime == "torch" else 1e-3
+    np.testing.assert_allclose(vectors, torch.stack(rows).numpy(), atol=tolerance)
+
+
+def test_card_tells_dimension_and_preprocessing(huggingface_checkpoint: Path) -> None:
+    card = load_encoder(f"hf:{huggingface_checkpoint}", runtime="torch").card
+    assert card.dimension == (24 if "clip" in huggingface_checkpoint.name else 32)
+    assert card.preprocessing.size == 32
+    assert card.preprocessing.fit == ("crop" if "clip" in huggingface_checkpoint.name else "squash")
+    assert len(card.weights_sha256) == 64
+
+
+def test_heat_map_covers_the_patch_grid_and_leaves_no_hook(huggingface_checkpoint: Path) -> None:
+    tower = load_huggingface_image_tower(f"hf:{huggingface_checkpoint}")
+    square = np.ascontiguousarray(_photograph(32, 32))
+    grids, vectors = tower.trace(torch.from_numpy(square[None]))
+    assert grids[0].shape[-2:] == (4, 4)
+    torch.testing.assert_close(vectors, tower(torch.from_numpy(square[None])))
+    assert not tower.model.vision_model.encoder.layers[-1]._forward_pre_hooks
+
+    explainer = load_explainer(f"hf:{huggingface_checkpoint}")
+    heat = explainer.heat_map(square, vectors[0].detach().numpy())
+    assert heat.shape == (4, 4)
+    assert 0 <= heat.min() <= heat.max() <= 1
+
+
+def test_missing_checkpoint_is_named() -> None:
+    with pytest.raises(CheckpointError, match="no/such-model"):
+        load_encoder("hf:no/such-model")
+
+
+def test_foreign_architecture_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text('{"model_type": "bert"}')
+    with pytest.raises(CheckpointError, match="bert"):
+        load_encoder(f"hf:{tmp_path}")
+
+
+def test_pickled_weights_are_refused(tmp_path: Path) -> None:
+    from transformers import CLIPConfig
+
+    CLIPConfig().save_pretrained(tmp_path)
+    (tmp_path / "pytorch_model.bin").write_bytes(b"\x80\x04.")
+    with pytest.raises(CheckpointError, match=tmp_path.name):
+        load_encoder(f"hf:{tmp_path}")
