@@ -1,0 +1,105 @@
+/**
+ * The service's HTTP interface, as far as the page needs it.
+ *
+ * @typedef {{term: string, value: number}} Contribution
+ * @typedef {{name: string, width: number, height: number, format: string, taken_at: ?string, camera: ?string}} Metadata
+ * @typedef {{id: string, rank: number, score: number, caption: ?string, image_id: string, thumbnail_url: string,
+ *   metadata: Metadata, contributions: Contribution[]}} Result
+ * @typedef {{results: Result[], collection: {name: string, generation: number, model: string, index: string,
+ *   exact: boolean}, took_ms: {total: number}, next: ?number, warnings: string[]}} Answer
+ * @typedef {{score: number, contributions: Contribution[], heat_map: {rows: number, columns: number,
+ *   values: number[][], region: number[]}, words: {term: string, words: {word: string, start: number, end: number,
+ *   value: number}[]}[]}} Explanation
+ */
+import { signed, uploadOf } from '/static/state.js';
+
+const KEY = 'semblance-key';
+const PAGE_SIZE = 24;
+
+/** An answer that is not 2xx (its problem+json), or status 0: no answer at all. */
+export class Problem extends Error {
+  /** @param {number} status @param {string} title @param {string} detail */
+  constructor(status, title, detail) {
+    super(detail);
+    this.status = status;
+    this.title = title;
+  }
+}
+
+export const key = () => sessionStorage.getItem(KEY);
+/** @param {string} value */
+export const setKey = (value) => sessionStorage.setItem(KEY, value);
+
+/**
+ * @param {string} address
+ * @param {RequestInit} [options]
+ * @returns {Promise<Response>} a 2xx answer
+ * @throws {Problem|DOMException} the latter (AbortError) when aborted
+ */
+async function send(address, options = {}) {
+  const headers = new Headers(options.headers);
+  if (key()) headers.set('Authorization', `Bearer ${key()}`);
+  let response;
+  try {
+    response = await fetch(address, { ...options, headers });
+  } catch (error) {
+    if (error.name === 'AbortError') throw error;
+    throw new Problem(0, 'No answer from the service', 'It may be stopped or starting, or the connection is down.');
+  }
+  if (response.ok) return response;
+  const problem = await response.json().catch(() => ({}));
+  throw new Problem(response.status, problem.title ?? `Error ${response.status}`, detailOf(problem, response.status));
+}
+
+/** The problem's sentence and, for a form error, the fields'. */
+function detailOf(problem, status) {
+  const fields = (problem.errors ?? []).map((error) => error.detail ?? error.message ?? error.msg).filter(Boolean);
+  return [problem.detail ?? `The service answered ${status}.`, ...fields].join(' ');
+}
+
+const json = async (response) => (await response).json();
+
+/** @returns {Promise<{collections: Object[], default: ?string}>} */
+export const collections = (signal) => json(send('/collections', { signal }));
+
+/** @param {import('./state.js').State} state @param {number} offset @returns {Promise<Answer>} */
+export function search(state, offset, signal, k = PAGE_SIZE) {
+  const shared = { k, offset, target: state.target, ...(state.collection && { collection: state.collection }) };
+  const modifiers = state.modifiers.map(signed);
+  if (state.query) return json(send('/search/text', { ...body({ query: state.query, modifiers, ...shared }), signal }));
+  const address = `/search/image?${parameters({ ...shared, modifier: modifiers })}`;
+  return json(send(address, { ...(state.image ? body({ id: state.image }) : form(state.upload)), signal }));
+}
+
+/** @param {import('./state.js').State} state @param {string} imageId @returns {Promise<Explanation>} */
+export function explain(state, imageId, collection, signal) {
+  const asked = { image_id: imageId, collection, modifier: state.modifiers.map(signed) };
+  if (state.query) asked.query = state.query;
+  if (state.image) asked.query_image_id = state.image;
+  if (state.query || state.image) return json(send(`/explain?${parameters(asked)}`, { signal }));
+  return json(send('/explain', { ...form(state.upload, asked), signal }));
+}
+
+/** @param {string} address @returns {Promise<Blob>} fetched with the key, which an <img> cannot send */
+export const blob = async (address, signal) => (await send(address, { signal })).blob();
+
+/** @param {string} id @param {?string} collection @param {'thumbnail'|'file'} kind */
+export function pictureAddress(id, collection, kind) {
+  return `/images/${encodeURIComponent(id)}/${kind}${collection ? `?${parameters({ collection })}` : ''}`;
+}
+
+function body(value) {
+  return { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(value) };
+}
+
+function form(upload, fields = {}) {
+  const data = new FormData();
+  for (const [name, value] of entries(fields)) data.append(name, value);
+  data.append('file', uploadOf(upload), 'query');
+  return { method: 'POST', body: data };
+}
+
+const parameters = (values) => new URLSearchParams(entries(values)).toString();
+
+/** Lists become repeated names, as the service reads them. */
+const entries = (values) => Object.entries(values).flatMap(([name, value]) => [value].flat().map((one) => [name, `${one}`]));

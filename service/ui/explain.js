@@ -1,0 +1,118 @@
+/** The dialog that shows why a result matched. */
+import { Problem, explain, pictureAddress } from '/static/api.js';
+import { byId, element } from '/static/element.js';
+import { paintHeat } from '/static/heatmap.js';
+import { openWithKey, sharpenPicture, showPicture } from '/static/pictures.js';
+import { showBreakdown, showWords } from '/static/reasons.js';
+import { scoreText, titleOf } from '/static/results.js';
+
+/** @typedef {import('./api.js').Result} Result */
+
+/**
+ * @param {{onSimilar: (result: Result) => void, neighbour: (result: Result, step: number) => ?Result,
+ *   withKey: <T>(ask: () => Promise<T>) => Promise<T>}} listeners
+ * @returns {{open: (result: Result, context: {state: import('./state.js').State, collection: string}) => void}}
+ */
+export function connectExplain({ onSimilar, neighbour, withKey }) {
+  const dialog = /** @type {HTMLDialogElement} */ (byId('explain'));
+  const photo = /** @type {HTMLImageElement} */ (byId('stage-photo'));
+  const heat = /** @type {HTMLCanvasElement} */ (byId('heat'));
+  const strength = /** @type {HTMLInputElement} */ (byId('heat-strength'));
+  const original = /** @type {HTMLAnchorElement} */ (byId('explain-original'));
+  let abort = new AbortController();
+  let shown = null;
+  let context = null;
+
+  /** @param {Result} result */
+  function show(result) {
+    abort.abort();
+    abort = new AbortController();
+    shown = result;
+    const { width, height } = result.metadata;
+    byId('explain-title').textContent = titleOf(result);
+    byId('explain-place').textContent = `Result ${result.rank} · score ${scoreText(result.score)}`;
+    byId('explain-previous').disabled = !neighbour(result, -1);
+    byId('explain-next').disabled = !neighbour(result, 1);
+    byId('stage-frame').style.setProperty('--ratio', `${width / height || 1}`);
+    heat.getContext('2d').clearRect(0, 0, heat.width, heat.height);
+    photo.alt = titleOf(result);
+    photo.removeAttribute('src');
+    original.href = pictureAddress(result.image_id, context.collection, 'file');
+    showPicture(photo, result.thumbnail_url, abort.signal);
+    sharpenPicture(photo, original.href, abort.signal);
+    showBreakdown(byId('breakdown'), result.contributions, result.score);
+    byId('photo-facts').replaceChildren(...facts(result));
+    byId('words-section').hidden = true;
+    note('');
+    ask(result, abort.signal);
+  }
+
+  async function ask(result, signal) {
+    byId('heat-note').textContent = 'Looking…';
+    try {
+      const answer = await withKey(() => explain(context.state, result.image_id, context.collection, signal));
+      if (signal.aborted) return;
+      const hot = paintHeat(heat, answer.heat_map, result.metadata.width / result.metadata.height || 1);
+      byId('heat-note').textContent = hot ? '' : 'Nothing in the photograph speaks for the query.';
+      showWords(byId('words'), answer.words);
+      byId('words-section').hidden = answer.words.length === 0;
+      if (result.id === result.image_id) showBreakdown(byId('breakdown'), answer.contributions, answer.score);
+      else note(`The score is the caption's. Heat map and words are the photograph's, which scores ${scoreText(answer.score)}.`);
+    } catch (error) {
+      if (signal.aborted) return;
+      byId('heat-note').textContent = '';
+      note(error instanceof Problem ? error.message : `The explanation failed: ${error.message}`);
+    }
+  }
+
+  function note(text) {
+    byId('explain-note').textContent = text;
+    byId('explain-note').hidden = !text;
+  }
+
+  function step(by) {
+    const next = neighbour(shown, by);
+    if (next) show(next);
+  }
+
+  const fade = () => { heat.style.opacity = `${Number(strength.value) / 100}`; };
+  fade();
+  strength.addEventListener('input', fade);
+  openWithKey(original);
+  byId('explain-previous').addEventListener('click', () => step(-1));
+  byId('explain-next').addEventListener('click', () => step(1));
+  byId('explain-close').addEventListener('click', () => dialog.close());
+  byId('explain-similar').addEventListener('click', () => {
+    const result = shown;
+    shown = null;
+    dialog.close();
+    onSimilar(result);
+  });
+  dialog.addEventListener('click', (event) => event.target === dialog && dialog.close());
+  dialog.addEventListener('close', () => {
+    abort.abort();
+    if (shown) document.querySelector(`.photo[data-id="${CSS.escape(shown.id)}"]`)?.focus();
+  });
+  dialog.addEventListener('keydown', (event) => {
+    if (event.target === strength) return;
+    if (event.key === 'ArrowLeft') step(-1);
+    if (event.key === 'ArrowRight') step(1);
+  });
+
+  return {
+    open(result, asked) {
+      context = asked;
+      show(result);
+      dialog.showModal();
+      dialog.scrollTop = 0;
+    },
+  };
+}
+
+/** @param {Result} result @returns {HTMLElement[]} terms and details */
+function facts({ metadata: { name, width, height, format, taken_at: taken, camera } }) {
+  const date = taken && new Date(taken).toLocaleDateString(undefined, { dateStyle: 'long' });
+  return [['File', name], ['Size', `${width} × ${height}, ${format}`], ['Taken', date], ['Camera', camera]]
+    .filter(([, value]) => value)
+    .flatMap(([term, value]) => [element('dt', {}, term), element('dd', {}, value)]);
+}

@@ -1,0 +1,222 @@
+/** The page: one state, shown in the address; every change of it is a new entry of the history and a new search. */
+import { collections as fetchCollections, search } from '/static/api.js';
+import { connectControls } from '/static/controls.js';
+import { connectPictures } from '/static/drop.js';
+import { byId } from '/static/element.js';
+import { connectExplain } from '/static/explain.js';
+import { showHome } from '/static/home.js';
+import { connectKeys } from '/static/keyboard.js';
+import { withKey } from '/static/keys.js';
+import { hideMessage, showError, showMessage, showWarnings } from '/static/messages.js';
+import { appendResults, showPlaceholders } from '/static/results.js';
+import { EMPTY, describe, fromAddress, hasSource, keepUpload, toAddress } from '/static/state.js';
+
+/**
+ * @typedef {{results: import('./api.js').Result[], last: import('./api.js').Answer, scroll: number}} Shown results of
+ *   all pages so far, and the last page's answer
+ */
+
+const list = byId('list');
+const more = byId('more');
+/** What each entry of the history showed, so that Back is instant and returns to the same place. @type {Map<number, Shown>} */
+const memory = new Map();
+/** @type {import('./state.js').State} */
+let state;
+/** @type {?Shown} */
+let shown = null;
+let entry = 0;
+let offered = { collections: [], default: null };
+let searching = new AbortController();
+
+const controls = connectControls(navigate);
+const dialog = connectExplain({ onSimilar: similar, neighbour, withKey });
+connectPictures({
+  onPicture: (picture) => navigate({ query: '', image: null, upload: keepUpload(picture) }),
+  onRefused: (message) => { byId('status').textContent = message; },
+});
+connectKeys(byId('query'), list);
+
+/** Ask for something else: a new entry of the history. @param {Partial<import('./state.js').State>} change */
+function navigate(change) {
+  leave();
+  state = { ...state, ...change };
+  entry = Date.now();
+  history.pushState({ entry, upload: state.upload }, '', address());
+  window.scrollTo(0, 0);
+  run();
+}
+
+/** The collection that needs no mention. */
+const usual = () => offered.default ?? offered.collections[0]?.name ?? null;
+
+const address = () => toAddress({ ...state, collection: state.collection === usual() ? null : state.collection });
+
+/** Remember where the present entry was left. */
+function leave() {
+  if (shown) memory.set(entry, { ...shown, scroll: window.scrollY });
+}
+
+function enter() {
+  state = fromAddress(location.search, history.state);
+  state.collection ??= usual();
+  entry = history.state?.entry ?? 0;
+  run();
+}
+
+/** @param {import('./api.js').Result} result */
+function similar(result) {
+  byId('results').focus({ preventScroll: true }); // the button that was pressed is about to go
+  navigate({ query: '', upload: null, image: result.image_id, modifiers: [], target: 'image' });
+}
+
+function neighbour(result, step) {
+  const index = shown ? shown.results.findIndex(({ id }) => id === result.id) : -1;
+  return index < 0 ? null : shown.results[index + step];
+}
+
+/** Everything around the results. */
+function frame() {
+  controls.show(state);
+  hideMessage();
+  showWarnings([]);
+  byId('home').hidden = true;
+  more.hidden = true;
+  document.body.dataset.view = hasSource(state) ? 'results' : 'home';
+  document.title = hasSource(state) ? `${describe(state)} · Semblance` : 'Semblance';
+}
+
+/** Show the state: from memory, or by asking the service. */
+async function run() {
+  searching.abort();
+  searching = new AbortController();
+  const { signal } = searching;
+  frame();
+  byId('facts').textContent = facts();
+  if (!hasSource(state)) return home(signal);
+  const kept = memory.get(entry);
+  if (kept) return restore(kept, signal);
+  if (!shown) showPlaceholders(list); // else the old results stay, dimmed, until the new ones are there
+  shown = null;
+  await attempt(signal, run, async () => {
+    const answer = await withKey(() => search(state, 0, signal));
+    list.replaceChildren();
+    showPage(answer, signal);
+  });
+}
+
+function home(signal) {
+  shown = null;
+  list.replaceChildren();
+  say('');
+  busy(false);
+  const example = (query) => navigate({ ...EMPTY, query, collection: state.collection, target: state.target });
+  showHome(state.collection, signal, example).catch(() => {}); // the questions stand without their pictures
+}
+
+function restore(kept, signal) {
+  shown = null;
+  list.replaceChildren();
+  busy(false);
+  showPage({ ...kept.last, results: kept.results }, signal);
+  window.scrollTo(0, kept.scroll);
+}
+
+async function showMore() {
+  const { signal } = searching;
+  more.disabled = true;
+  await attempt(signal, showMore, async () => {
+    hideMessage();
+    const answer = await withKey(() => search(state, shown.last.next, signal));
+    const [first] = showPage(answer, signal);
+    first?.querySelector('button').focus({ preventScroll: true });
+  });
+  more.disabled = false;
+}
+
+/** Run a request: show that it runs, and what went wrong. A newer one has aborted it: say nothing. */
+async function attempt(signal, retry, request) {
+  busy(true);
+  try {
+    await request();
+  } catch (error) {
+    if (signal.aborted) return;
+    if (retry !== showMore) list.replaceChildren();
+    say('');
+    showError(error, retry);
+  }
+  if (!signal.aborted) busy(false);
+}
+
+/** Add a page of results. @returns {HTMLElement[]} its entries */
+function showPage(answer, signal) {
+  const results = [...(shown?.results ?? []), ...answer.results];
+  shown = { results, last: answer, scroll: 0 };
+  more.hidden = answer.next === null;
+  showWarnings(answer.warnings);
+  list.classList.toggle('quotes', state.target === 'text');
+  const kind = state.target === 'text' ? 'caption' : 'image';
+  if (results.length === 0) {
+    say('');
+    if (answer.warnings.length === 0) showMessage('Nothing found', `No ${kind} in “${answer.collection.name}” answers ${describe(state)}.`);
+    return [];
+  }
+  const count = `${results.length} ${kind}${results.length === 1 ? '' : 's'} for ${describe(state)}`;
+  say(answer.next === null ? count : `The best ${count}`, `${Math.ceil(answer.took_ms.total)} ms`);
+  return appendResults(list, answer.results, {
+    target: state.target,
+    best: results[0].score,
+    signal,
+    onExplain: (result) => dialog.open(result, { state, collection: answer.collection.name }),
+    onSimilar: similar,
+  });
+}
+
+function say(text, timing = '') {
+  byId('status').textContent = text;
+  byId('timing').textContent = timing;
+}
+
+function busy(is) {
+  byId('results').setAttribute('aria-busy', `${is}`);
+  document.body.classList.toggle('busy', is);
+}
+
+/** One line about what is searched. */
+function facts() {
+  const one = offered.collections.find(({ name }) => name === state.collection);
+  if (!one) return '';
+  const { name, images, captions, model, generation } = one;
+  const counted = captions ? `${images} images, ${captions} captions` : `${images} images`;
+  return `${name}: ${counted} · ${model} · generation ${generation}`;
+}
+
+async function start() {
+  frame();
+  if (hasSource(state)) showPlaceholders(list);
+  const { signal } = new AbortController(); // nothing aborts this one: every search needs its answer
+  await attempt(signal, start, async () => {
+    offered = await withKey(() => fetchCollections(signal));
+    controls.offer(offered.collections);
+    if (offered.collections.length) enter();
+    else showMessage('Nothing is indexed yet', 'Run “semblance index FOLDER --collection NAME”, then come back.', { label: 'Try again', act: start });
+  });
+}
+
+more.addEventListener('click', showMore);
+byId('wordmark').addEventListener('click', (event) => {
+  if (event.ctrlKey || event.metaKey || event.shiftKey) return;
+  event.preventDefault();
+  navigate({ ...EMPTY, collection: state.collection });
+});
+window.addEventListener('popstate', () => {
+  leave();
+  byId('explain').close();
+  enter();
+});
+byId('skip').addEventListener('click', (event) => {
+  event.preventDefault(); // an entry of the history for it would be one too many
+  byId('results').focus();
+});
+history.scrollRestoration = 'manual';
+state = fromAddress(location.search, history.state);
+start();

@@ -1,0 +1,81 @@
+/** The results: a wall of photographs in even rows, or a column of captions. */
+import { element } from '/static/element.js';
+import { showPicture } from '/static/pictures.js';
+
+/** @typedef {import('./api.js').Result} Result */
+
+/** Photographs longer or taller than this are cut at the edges, so that rows stay readable. */
+const [NARROWEST, WIDEST] = [0.7, 2.4];
+
+/**
+ * @typedef {{onExplain: (result: Result) => void, onSimilar: (result: Result) => void}} Listeners
+ */
+
+/**
+ * @param {HTMLElement} list
+ * @param {Result[]} results
+ * @param {{target: 'image'|'text', best: number, signal: AbortSignal} & Listeners} options `best` is the score of the
+ *   first result of all: bars are drawn relative to it
+ * @returns {HTMLElement[]} the new entries
+ */
+export function appendResults(list, results, options) {
+  const make = options.target === 'text' ? caption : photograph;
+  const entries = results.map((result) => make(result, options));
+  list.append(...entries);
+  return entries;
+}
+
+/** Grey boxes in the shape of results, while the first ones are on their way. */
+export function showPlaceholders(list) {
+  const ratios = [1.5, 0.75, 1.5, 1.33, 1, 1.5, 1.33, 1.78, 0.75, 1.5, 1, 1.33];
+  list.replaceChildren(...ratios.map((ratio) => element('li.card.placeholder', { 'aria-hidden': 'true', '--ratio': ratio },
+    element('div.photo'), element('div.meter'))));
+}
+
+/** @param {Result} result */
+export const titleOf = (result) => result.caption ?? result.metadata.name;
+
+/** @param {number} score */
+export const scoreText = (score) => score.toFixed(3).replace('-', '−');
+
+function photograph(result, options) {
+  const { width, height } = result.metadata;
+  const ratio = Math.min(WIDEST, Math.max(NARROWEST, width / height || 1));
+  return element('li.card', { '--ratio': ratio.toFixed(4) },
+    opener('button.photo', result, options, picture(result, options)),
+    meter(result, options),
+    element(result.caption ? 'p.caption' : 'p.caption.name', {}, titleOf(result)),
+    foot(result, options));
+}
+
+function caption(result, options) {
+  return element('li.quote', {},
+    opener('button.photo', result, options, picture(result, options)),
+    element('div.quote-text', {}, element('p.caption', {}, result.caption), meter(result, options), foot(result, options)));
+}
+
+function opener(tag, result, { onExplain }, image) {
+  return element(tag, { type: 'button', 'data-id': result.id, onclick: () => onExplain(result) },
+    image, element('span.hint', {}, 'Why this?'));
+}
+
+function picture(result, { signal }) {
+  const { width, height } = result.metadata;
+  const image = /** @type {HTMLImageElement} */ (element('img', { alt: titleOf(result), loading: 'lazy', width, height }));
+  image.addEventListener('load', () => image.classList.add('loaded'), { once: true });
+  showPicture(image, result.thumbnail_url, signal);
+  return image;
+}
+
+function meter({ score }, { best }) {
+  const share = best > 0 ? Math.max(0, Math.min(1, score / best)) : 0;
+  return element('div.meter', { 'aria-hidden': 'true', '--share': share.toFixed(3) });
+}
+
+function foot(result, { onSimilar }) {
+  return element('p.foot', {},
+    element('data.score', { value: result.score, title: `Similarity, rank ${result.rank}` },
+      element('span.unseen', {}, 'Score '), scoreText(result.score)),
+    element('button.similar', { type: 'button', onclick: () => onSimilar(result) },
+      'More like this', element('span.unseen', {}, `: ${titleOf(result)}`)));
+}
