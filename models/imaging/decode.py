@@ -25,6 +25,10 @@ _RAW_AND_OTHERS = {
     ".arw", ".cr2", ".cr3", ".dng", ".nef", ".orf", ".raf", ".raw", ".rw2",
 }  # fmt: skip
 
+Image.MAX_IMAGE_PIXELS = None  # the cap here is a parameter, an error rather than a warning, and read from the header
+# Of odd metadata. Once for all: warnings.catch_warnings changes global state and is not for threads.
+warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
+
 try:  # the extra `heic`
     from pillow_heif import register_heif_opener
 except ImportError:
@@ -60,14 +64,10 @@ def decode_image(
     """
     stream = io.BytesIO(source) if isinstance(source, bytes) else source
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Pillow warns of odd metadata; the pixel cap below is ours
-            with Image.open(stream, formats=_FORMATS) as image:
-                return _photograph(image, max_pixels, shrink_to)
+        with Image.open(stream, formats=_FORMATS) as image:
+            return _photograph(image, max_pixels, shrink_to)
     except UnidentifiedImageError:
         raise _unidentified(source) from None
-    except Image.DecompressionBombError:
-        raise ImageTooLargeError(f"the image has more pixels than the limit of {max_pixels:,}") from None
     except FileNotFoundError:
         raise
     # Pillow's decoders raise whatever their parsers hit on damaged data.

@@ -20,8 +20,16 @@ def save_checkpoint(folder: Path, family: str) -> Path:
     """Save a randomly initialised checkpoint of one family, with its processor and tokeniser."""
     from tokenizers import Tokenizer, models, pre_tokenizers, processors
     from transformers import (
-        CLIPConfig, CLIPImageProcessorPil, CLIPModel, PreTrainedTokenizerFast, Siglip2Config, Siglip2ImageProcessorPil,
-        Siglip2Model, SiglipConfig, SiglipImageProcessorPil, SiglipModel,
+        CLIPConfig,
+        CLIPImageProcessorPil,
+        CLIPModel,
+        PreTrainedTokenizerFast,
+        Siglip2Config,
+        Siglip2ImageProcessorPil,
+        Siglip2Model,
+        SiglipConfig,
+        SiglipImageProcessorPil,
+        SiglipModel,
     )  # fmt: skip
 
     torch.manual_seed(0)

@@ -1,0 +1,48 @@
+"""Weights are read only when they are the ones that the card names."""
+
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+import torch
+
+from models.checkpoint import WEIGHTS, read_card, read_weights, write_checkpoint
+from models.dual.two_tower import INPUT
+from models.errors import CheckpointError, UnknownModelError
+from models.registry import load_encoder
+
+_CARD = {"name": "tiny", "description": "d", "dimension": 2, "preprocessing": asdict(INPUT), "licence": "MIT", "languages": ["en"]}  # fmt: skip  # noqa: E501
+
+
+def test_a_round_trip_keeps_matrices_at_half_and_vectors_at_full_precision(tmp_path: Path) -> None:
+    tensors = {"m": torch.tensor([[1 / 3]]), "v": torch.tensor([1 / 3]), "n": torch.tensor(7)}
+    card = write_checkpoint(tmp_path, tensors, _CARD)
+    assert read_card(tmp_path) == card
+    assert card.preprocessing == INPUT
+    weights = read_weights(tmp_path, card)
+    assert weights["m"].dtype == torch.float32
+    assert weights["m"].item() == pytest.approx(1 / 3, abs=2e-4)
+    assert weights["v"].item() == torch.tensor(1 / 3).item()
+    assert weights["n"].item() == 7
+
+
+def test_damaged_weights_are_refused(tmp_path: Path) -> None:
+    card = write_checkpoint(tmp_path, {"m": torch.zeros(4, 4)}, _CARD)
+    content = bytearray((tmp_path / WEIGHTS).read_bytes())
+    content[-1] ^= 1
+    (tmp_path / WEIGHTS).write_bytes(content)
+    with pytest.raises(CheckpointError, match="damaged"):
+        read_weights(tmp_path, card)
+    (tmp_path / WEIGHTS).unlink()
+    with pytest.raises(CheckpointError, match="missing"):
+        read_weights(tmp_path, card)
+
+
+def test_an_unreadable_card_is_named(tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match=tmp_path.name):
+        read_card(tmp_path)
+
+
+def test_an_unknown_model_lists_those_there_are() -> None:
+    with pytest.raises(UnknownModelError, match="semblance-base"):
+        load_encoder("semblance-huge")
