@@ -1,0 +1,1 @@
+"""Answers searches over HTTP from what the indexer published."""

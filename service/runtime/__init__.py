@@ -1,0 +1,1 @@
+"""What runs between a request and the pure search: encoders, pinned generations, bounded waiting."""

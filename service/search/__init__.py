@@ -1,0 +1,1 @@
+"""Search itself: grammar, composition, ranking, explanation. Pure: no web framework here."""

@@ -1,0 +1,56 @@
+"""``/collections``: what is served, and loading the newest generation."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+from starlette.concurrency import run_in_threadpool
+
+from indexer.errors import CollectionNotFoundError
+from service.api.schemas import CollectionAnswer, CollectionsAnswer, IndexAnswer, ModelAnswer
+from service.api.state import State, StateNow
+from service.errors import problems
+
+router = APIRouter(tags=["collections"])
+
+
+@router.get("/collections", responses=problems(401))
+async def collections(state: StateNow) -> CollectionsAnswer:
+    """List the collections in service."""
+    found = []
+    for name in state.generations.names:
+        try:
+            found.append(_describe(state, name))
+        except CollectionNotFoundError:  # taken out of service since it was listed
+            continue
+    return CollectionsAnswer(collections=found, default=state.generations.default)
+
+
+@router.get("/collections/{name}", responses=problems(401, 404, 409, 503))
+async def collection(name: str, state: StateNow) -> CollectionAnswer:
+    """Describe one collection."""
+    return _describe(state, name)
+
+
+@router.post("/collections/{name}/reload", responses=problems(401, 404, 409, 503))
+async def reload(name: str, state: StateNow) -> CollectionAnswer:
+    """Put a collection's newest generation into service; where it is unfit, the present one stays."""
+    await run_in_threadpool(state.generations.reload, name)
+    return _describe(state, name)
+
+
+def _describe(state: State, name: str) -> CollectionAnswer:
+    with state.generations.pin(name) as serving:
+        generation, images = serving.generation, serving.images
+        return CollectionAnswer(
+            name=serving.name,
+            generation=generation.number,
+            images=generation.catalog.image_count,
+            captions=generation.catalog.caption_count,
+            created_at=generation.created_at,
+            models=[
+                ModelAnswer(name=model, dimension=generation.vector_set(model, "image").dimension)
+                for model in generation.models
+            ],
+            index=IndexAnswer(kind=images.index_kind, exact=images.exact, recall_at_10=images.recall_at_10),
+            model=serving.model,
+        )

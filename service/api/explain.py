@@ -1,0 +1,132 @@
+"""``GET /explain`` and ``POST /explain``: why an image matched."""
+
+from __future__ import annotations
+
+import hashlib
+from time import perf_counter
+from typing import Annotated, Any
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Request
+from fastapi import Query as Parameters
+from starlette.responses import Response
+
+from models.errors import QueryError
+from models.registry import EXPLAIN_METHODS
+from service.api.schemas import ExplainParameters, ExplanationAnswer, HeatMap, TermWords, Word
+from service.api.shaping import collection_used, contributions, is_known, json_response, query_answer
+from service.api.sources import explain_form, explained_query, wait_until_gone
+from service.api.state import State, StateNow
+from service.errors import problems
+from service.runtime.admission import while_connected
+from service.runtime.generations import Serving
+from service.search.explanation import Explanation
+from service.search.query import Query
+
+router = APIRouter(tags=["explain"])
+
+_HEAT_DECIMALS = 4
+_CACHE_CONTROL = "private, max-age=300"
+_RESPONSES: dict[int | str, dict[str, Any]] = {
+    200: {"description": "The explanation, or its picture", "content": {"image/png": {}}},
+    304: {"description": "Not modified"},
+}
+
+
+def _form_body() -> dict[str, Any]:
+    schema = ExplainParameters.model_json_schema()
+    schema["properties"]["file"] = {"type": "string", "format": "binary", "description": "the query image"}
+    schema["required"].append("file")
+    return {"requestBody": {"required": True, "content": {"multipart/form-data": {"schema": schema}}}}
+
+
+@router.get(
+    "/explain",
+    response_model=ExplanationAnswer,
+    responses=_RESPONSES | problems(400, 401, 404, 409, 422, 503),
+)
+async def explain(
+    request: Request, parameters: Annotated[ExplainParameters, Parameters()], state: StateNow
+) -> Response:
+    """Explain why an image matched a sentence or another image of the collection."""
+    return await _answer(request, state, parameters, None)
+
+
+@router.post(
+    "/explain",
+    response_model=ExplanationAnswer,
+    responses=_RESPONSES | problems(400, 401, 404, 409, 413, 415, 422, 503),
+    openapi_extra=_form_body(),
+)
+async def explain_upload(request: Request, state: StateNow) -> Response:
+    """Explain why an image matched an uploaded one."""
+    return await _answer(request, state, *await explain_form(request))
+
+
+async def _answer(request: Request, state: State, parameters: ExplainParameters, image: bytes | None) -> Response:
+    started = perf_counter()
+    if parameters.method not in EXPLAIN_METHODS:
+        known = ", ".join(EXPLAIN_METHODS)
+        raise QueryError(f"There is no method {parameters.method[:40]!r}; there are: {known}.")
+    query = explained_query(parameters, image, state.settings)
+    with state.generations.pin(parameters.collection) as serving:
+        key = _key(serving, parameters, query)
+        headers = {"ETag": f'"{key}-{parameters.format}"', "Cache-Control": _CACHE_CONTROL}
+        if is_known(request, headers["ETag"]):
+            return Response(status_code=304, headers=headers)
+        gone = wait_until_gone(request)
+        if parameters.format == "png":
+            picture = await while_connected(gone, state.queries.overlay(serving, key, query, parameters.image_id))
+            return Response(picture, headers=headers, media_type="image/png")
+        explanation = await while_connected(gone, state.queries.explain(serving, key, query, parameters.image_id))
+        answer = _shape(serving, parameters, query, explanation, (perf_counter() - started) * 1e3)
+        return json_response(answer, headers)
+
+
+def _shape(
+    serving: Serving, parameters: ExplainParameters, query: Query, explanation: Explanation, took_ms: float
+) -> ExplanationAnswer:
+    rows, columns = explanation.heat.shape
+    return ExplanationAnswer(
+        image_id=parameters.image_id,
+        collection=collection_used(serving),
+        query=query_answer(query),
+        method=parameters.method,
+        score=explanation.score,
+        contributions=contributions(explanation.contributions),
+        heat_map=HeatMap(
+            rows=rows,
+            columns=columns,
+            values=explanation.heat.astype(float).round(_HEAT_DECIMALS).tolist(),
+            region=explanation.region,
+        ),
+        words=[
+            TermWords(
+                term=term.label,
+                words=[Word(word=w.word, start=w.start, end=w.end, value=round(w.value, 6)) for w in term.words],
+            )
+            for term in explanation.words
+        ],
+        overlay_url=None if query.image is not None else _overlay_url(serving, parameters, query),
+        took_ms=round(took_ms, 3),
+    )
+
+
+def _overlay_url(serving: Serving, parameters: ExplainParameters, query: Query) -> str:
+    asked = {
+        "image_id": parameters.image_id,
+        "collection": serving.name,
+        "query": parameters.query,
+        "query_image_id": parameters.query_image_id,
+        "modifier": [modifier.label for modifier in query.modifiers],
+        "method": parameters.method,
+        "format": "png",
+    }
+    return f"/explain?{urlencode({name: value for name, value in asked.items() if value}, doseq=True)}"
+
+
+def _key(serving: Serving, parameters: ExplainParameters, query: Query) -> str:
+    """Return a digest of the generation and of all that was asked: it names the explanation."""
+    generation = serving.generation
+    asked = (serving.name, generation.number, generation.manifest.content_sha256, serving.model, query)
+    return hashlib.sha256(repr((*asked, parameters.image_id, parameters.method)).encode()).hexdigest()[:32]

@@ -1,0 +1,104 @@
+"""``/images/{id}``: catalog entry, thumbnail, original."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Request
+from fastapi import Query as Parameters
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.responses import FileResponse, Response
+from starlette.types import Message, Receive, Scope, Send
+
+from service.api.schemas import CollectionName, ImageAnswer
+from service.api.shaping import image_metadata, image_url, is_known
+from service.api.state import StateNow
+from service.errors import problems
+from service.search.engine import find_image
+from service.security.paths import original_path
+
+router = APIRouter(prefix="/images", tags=["images"])
+
+Collection = Annotated[CollectionName, Parameters()]
+
+_MEDIA_TYPES = {
+    "JPEG": "image/jpeg",
+    "PNG": "image/png",
+    "WEBP": "image/webp",
+    "GIF": "image/gif",
+    "HEIF": "image/heic",
+}
+_NOT_MODIFIED: dict[int | str, dict[str, Any]] = {304: {"description": "Not modified"}}
+
+
+@router.get("/{image_id}", responses=problems(401, 404, 409, 422, 503))
+def image(image_id: str, state: StateNow, collection: Collection = None) -> ImageAnswer:
+    """Return the catalog's entry of an image."""
+    with state.generations.pin(collection) as serving:
+        record = find_image(serving.generation, image_id)
+        return ImageAnswer(
+            id=record.id,
+            metadata=image_metadata(record),
+            captions=list(record.captions),
+            thumbnail_url=image_url(record.id, "thumbnail", serving.name),
+            file_url=image_url(record.id, "file", serving.name),
+        )
+
+
+@router.get(
+    "/{image_id}/thumbnail",
+    response_class=Response,
+    responses={
+        200: {"content": {"image/webp": {}}},
+        **_NOT_MODIFIED,
+        **problems(400, 401, 404, 409, 413, 422, 503),
+    },
+)
+async def thumbnail(image_id: str, request: Request, state: StateNow, collection: Collection = None) -> Response:
+    """Return a small WebP of an image; it never changes, for the id is its content's hash."""
+    with state.generations.pin(collection) as serving:
+        record = await run_in_threadpool(find_image, serving.generation, image_id)
+        headers = {
+            "ETag": f'"{record.id}-{state.settings.thumbnail_side_px}"',
+            "Cache-Control": "private, max-age=31536000, immutable",
+        }
+        if is_known(request, headers["ETag"]):
+            return Response(status_code=304, headers=headers)
+        return Response(await state.thumbnails.get(serving, record.id), headers=headers, media_type="image/webp")
+
+
+@router.get(
+    "/{image_id}/file",
+    response_class=Response,
+    responses={
+        200: {"content": {kind: {} for kind in _MEDIA_TYPES.values()}},
+        206: {"description": "A part of the file"},
+        **_NOT_MODIFIED,
+        **problems(400, 401, 404, 409, 416, 422, 503),
+    },
+)
+def file(image_id: str, request: Request, state: StateNow, collection: Collection = None) -> Response:
+    """Return an image's own file, whole or in part."""
+    with state.generations.pin(collection) as serving:
+        record = find_image(serving.generation, image_id)
+        path = original_path(serving.generation, record.id)
+    media_type = _MEDIA_TYPES.get(record.format, "application/octet-stream")
+    response = _Original(
+        path, stat_result=path.stat(), media_type=media_type, headers={"Cache-Control": "private, no-cache"}
+    )
+    if is_known(request, response.headers["etag"]):
+        return Response(status_code=304, headers={"ETag": response.headers["etag"]})
+    return response
+
+
+class _Original(FileResponse):
+    """A file whose refusals have the form of every other error."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_unless_refused(message: Message) -> None:
+            if message["type"] == "http.response.start" and message["status"] >= 400:
+                raise HTTPException(message["status"], "The Range header asks for what the file does not have.")
+            await send(message)
+
+        await super().__call__(scope, receive, send_unless_refused)

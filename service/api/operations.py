@@ -1,0 +1,37 @@
+"""Health and metrics."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from starlette.responses import Response
+
+from service.api.schemas import Status
+from service.api.state import StateNow
+from service.errors import NotReadyError, problems
+
+router = APIRouter(tags=["operation"])
+
+
+@router.get("/livez")
+async def livez() -> Status:
+    """Tell that the process answers."""
+    return Status(status="alive")
+
+
+@router.get("/readyz", responses=problems(503))
+async def readyz(state: StateNow) -> Status:
+    """Tell whether searches can be answered: models are warm and a collection is loaded."""
+    if not state.generations.names:
+        raise NotReadyError("No collection is in service: run semblance index, then POST /collections/NAME/reload.")
+    return Status(status="ready")
+
+
+@router.get(
+    "/metrics",
+    response_class=Response,
+    responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}, **problems(401)},
+)
+async def metrics(state: StateNow) -> Response:
+    """Return the metrics in Prometheus' text form."""
+    return Response(generate_latest(state.metrics.registry), headers={"Content-Type": CONTENT_TYPE_LATEST})

@@ -1,0 +1,240 @@
+"""The bodies, parameters and answers of the HTTP interface; a request with a field that is not here is refused."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+Target = Literal["image", "text"]
+
+CollectionName = Annotated[
+    str | None,
+    BeforeValidator(lambda value: value or None),
+    Field(description="may be left out where there is only one, or a default"),
+]
+Modifiers = Annotated[
+    list[str],
+    Field(description="signed words: +beach adds, -people takes away; no sign adds", examples=[["+beach", "-people"]]),
+]
+
+
+class _Request(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class _Answer(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class TextSearch(_Request):
+    """The body of ``POST /search/text``."""
+
+    query: str = Field(examples=["a dog running on grass"])
+    k: int = Field(10, description="number of results", ge=1)
+    collection: CollectionName = None
+    modifiers: Modifiers = []
+    target: Target = Field("image", description="what to find: images, or captions")
+    offset: int = Field(0, description="results to pass over: the `next` of the page before", ge=0)
+
+
+class ImageSearchParameters(_Request):
+    """The parameters of ``POST /search/image``."""
+
+    k: int = Field(10, description="number of results", ge=1)
+    collection: CollectionName = None
+    modifier: Modifiers = []
+    target: Target = Field("image", description="what to find: images, or captions")
+    offset: int = Field(0, description="results to pass over: the `next` of the page before", ge=0)
+
+
+class ImageSource(_Request):
+    """The JSON body of ``POST /search/image``: exactly one of these."""
+
+    id: str | None = Field(None, description="an image of the collection")
+    image_b64: str | None = Field(None, description="an image file, in Base64")
+    url: str | None = Field(None, description="a public address of an image, where the service allows it")
+    embedding: list[float] | None = Field(None, description="a vector of the collection's model")
+
+
+class ExplainParameters(_Request):
+    """The parameters of ``GET /explain`` and the fields of ``POST /explain``."""
+
+    image_id: str = Field(description="the image whose score is explained")
+    collection: CollectionName = None
+    query: str | None = Field(None, description="the sentence that was searched for")
+    modifier: Modifiers = []
+    query_image_id: Annotated[str | None, BeforeValidator(lambda value: value or None)] = Field(
+        None, description="the image of the collection that was searched for"
+    )
+    method: str = "grad-cam"
+    format: Literal["json", "png"] = "json"
+
+
+class ModifierAnswer(_Answer):
+    """A modifier as it was understood."""
+
+    text: str
+    weight: float
+
+
+class QueryAnswer(_Answer):
+    """The query as it was understood."""
+
+    text: str | None
+    image_id: str | None
+    modifiers: list[ModifierAnswer]
+
+
+class Contribution(_Answer):
+    """What one term of the query adds to the score; they sum to it."""
+
+    term: str
+    value: float
+
+
+class ImageMetadata(_Answer):
+    """What is known of a photograph."""
+
+    name: str
+    width: int
+    height: int
+    format: str
+    taken_at: datetime | None
+    camera: str | None
+
+
+class Result(_Answer):
+    """One result; its id is the image's, or the caption's where captions are searched."""
+
+    id: str
+    rank: int
+    score: float
+    confidence: float | None = None
+    caption: str | None
+    image_id: str
+    thumbnail_url: str
+    metadata: ImageMetadata
+    contributions: list[Contribution]
+
+
+class CollectionUsed(_Answer):
+    """The generation that answered."""
+
+    name: str
+    generation: int
+    model: str
+    index: str
+    exact: bool
+
+
+class Milliseconds(_Answer):
+    """Where the time went."""
+
+    encode: float
+    search: float
+    hydrate: float
+    total: float
+
+
+class SearchResults(_Answer):
+    """A page of results, best first."""
+
+    query: QueryAnswer
+    results: list[Result]
+    collection: CollectionUsed
+    took_ms: Milliseconds
+    next: int | None = Field(description="the offset of the next page; null on the last")
+    warnings: list[str]
+
+
+class HeatMap(_Answer):
+    """Where the score comes from: ``values`` in 0..1, over ``region`` (left, top, right, bottom as fractions)."""
+
+    rows: int
+    columns: int
+    values: list[list[float]]
+    region: tuple[float, float, float, float]
+
+
+class Word(_Answer):
+    """What one word adds: the score less the score without it; ``start`` and ``end`` are offsets in the term."""
+
+    word: str
+    start: int
+    end: int
+    value: float
+
+
+class TermWords(_Answer):
+    """The words of one term."""
+
+    term: str
+    words: list[Word]
+
+
+class ExplanationAnswer(_Answer):
+    """Why an image has its score."""
+
+    image_id: str
+    collection: CollectionUsed
+    query: QueryAnswer
+    method: str
+    score: float
+    contributions: list[Contribution]
+    heat_map: HeatMap
+    words: list[TermWords]
+    overlay_url: str | None = Field(description="the heat map painted on the photograph; null for an uploaded query")
+    took_ms: float
+
+
+class ModelAnswer(_Answer):
+    """A model whose vectors a collection holds."""
+
+    name: str
+    dimension: int
+
+
+class IndexAnswer(_Answer):
+    """How a collection's images are indexed."""
+
+    kind: str
+    exact: bool
+    recall_at_10: float
+
+
+class CollectionAnswer(_Answer):
+    """A collection in service."""
+
+    name: str
+    generation: int
+    images: int
+    captions: int
+    created_at: datetime
+    models: list[ModelAnswer]
+    index: IndexAnswer
+    model: str = Field(description="the model that answers")
+
+
+class CollectionsAnswer(_Answer):
+    """All collections in service."""
+
+    collections: list[CollectionAnswer]
+    default: str | None = Field(description="which one answers where none is named")
+
+
+class ImageAnswer(_Answer):
+    """The catalog's entry of an image."""
+
+    id: str
+    metadata: ImageMetadata
+    captions: list[str]
+    thumbnail_url: str
+    file_url: str
+
+
+class Status(_Answer):
+    """The service's own state."""
+
+    status: str

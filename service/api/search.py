@@ -1,0 +1,69 @@
+"""``POST /search/text`` and ``POST /search/image``."""
+
+from __future__ import annotations
+
+from time import perf_counter
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Request
+from fastapi import Query as Parameters
+from starlette.responses import Response
+
+from service.api.schemas import ImageSearchParameters, ImageSource, SearchResults, Target, TextSearch
+from service.api.shaping import json_response, search_results
+from service.api.sources import image_query, wait_until_gone
+from service.api.state import State, StateNow
+from service.errors import problems
+from service.runtime.admission import while_connected
+from service.search.query import Query, check_page, parse_modifiers, parse_sentence
+
+router = APIRouter(tags=["search"])
+
+_BINARY = {"schema": {"type": "string", "format": "binary"}}
+_IMAGE_BODY: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "multipart/form-data": {
+                "schema": {"type": "object", "properties": {"file": _BINARY["schema"]}, "required": ["file"]}
+            },
+            "image/*": _BINARY,
+            "application/json": {"schema": ImageSource.model_json_schema()},
+        },
+    }
+}
+
+
+@router.post("/search/text", response_model=SearchResults, responses=problems(400, 401, 404, 409, 413, 422, 503))
+async def search_text(body: TextSearch, request: Request, state: StateNow) -> Response:
+    """Find what a sentence means."""
+    limits = state.settings.query_limits
+    query = Query(text=parse_sentence(body.query, limits), modifiers=parse_modifiers(body.modifiers, limits))
+    return await _answer(request, state, query, body.collection, body.target, body.k, body.offset)
+
+
+@router.post(
+    "/search/image",
+    response_model=SearchResults,
+    responses=problems(400, 401, 404, 409, 413, 415, 422, 503),
+    openapi_extra=_IMAGE_BODY,
+)
+async def search_image(
+    request: Request, parameters: Annotated[ImageSearchParameters, Parameters()], state: StateNow
+) -> Response:
+    """Find what resembles an image, steered by signed words."""
+    modifiers = parse_modifiers(parameters.modifier, state.settings.query_limits)
+    query = await image_query(request, modifiers, state.settings)
+    return await _answer(
+        request, state, query, parameters.collection, parameters.target, parameters.k, parameters.offset
+    )
+
+
+async def _answer(
+    request: Request, state: State, query: Query, collection: str | None, target: Target, k: int, offset: int
+) -> Response:
+    started = perf_counter()
+    check_page(k, offset, state.settings.query_limits)
+    searching = state.queries.search(collection, query, target, k, offset)
+    answer = await while_connected(wait_until_gone(request), searching)
+    return json_response(search_results(query, answer, (perf_counter() - started) * 1e3))

@@ -1,0 +1,105 @@
+"""Turns what the search found into the answers of the interface."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from urllib.parse import quote, urlencode
+
+from pydantic import BaseModel
+from starlette.requests import Request
+from starlette.responses import Response
+
+from indexer.catalog.repository import ImageRecord
+from service.api.schemas import (
+    CollectionUsed,
+    Contribution,
+    ImageMetadata,
+    Milliseconds,
+    ModifierAnswer,
+    QueryAnswer,
+    Result,
+    SearchResults,
+)
+from service.runtime.generations import Serving
+from service.runtime.queries import SearchAnswer
+from service.search.query import Query
+
+
+def json_response(answer: BaseModel, headers: dict[str, str] | None = None) -> Response:
+    """Return an answer as it is: built of checked parts, it needs no second validation."""
+    return Response(answer.__pydantic_serializer__.to_json(answer), headers=headers, media_type="application/json")
+
+
+def search_results(query: Query, answer: SearchAnswer, total_ms: float) -> SearchResults:
+    """Shape a page of results."""
+    labels, found, name = answer.composed.labels, answer.found, answer.serving.name
+    return SearchResults(
+        query=query_answer(query),
+        results=[
+            Result(
+                id=hit.id,
+                rank=hit.rank,
+                score=hit.score,
+                caption=hit.caption,
+                image_id=hit.image.id,
+                thumbnail_url=image_url(hit.image.id, "thumbnail", name),
+                metadata=image_metadata(hit.image),
+                contributions=contributions(zip(labels, hit.contributions, strict=True)),
+            )
+            for hit in found.hits
+        ],
+        collection=collection_used(answer.serving),
+        took_ms=Milliseconds(
+            encode=round(answer.encode_ms, 3),
+            search=round(found.search_ms, 3),
+            hydrate=round(found.hydrate_ms, 3),
+            total=round(total_ms, 3),
+        ),
+        next=found.next_offset,
+        warnings=list(found.warnings),
+    )
+
+
+def query_answer(query: Query) -> QueryAnswer:
+    """Echo a query as it was understood."""
+    modifiers = [ModifierAnswer(text=modifier.text, weight=modifier.weight) for modifier in query.modifiers]
+    return QueryAnswer(text=query.text, image_id=query.image_id, modifiers=modifiers)
+
+
+def contributions(pairs: Iterable[tuple[str, float]]) -> list[Contribution]:
+    """Shape the parts of a score."""
+    return [Contribution(term=label, value=value) for label, value in pairs]
+
+
+def collection_used(serving: Serving) -> CollectionUsed:
+    """Name the generation that answered."""
+    return CollectionUsed(
+        name=serving.name,
+        generation=serving.generation.number,
+        model=serving.model,
+        index=serving.images.index_kind,
+        exact=serving.images.exact,
+    )
+
+
+def image_metadata(record: ImageRecord) -> ImageMetadata:
+    """Shape what the catalog knows of an image."""
+    return ImageMetadata(
+        name=record.name,
+        width=record.width,
+        height=record.height,
+        format=record.format,
+        taken_at=record.taken_at,
+        camera=record.camera,
+    )
+
+
+def image_url(image_id: str, kind: str, collection: str) -> str:
+    """Return the address of an image's thumbnail or file."""
+    return f"/images/{quote(image_id)}/{kind}?{urlencode({'collection': collection})}"
+
+
+def is_known(request: Request, etag: str) -> bool:
+    """Tell whether the caller already holds the answer of that entity tag, so that a 304 is enough."""
+    given = request.headers.get("if-none-match", "")
+    return given == "*" or etag in (tag.strip().removeprefix("W/") for tag in given.split(","))

@@ -1,0 +1,33 @@
+"""What the routes work with, built once when the application starts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from service.observability import Metrics
+from service.runtime.generations import Generations
+from service.runtime.queries import Queries
+from service.runtime.thumbnails import Thumbnails
+from service.settings import Settings
+
+
+@dataclass(frozen=True)
+class State:
+    """The parts of the running service."""
+
+    settings: Settings
+    metrics: Metrics
+    generations: Generations
+    queries: Queries
+    thumbnails: Thumbnails
+
+
+def _state(request: Request) -> State:
+    state: State = request.app.state.parts
+    return state
+
+
+StateNow = Annotated[State, Depends(_state)]

@@ -1,0 +1,162 @@
+"""Builds the application: settings and loaders in, FastAPI out."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import ExitStack, asynccontextmanager, contextmanager
+from functools import partial
+from importlib.metadata import version
+from typing import Any
+
+import structlog
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from starlette.concurrency import run_in_threadpool
+
+from models.registry import load_encoder as load_registered_encoder
+from models.registry import load_explainer as load_registered_explainer
+from models.types import DualEncoder, Explainer
+from service.api import collections, explain, images, operations, search
+from service.api.pages import install_pages
+from service.api.state import State
+from service.errors import Problem, install_error_handlers
+from service.observability import Metrics, Observe
+from service.runtime.admission import Admission
+from service.runtime.encoder import Encoders
+from service.runtime.explanations import Explanations
+from service.runtime.generations import Generations
+from service.runtime.queries import Queries
+from service.runtime.thumbnails import Thumbnails
+from service.security.headers import SecurityHeaders
+from service.security.keys import KeyGuard
+from service.security.uploads import BodyLimit
+from service.settings import Settings
+
+log = structlog.get_logger()
+
+EncoderLoader = Callable[[str], DualEncoder]
+ExplainerLoader = Callable[[str], Explainer]
+
+
+def create_app(
+    settings: Settings, load_encoder: EncoderLoader | None = None, load_explainer: ExplainerLoader | None = None
+) -> FastAPI:
+    """Build the application; collections and models are loaded when it starts.
+
+    Args:
+        settings: see ``docs/settings.md``.
+        load_encoder: gives the encoder of a model's name; by default the registry does.
+        load_explainer: the same for explainers.
+    """
+    load_encoder = load_encoder or partial(
+        load_registered_encoder, runtime=settings.runtime, device=settings.device, threads=settings.encoder_threads
+    )
+    load_explainer = load_explainer or partial(load_registered_explainer, device=settings.device)
+    metrics = Metrics()
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        _warn_if_open(settings)
+        with _running(settings, metrics, load_encoder, load_explainer) as state:
+            await run_in_threadpool(state.generations.load_all)
+            app.state.parts = state
+            yield
+
+    app = FastAPI(
+        title="Semblance",
+        version=version("semblance"),
+        summary="Image search by meaning.",
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    for part in (search, explain, collections, images, operations):
+        app.include_router(part.router)
+    install_pages(app)
+    install_error_handlers(app, settings.retry_after_s)
+    # the last one added is the outermost
+    app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)
+    app.add_middleware(KeyGuard, keys=[key.get_secret_value() for key in settings.api_keys])
+    app.add_middleware(SecurityHeaders)
+    app.add_middleware(Observe, metrics=metrics, retry_after_s=settings.retry_after_s)
+    app.openapi = partial(_openapi, app)  # type: ignore[method-assign]
+    return app
+
+
+@contextmanager
+def _running(
+    settings: Settings, metrics: Metrics, load_encoder: EncoderLoader, load_explainer: ExplainerLoader
+) -> Iterator[State]:
+    """Build the parts, and end them in the opposite order: what is used ends after what uses it."""
+
+    def bounded(name: str, limit: int) -> Admission:
+        return Admission(name, limit, metrics.count_refusal)
+
+    with ExitStack() as stack:
+        encoders = Encoders(load_encoder, max_batch=settings.max_batch, on_batch=metrics.count_batch)
+        stack.callback(encoders.close)
+        generations = Generations(
+            settings.data_dir, encoders.get, model=settings.model, default=settings.default_collection
+        )
+        stack.callback(generations.close)
+        explanations = Explanations(
+            load_explainer,
+            max_pixels=settings.max_pixels,
+            overlay_side_px=settings.overlay_side_px,
+            kept=settings.explanation_cache_entries,
+        )
+        stack.callback(explanations.close)
+        queries = Queries(
+            generations,
+            explanations,
+            bounded("searches", settings.max_searches),
+            bounded("explanations", settings.max_explanations),
+            threads=settings.search_threads,
+            max_pixels=settings.max_pixels,
+        )
+        stack.callback(queries.close)
+        thumbnails = Thumbnails(
+            bounded("thumbnails", settings.max_thumbnails),
+            threads=settings.file_threads,
+            side_px=settings.thumbnail_side_px,
+            max_pixels=settings.max_pixels,
+            cache_bytes=settings.thumbnail_cache_bytes,
+        )
+        stack.callback(thumbnails.close)
+        yield State(settings, metrics, generations, queries, thumbnails)
+
+
+def _warn_if_open(settings: Settings) -> None:
+    if settings.api_keys or _is_loopback(settings.host):
+        return
+    log.warning(
+        f"ANYBODY WHO REACHES {settings.host}:{settings.port} CAN SEARCH AND SEE THESE PHOTOGRAPHS: the service "
+        "listens beyond this machine and no key is set. Set SEMBLANCE_API_KEYS, or listen on 127.0.0.1."
+    )
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _openapi(app: FastAPI) -> dict[str, Any]:
+    """Return the description of the interface, with the form of errors and the two ways to send a key."""
+    if app.openapi_schema is None:
+        schema = get_openapi(title=app.title, version=app.version, summary=app.summary, routes=app.routes)
+        problem = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
+        components = schema.setdefault("components", {})
+        components.setdefault("schemas", {}).update(problem.pop("$defs"), Problem=problem)
+        components["securitySchemes"] = {
+            "bearer": {"type": "http", "scheme": "bearer"},
+            "header": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+        }
+        schema["security"] = [{}, {"bearer": []}, {"header": []}]
+        app.openapi_schema = schema
+    return app.openapi_schema

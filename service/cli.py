@@ -1,0 +1,119 @@
+"""The command ``semblance``: its own commands ``serve`` and ``search``, and those of the indexer and the models.
+
+What is slow to import is imported inside the commands, so that ``semblance --help`` answers at once.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+from typer.core import TyperGroup
+
+import indexer.cli
+import models.cli
+from models.errors import InputError, QueryError, SemblanceError
+
+
+class _OneLineErrors(TyperGroup):
+    """Tells an expected error in one line, without a traceback."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command."""
+        try:
+            return super().invoke(ctx)
+        except SemblanceError as error:
+            print(f"semblance: {error}", file=sys.stderr)
+            raise typer.Exit(1) from None
+
+
+app = typer.Typer(
+    cls=_OneLineErrors,
+    help="Find images by meaning: by words, by an image, by an image and signed words.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+
+DataDir = Annotated[Path | None, typer.Option(help="Folder of the collections [SEMBLANCE_DATA_DIR, var/semblance].")]
+
+
+@app.command()
+def serve(
+    data_dir: DataDir = None,
+    host: Annotated[str | None, typer.Option(help="Address to listen on [SEMBLANCE_HOST, 127.0.0.1].")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on [SEMBLANCE_PORT, 8000].")] = None,
+) -> None:
+    """Answer over HTTP, with a web page at /. All settings: docs/settings.md."""
+    from service.settings import load_settings
+
+    settings = load_settings(data_dir=data_dir, host=host, port=port)
+
+    import uvicorn
+
+    from service.app import create_app
+    from service.logs import configure_logging
+
+    configure_logging()
+    uvicorn.run(
+        create_app(settings),
+        host=settings.host,
+        port=settings.port,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=settings.graceful_stop_s,
+    )
+
+
+@app.command()
+def search(
+    collection: Annotated[str, typer.Argument(help="Name of the collection.")],
+    words: Annotated[str | None, typer.Argument(help="What to look for.")] = None,
+    image: Annotated[Path | None, typer.Option(help="An image to look for, instead of words.")] = None,
+    modifier: Annotated[list[str] | None, typer.Option(help="Signed words, +beach or -people; repeatable.")] = None,
+    k: Annotated[int, typer.Option("--k", "-k", help="Number of results.")] = 10,
+    target: Annotated[Literal["image", "text"], typer.Option(help="Find images, or captions.")] = "image",
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    data_dir: DataDir = None,
+) -> None:
+    """Search a collection without a server, and print ranked paths and scores."""
+    from service.logs import configure_quiet_logging
+    from service.offline import search_once
+    from service.search.query import Query, check_page, parse_modifiers, parse_sentence
+    from service.settings import load_settings
+
+    configure_quiet_logging()
+    settings = load_settings(data_dir=data_dir)
+    limits = settings.query_limits
+    check_page(k, 0, limits)
+    if (words is None) == (image is None):
+        raise QueryError("Give either words or --image; --modifier steers both.")
+    query = Query(
+        text=None if words is None else parse_sentence(words, limits),
+        image=None if image is None else _read(image),
+        modifiers=parse_modifiers(modifier or [], limits),
+    )
+    lines, warnings = search_once(settings, collection, query, target, k)
+    for warning in warnings:
+        print(f"semblance: {warning}", file=sys.stderr)
+    if as_json:
+        print(json.dumps([asdict(line) for line in lines], indent=1))
+        return
+    for line in lines:
+        caption = f"  {line.caption}" if target == "text" else ""
+        print(f"{line.rank:4}  {line.score:.4f}  {line.path}{caption}")
+
+
+app.add_typer(indexer.cli.app)
+app.add_typer(models.cli.app)
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}") from None

@@ -1,0 +1,152 @@
+"""Every error as RFC 9457 problem+json; no path, SQL or stack trace in any.
+
+One table says which status each error of the tree has. An error that is not in it is a fault of ours: 500, its
+details only in the log.
+"""
+
+from __future__ import annotations
+
+import re
+from http import HTTPStatus
+from typing import Any
+
+import structlog
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, Field
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from indexer.errors import (
+    CollectionNameError,
+    CollectionNotFoundError,
+    DamagedGenerationError,
+    ModelMismatchError,
+    NoGenerationError,
+)
+from models.errors import (
+    ImageError,
+    ImageTooLargeError,
+    InputError,
+    QueryError,
+    SemblanceError,
+    UnknownModelError,
+    UnsupportedImageError,
+)
+from service.runtime.admission import ClientGoneError, OverloadedError
+from service.search.engine import ImageNotFoundError
+from service.security.keys import KeyRefusedError
+from service.security.paths import OriginalNotFoundError
+
+log = structlog.get_logger()
+
+MEDIA_TYPE = "application/problem+json"
+
+_TITLES = {status.value: status.phrase for status in HTTPStatus} | {499: "Client Closed Request"}
+
+
+class NotReadyError(SemblanceError):
+    """The service cannot answer searches yet."""
+
+
+_STATUSES: dict[type[SemblanceError], int] = {
+    InputError: 422,
+    QueryError: 422,
+    ImageError: 400,
+    ImageTooLargeError: 413,
+    UnsupportedImageError: 415,
+    ImageNotFoundError: 404,
+    OriginalNotFoundError: 404,
+    CollectionNotFoundError: 404,
+    CollectionNameError: 404,
+    KeyRefusedError: 401,
+    ModelMismatchError: 409,
+    UnknownModelError: 409,
+    NoGenerationError: 503,
+    DamagedGenerationError: 503,
+    OverloadedError: 503,
+    NotReadyError: 503,
+    ClientGoneError: 499,
+}
+
+
+class FieldProblem(BaseModel):
+    """What is wrong with one field of a request."""
+
+    field: str = Field(examples=["body.k"])
+    detail: str
+
+
+class Problem(BaseModel):
+    """The form of every error (RFC 9457)."""
+
+    type: str = Field(examples=["urn:semblance:problem:query"])
+    title: str = Field(examples=["Unprocessable Content"])
+    status: int = Field(examples=[422])
+    detail: str = Field(examples=["The query is empty: write some words."])
+    request_id: str
+    errors: list[FieldProblem] | None = None
+
+
+def problem_of(error: Exception) -> Problem:
+    """Describe an error for the caller, without its request's id."""
+    if isinstance(error, SemblanceError):
+        return _semblance_problem(error)
+    if isinstance(error, RequestValidationError):
+        fields = [FieldProblem(field=".".join(map(str, e["loc"])), detail=e["msg"]) for e in error.errors()]
+        return _problem("validation", 422, "The request does not have the form that is asked for.", fields)
+    if isinstance(error, HTTPException):
+        return _problem(None, error.status_code, str(error.detail))
+    return _problem(None, 500, "Something went wrong here; the log of the service has it under this request_id.")
+
+
+def response_of(error: Exception, request_id: str, retry_after_s: int) -> Response:
+    """Return the answer to a request that failed."""
+    problem = problem_of(error)
+    problem.request_id = request_id
+    headers = dict(error.headers or {}) if isinstance(error, HTTPException) else {}
+    if problem.status in (429, 503):
+        headers["Retry-After"] = str(retry_after_s)
+    if problem.status == 401:
+        headers["WWW-Authenticate"] = 'Bearer realm="semblance"'
+    if problem.status == 413:
+        headers["Connection"] = "close"  # the rest of the body is not read
+    if problem.status >= 500:
+        log.error("request failed", request_id=request_id, error=f"{type(error).__name__}: {error}", exc_info=error)
+    body = problem.model_dump_json(exclude_none=True)
+    return Response(body, problem.status, headers, media_type=MEDIA_TYPE)
+
+
+def install_error_handlers(app: FastAPI, retry_after_s: int) -> None:
+    """Let the application answer every expected error as a problem; the unexpected ones reach ``Observe``."""
+
+    async def handle(request: Request, error: Exception) -> Response:
+        return response_of(error, request.state.request_id, retry_after_s)
+
+    for kind in (SemblanceError, RequestValidationError, HTTPException):
+        app.add_exception_handler(kind, handle)
+
+
+def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """Return the ``responses`` by which a route declares its error statuses."""
+    schema = {"$ref": "#/components/schemas/Problem"}
+    return {
+        status: {"description": _TITLES[status], "content": {MEDIA_TYPE: {"schema": schema}}} for status in statuses
+    }
+
+
+def _semblance_problem(error: SemblanceError) -> Problem:
+    kind = next((kind for kind in type(error).__mro__ if kind in _STATUSES), None)
+    if kind is None:
+        return _problem(None, 500, "Something went wrong here; the log of the service has it under this request_id.")
+    if isinstance(error, DamagedGenerationError):  # its message has a path for the log
+        detail = f"The index of this collection is damaged: {error.path.name} {error.reason}."
+    else:
+        detail = str(error)
+    slug = re.sub(r"(?<!^)(?=[A-Z])", "-", kind.__name__.removesuffix("Error")).lower()
+    return _problem(slug, _STATUSES[kind], detail)
+
+
+def _problem(slug: str | None, status: int, detail: str, errors: list[FieldProblem] | None = None) -> Problem:
+    kind = f"urn:semblance:problem:{slug}" if slug else "about:blank"
+    return Problem(type=kind, title=_TITLES[status], status=status, detail=detail, request_id="", errors=errors)

@@ -1,0 +1,104 @@
+"""Every request gets an id, one log line and its place in the metrics; an unexpected error becomes a problem here."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from http import HTTPMethod
+from time import perf_counter
+
+import structlog
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from models.types import Side
+from service.errors import response_of
+
+log = structlog.get_logger()
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+_BATCHES = (1, 2, 4, 8, 16, 32, 64)
+_METHODS = frozenset(HTTPMethod)
+
+
+class Metrics:
+    """The service's Prometheus metrics, in a registry of their own; no label has values that a caller can invent."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self.requests = Counter(
+            "semblance_requests", "Answered requests", ("method", "route", "status"), registry=self.registry
+        )
+        self.seconds = Histogram(
+            "semblance_request_seconds", "Time to answer", ("route",), buckets=_SECONDS, registry=self.registry
+        )
+        self.running = Gauge("semblance_requests_running", "Requests being answered", registry=self.registry)
+        self.refused = Counter(
+            "semblance_refused", "Requests refused because too many wait", ("queue",), registry=self.registry
+        )
+        self.batches = Histogram(
+            "semblance_encode_batch", "Inputs of one encoder call", ("side",), buckets=_BATCHES, registry=self.registry
+        )
+
+    def count_refusal(self, queue: str) -> None:
+        """Count a request that found no waiting place."""
+        self.refused.labels(queue).inc()
+
+    def count_batch(self, side: Side, size: int) -> None:
+        """Count one call of an encoder."""
+        self.batches.labels(side).observe(size)
+
+
+class Observe:
+    """The outermost ASGI middleware."""
+
+    def __init__(self, app: ASGIApp, metrics: Metrics, retry_after_s: int) -> None:
+        self._app = app
+        self._metrics = metrics
+        self._retry_after_s = retry_after_s
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer the request, whatever happens."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started = perf_counter()
+        request_id = _request_id(scope)
+        scope.setdefault("state", {})["request_id"] = request_id
+        status = 0
+
+        async def send_with_id(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = [*message["headers"], (b"x-request-id", request_id.encode())]
+            await send(message)
+
+        self._metrics.running.inc()
+        try:
+            await self._app(scope, receive, send_with_id)
+        except Exception as error:
+            response = response_of(error, request_id, self._retry_after_s)
+            if status:  # the answer has begun: all that is left is to break it off
+                raise
+            await response(scope, receive, send_with_id)
+        finally:
+            self._metrics.running.dec()
+            self._record(scope, status, perf_counter() - started, request_id)
+
+    def _record(self, scope: Scope, status: int, seconds: float, request_id: str) -> None:
+        route = getattr(scope.get("route"), "path", "unknown")
+        method = scope["method"] if scope["method"] in _METHODS else "OTHER"
+        self._metrics.requests.labels(method, route, str(status)).inc()
+        self._metrics.seconds.labels(route).observe(seconds)
+        log.info(
+            "request", request_id=request_id, method=method, route=route, status=status, ms=round(seconds * 1e3, 2)
+        )
+
+
+def _request_id(scope: Scope) -> str:
+    """Return the caller's own id where it is harmless, or a new one."""
+    given = Headers(scope=scope).get("x-request-id", "")
+    return given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex

@@ -1,0 +1,195 @@
+"""The generations in service: requests pin one, a reload swaps it, and the old one closes with its last request."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+
+from indexer.collections import collection_dir, list_collections
+from indexer.errors import CollectionNotFoundError, ModelMismatchError
+from indexer.store.base import VectorSet
+from indexer.store.generation import Generation, current_number, open_current
+from models.errors import InputError, SemblanceError
+from models.types import ModelCard
+from service.runtime.encoder import BatchingEncoder
+
+log = structlog.get_logger()
+
+
+class CollectionChoiceError(InputError):
+    """The request names no collection, and there is not exactly one."""
+
+
+@dataclass(frozen=True)
+class Serving:
+    """An open generation with the encoder whose space its vectors are of."""
+
+    name: str
+    generation: Generation
+    model: str
+    encoder: BatchingEncoder
+    images: VectorSet
+
+
+@dataclass
+class _Counted:
+    serving: Serving
+    pins: int = 0
+    retired: bool = False
+
+
+class Generations:
+    """What is served, by collection name; safe in many threads.
+
+    Args:
+        data_dir: the indexer's data folder.
+        encoder_for: gives the encoder of a model's name.
+        model: whose vectors are searched; None takes each collection's first model.
+        default: collection for requests that name none.
+    """
+
+    def __init__(
+        self,
+        data_dir: Path,
+        encoder_for: Callable[[str], BatchingEncoder],
+        *,
+        model: str | None = None,
+        default: str | None = None,
+    ) -> None:
+        self._data_dir = data_dir
+        self._encoder_for = encoder_for
+        self._model = model
+        self._default = default
+        self._serving: dict[str, _Counted] = {}
+        self._refused: dict[str, SemblanceError] = {}
+        self._lock = threading.Lock()
+        self._one_reload = threading.Lock()
+
+    def load_all(self) -> None:
+        """Load every collection on disk; one that cannot be served is logged and refused by its own reason."""
+        names = [summary.name for summary in list_collections(self._data_dir)]
+        if not names:
+            log.warning("no collection yet: run semblance index", data_dir=str(self._data_dir))
+        for name in names:
+            try:
+                self.reload(name)
+            except SemblanceError as error:
+                log.error("collection refused", collection=name, reason=str(error))  # noqa: TRY400 - no trace for an expected error
+
+    def reload(self, name: str) -> None:
+        """Put a collection's newest generation into service; requests that have pinned the old one end with it.
+
+        Raises:
+            SemblanceError: the newest generation cannot be served. The one in service stays, unless the whole
+                collection is gone.
+        """
+        with self._one_reload:
+            try:
+                folder = collection_dir(self._data_dir, name)
+                if self._number_in_service(name) != current_number(folder):
+                    self._swap(name, self._open(name, folder))
+                self._refused.pop(name, None)
+            except CollectionNotFoundError:
+                self._swap(name, None)
+                raise
+            except SemblanceError as error:
+                self._refused[name] = error
+                raise
+
+    @contextmanager
+    def pin(self, name: str | None) -> Iterator[Serving]:
+        """Hold one collection's generation open for the length of the block.
+
+        Raises:
+            CollectionChoiceError: no name is given and there is no default.
+            CollectionNotFoundError: no such collection.
+            SemblanceError: the reason for which the collection could not be loaded.
+        """
+        with self._lock:
+            counted = self._find(name)
+            counted.pins += 1
+        try:
+            yield counted.serving
+        finally:
+            self._release(counted)
+
+    @property
+    def names(self) -> list[str]:
+        """The collections in service, sorted."""
+        with self._lock:
+            return sorted(self._serving)
+
+    @property
+    def default(self) -> str | None:
+        """The collection that answers when a request names none."""
+        known = {*self._serving, *self._refused}
+        return self._default or (known.pop() if len(known) == 1 else None)
+
+    def close(self) -> None:
+        """Take everything out of service."""
+        for name in self.names:
+            self._swap(name, None)
+
+    def _find(self, name: str | None) -> _Counted:
+        name = name or self.default
+        if name is None:
+            there_are = ", ".join(sorted(self._serving)) or "none yet, make one with semblance index"
+            raise CollectionChoiceError(f"Name a collection; there are: {there_are}.")
+        if name in self._serving:
+            return self._serving[name]
+        if name in self._refused:
+            raise self._refused[name]
+        raise CollectionNotFoundError(name, sorted(self._serving))
+
+    def _release(self, counted: _Counted) -> None:
+        with self._lock:
+            counted.pins -= 1
+            done = counted.retired and not counted.pins
+        if done:
+            counted.serving.generation.close()
+
+    def _swap(self, name: str, new: Serving | None) -> None:
+        with self._lock:
+            old = self._serving.pop(name, None)
+            if new is not None:
+                self._serving[name] = _Counted(new)
+            if old is not None:
+                old.retired = True
+            done = old is not None and not old.pins
+        if old is not None and done:
+            old.serving.generation.close()
+
+    def _open(self, name: str, folder: Path) -> Serving:
+        generation = open_current(folder)
+        try:
+            model = self._model or generation.models[0]
+            images = generation.vector_set(model, "image")
+            encoder = self._encoder_for(model)
+            _check_same_model(images, encoder.encoder.card)
+        except BaseException:
+            generation.close()
+            raise
+        log.info("collection loaded", collection=name, generation=generation.number, model=model)
+        return Serving(name, generation, model, encoder, images)
+
+    def _number_in_service(self, name: str) -> int | None:
+        with self._lock:
+            counted = self._serving.get(name)
+            return counted.serving.generation.number if counted else None
+
+
+def _check_same_model(images: VectorSet, card: ModelCard) -> None:
+    """Refuse an encoder of the same name but other weights: its vectors are of another space."""
+    indexed = _identity(images.model, images.weights_sha256, images.preprocessing_digest)
+    loaded = _identity(card.name, card.weights_sha256, card.preprocessing.digest)
+    if indexed != loaded:
+        raise ModelMismatchError([indexed], loaded)
+
+
+def _identity(model: str, weights_sha256: str, preprocessing_digest: str) -> str:
+    return f"{model} (weights {weights_sha256[:16]}, preprocessing {preprocessing_digest[:16]})"

@@ -1,0 +1,110 @@
+"""From a parsed query to its answer: pin a generation, encode, compose, search or explain."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from time import perf_counter
+
+from models.imaging.decode import decode_image
+from models.types import DualEncoder, Pixels, Side, Vectors
+from service.runtime.admission import Admission
+from service.runtime.explanations import Explanations
+from service.runtime.generations import Generations, Serving
+from service.runtime.threads import run_in
+from service.search.compose import ComposedQuery, Term, compose, terms_of
+from service.search.engine import Found, find_image, image_vector, search, unit_embedding
+from service.search.explanation import Explanation
+from service.search.query import Query
+
+
+@dataclass(frozen=True)
+class SearchAnswer:
+    """What a search found, and in which generation."""
+
+    serving: Serving
+    composed: ComposedQuery
+    found: Found
+    encode_ms: float
+
+
+class Queries:
+    """Answers queries; called on the event loop, works in threads."""
+
+    def __init__(
+        self,
+        generations: Generations,
+        explanations: Explanations,
+        searches: Admission,
+        explaining: Admission,
+        *,
+        threads: int,
+        max_pixels: int,
+    ) -> None:
+        self._generations = generations
+        self._explanations = explanations
+        self._searches = searches
+        self._explaining = explaining
+        self._max_pixels = max_pixels
+        self._threads = ThreadPoolExecutor(threads, "search")
+
+    async def search(self, collection: str | None, query: Query, target: Side, k: int, offset: int) -> SearchAnswer:
+        """Find what a query means; an image of the collection does not find itself.
+
+        Raises:
+            SemblanceError: whatever is wrong with the query, the collection or the load.
+        """
+        started = perf_counter()
+        with self._searches.admit(), self._generations.pin(collection) as serving:
+            composed = compose(await self._terms(serving, query))
+            encode_ms = (perf_counter() - started) * 1e3
+            found = await run_in(
+                self._threads,
+                search,
+                serving.generation,
+                serving.model,
+                composed,
+                k=k,
+                offset=offset,
+                target=target,
+                exclude_id=query.image_id,
+            )
+            return SearchAnswer(serving, composed, found, encode_ms)
+
+    async def explain(self, serving: Serving, key: str, query: Query, image_id: str) -> Explanation:
+        """Explain a match; raises as ``search``, and where the photograph's file is gone."""
+        with self._explaining.admit():
+            return await self._explanations.explain(key, serving, await self._terms(serving, query), image_id)
+
+    async def overlay(self, serving: Serving, key: str, query: Query, image_id: str) -> bytes:
+        """Return the picture of an explanation, a PNG; raises as ``explain``."""
+        with self._explaining.admit():
+            return await self._explanations.overlay(key, serving, await self._terms(serving, query), image_id)
+
+    def close(self) -> None:
+        """Finish what runs; what waits is given up."""
+        self._threads.shutdown(cancel_futures=True)
+
+    async def _terms(self, serving: Serving, query: Query) -> list[Term]:
+        """Encode a query's parts."""
+        words = list(await serving.encoder.texts(query.words)) if query.words else []
+        source = await self._source(serving, query) if query.text is None else None
+        return terms_of(query, words, source)
+
+    async def _source(self, serving: Serving, query: Query) -> Vectors | None:
+        if query.embedding is not None:
+            return unit_embedding(query.embedding, serving.images.dimension)
+        if query.image is not None:
+            prepared = await run_in(self._threads, self._prepare, serving.encoder.encoder, query.image)
+            return await serving.encoder.image(prepared)
+        if query.image_id is not None:
+            return await run_in(self._threads, _stored_vector, serving, query.image_id)
+        return None
+
+    def _prepare(self, encoder: DualEncoder, image: bytes) -> Pixels:
+        shrink_to = encoder.card.preprocessing.size
+        return encoder.prepare(decode_image(image, max_pixels=self._max_pixels, shrink_to=shrink_to).pixels)
+
+
+def _stored_vector(serving: Serving, image_id: str) -> Vectors:
+    return image_vector(serving.generation, serving.model, find_image(serving.generation, image_id))

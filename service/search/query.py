@@ -1,0 +1,133 @@
+"""The words of a query: its sentence, its signed modifiers and its limits, checked before anything is encoded.
+
+The grammar of a modifier value, one or several terms::
+
+    value = term (space signed-term)*
+    term  = [sign] words          "+beach"  "-two people"  "beach"  "+beach -people"
+    sign  = "+" | "-" | U+2212 | U+2013
+
+A term without a sign adds: ``?modifier=+beach`` reaches the application as ``" beach"``, because a plus in a query
+string is a space. A sign counts only at the start of a word (``t-shirt`` is one word, ``C++`` too) and has to touch it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from models.errors import QueryError
+
+DEFAULT_WEIGHT = 0.5
+"""What a modifier weighs beside the query itself, which weighs 1."""
+
+_SUBTRACTING = "-\u2212\u2013"
+_SIGNS = "+" + _SUBTRACTING
+_TERM_STARTS = re.compile(rf"(?:^|(?<=\s))(?=[{re.escape(_SIGNS)}])")
+
+
+@dataclass(frozen=True)
+class Modifier:
+    """Words that pull the query towards what they mean (positive weight) or away from it (negative)."""
+
+    text: str
+    weight: float
+
+    @property
+    def label(self) -> str:
+        """The modifier as people write it: ``+beach``, ``-people``."""
+        return f"{'-' if self.weight < 0 else '+'}{self.text}"
+
+
+@dataclass(frozen=True)
+class Query:
+    """What is searched for: exactly one source, and modifiers.
+
+    Attributes:
+        text: a sentence.
+        image: the bytes of an image file.
+        image_id: an image of the collection itself.
+        embedding: a vector of the model's space, any length but zero.
+        modifiers: signed words beside it.
+    """
+
+    text: str | None = None
+    image: bytes | None = None
+    image_id: str | None = None
+    embedding: tuple[float, ...] | None = None
+    modifiers: tuple[Modifier, ...] = ()
+
+    @property
+    def words(self) -> list[str]:
+        """All texts of the query that have to be encoded, the sentence first."""
+        return [*([self.text] if self.text is not None else []), *(modifier.text for modifier in self.modifiers)]
+
+
+@dataclass(frozen=True)
+class QueryLimits:
+    """How much a query may ask for; the service's settings fill it."""
+
+    max_query_chars: int = 1000
+    max_modifiers: int = 8
+    max_k: int = 100
+    max_offset: int = 1000
+
+
+def parse_sentence(text: str, limits: QueryLimits) -> str:
+    """Return the query sentence with its white space collapsed.
+
+    Raises:
+        QueryError: it is empty, longer than ``max_query_chars`` or not valid Unicode.
+    """
+    return _clean(text, "The query", limits)
+
+
+def parse_modifiers(values: Iterable[str], limits: QueryLimits) -> tuple[Modifier, ...]:
+    """Parse the values of a repeated ``modifier`` parameter, in their order.
+
+    Raises:
+        QueryError: a value is empty, a sign stands alone or doubled, or there are more than ``max_modifiers`` terms.
+    """
+    modifiers = tuple(_modifier(term, limits) for value in values for term in _terms(value))
+    if len(modifiers) > limits.max_modifiers:
+        raise QueryError(f"{len(modifiers)} modifiers are too many: the limit is {limits.max_modifiers}.")
+    return modifiers
+
+
+def check_page(k: int, offset: int, limits: QueryLimits) -> None:
+    """Refuse a page of results that is empty or beyond the limits.
+
+    Raises:
+        QueryError: ``k`` is not in 1..max_k or ``offset`` not in 0..max_offset.
+    """
+    if not 1 <= k <= limits.max_k:
+        raise QueryError(f"k is {k}: it must be between 1 and {limits.max_k}.")
+    if not 0 <= offset <= limits.max_offset:
+        raise QueryError(f"offset is {offset}: it must be between 0 and {limits.max_offset}.")
+
+
+def _terms(value: str) -> list[str]:
+    """Cut a value before each sign that starts a word."""
+    if not value.strip():
+        raise QueryError("A modifier is empty: write words, with + or - before them.")
+    return [term for term in _TERM_STARTS.split(value) if term.strip()]
+
+
+def _modifier(term: str, limits: QueryLimits) -> Modifier:
+    term = term.strip()
+    sign, words = (term[0], term[1:]) if term[0] in _SIGNS else ("+", term)
+    if not words or words[0].isspace() or words[0] in _SIGNS:
+        raise QueryError(f"The modifier {term!r} has a sign without a word: write +beach or -people, without a space.")
+    weight = -DEFAULT_WEIGHT if sign in _SUBTRACTING else DEFAULT_WEIGHT
+    return Modifier(_clean(words, "A modifier", limits), weight)
+
+
+def _clean(text: str, what: str, limits: QueryLimits) -> str:
+    text = " ".join(text.split())
+    if not text:
+        raise QueryError(f"{what} is empty: write some words.")
+    if len(text) > limits.max_query_chars:
+        raise QueryError(f"{what} has {len(text)} characters: the limit is {limits.max_query_chars}.")
+    if any("\ud800" <= character <= "\udfff" for character in text):
+        raise QueryError(f"{what} is not valid Unicode: it holds half of a surrogate pair.")
+    return text

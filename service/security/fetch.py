@@ -1,0 +1,89 @@
+"""Fetches a query image from the web, without becoming a way into the network that the service stands in.
+
+A name is resolved once, every address it has must be public, and the connection goes to that very address: a second
+look-up could answer otherwise. Redirects are not followed, and the environment's proxies are not used.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import socket
+from collections.abc import Callable
+from typing import TypeAlias
+
+import httpx
+
+from models.errors import InputError
+
+Address: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+
+class FetchError(InputError):
+    """The image's address is not allowed, or does not answer with an image."""
+
+
+_GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")
+
+
+def is_public(address: Address) -> bool:
+    """Tell whether an address is one of the open internet: not private, loopback, link-local, multicast or reserved."""
+    if isinstance(address, ipaddress.IPv6Address) and (address not in _GLOBAL_UNICAST or address.sixtofour):
+        return False  # among the rest are forms that lead to an IPv4 address: mapped, NAT64, 6to4
+    return address.is_global and not address.is_multicast
+
+
+async def fetch_image(
+    url: str, *, max_bytes: int, timeout_s: float, allowed: Callable[[Address], bool] = is_public
+) -> bytes:
+    """Return the bytes behind an http(s) address.
+
+    Args:
+        url: of the image.
+        max_bytes: cap on the body, checked while it comes.
+        timeout_s: for all of it, from the look-up of the name to the last byte.
+        allowed: which addresses may be connected to.
+
+    Raises:
+        FetchError: the address is malformed, not public, silent, redirects, or answers with something else or too much.
+    """
+    try:
+        target = httpx.URL(url)
+    except httpx.InvalidURL:
+        raise FetchError("The url is not a valid address.") from None
+    if target.scheme not in ("http", "https") or not target.host or target.userinfo:
+        raise FetchError("The url must begin with http:// or https://, and hold a host and no password.")
+    try:
+        async with asyncio.timeout(timeout_s):
+            address = await _resolve(target, allowed)
+            return await _download(target, address, max_bytes)
+    except TimeoutError:
+        raise FetchError(f"The url did not answer within {timeout_s:g} seconds.") from None
+    except (httpx.HTTPError, OSError, UnicodeError):
+        raise FetchError("The url could not be fetched.") from None
+
+
+async def _resolve(target: httpx.URL, allowed: Callable[[Address], bool]) -> Address:
+    port = target.port or (443 if target.scheme == "https" else 80)
+    found = await asyncio.get_running_loop().getaddrinfo(target.host, port, type=socket.SOCK_STREAM)
+    addresses = [ipaddress.ip_address(entry[4][0]) for entry in found]
+    if not addresses or not all(allowed(address) for address in addresses):
+        raise FetchError("The url's host is not a public address.")
+    return addresses[0]
+
+
+async def _download(target: httpx.URL, address: Address, max_bytes: int) -> bytes:
+    headers = {"Host": target.netloc.decode(), "Accept": "image/*", "Accept-Encoding": "identity"}
+    extensions = {"sni_hostname": target.host}
+    async with (
+        httpx.AsyncClient(trust_env=False, follow_redirects=False) as client,
+        client.stream("GET", target.copy_with(host=str(address)), headers=headers, extensions=extensions) as response,
+    ):
+        if response.status_code != httpx.codes.OK:
+            raise FetchError(f"The url answered with status {response.status_code}; only a plain 200 is accepted.")
+        content = bytearray()
+        async for chunk in response.aiter_raw():
+            content += chunk
+            if len(content) > max_bytes:
+                raise FetchError(f"The url's image is larger than the limit of {max_bytes:,} bytes.")
+    return bytes(content)

@@ -1,0 +1,85 @@
+"""What a request may bring in: a limited number of bytes, and at most one file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from starlette.datastructures import Headers, UploadFile
+from starlette.exceptions import HTTPException
+from starlette.formparsers import MultiPartException, MultiPartParser
+from starlette.requests import Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from models.errors import QueryError
+
+FILE_FIELD = "file"
+_MAX_FIELDS = 64
+
+
+@dataclass(frozen=True)
+class Form:
+    """A multipart form: the bytes of its file, if it has one, and its other fields in their order."""
+
+    file: bytes | None
+    fields: list[tuple[str, str]]
+
+
+class BodyLimit:
+    """ASGI middleware that refuses a body over the limit, from its declared length or as soon as it has come so far."""
+
+    def __init__(self, app: ASGIApp, max_bytes: int) -> None:
+        self._app = app
+        self._max_bytes = max_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on.
+
+        Raises:
+            HTTPException: 413.
+        """
+        declared = Headers(scope=scope).get("content-length", "") if scope["type"] == "http" else ""
+        if declared.isdecimal() and int(declared) > self._max_bytes:
+            raise self._too_large()
+        received = 0
+
+        async def receive_limited() -> Message:
+            nonlocal received
+            message = await receive()
+            received += len(message.get("body", b""))
+            if received > self._max_bytes:
+                raise self._too_large()
+            return message
+
+        await self._app(scope, receive_limited, send)
+
+    def _too_large(self) -> HTTPException:
+        return HTTPException(413, f"The body is larger than the limit of {self._max_bytes:,} bytes.")
+
+
+class _InMemoryParser(MultiPartParser):
+    """Keeps files off the disk, which may be read-only; the body's limit bounds the memory."""
+
+    spool_max_size = 0
+
+
+def media_type(request: Request) -> str:
+    """Return the type of a request's body without parameters; empty where it declares none."""
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+async def read_form(request: Request) -> Form:
+    """Read a multipart form.
+
+    Raises:
+        QueryError: more than one file, or a file under another name than ``file``.
+        HTTPException: 400, not a multipart form.
+    """
+    try:
+        form = await _InMemoryParser(request.headers, request.stream(), max_files=2, max_fields=_MAX_FIELDS).parse()
+    except MultiPartException as error:
+        raise HTTPException(400, error.message) from None
+    files = [(name, value) for name, value in form.multi_items() if isinstance(value, UploadFile)]
+    if len(files) > 1 or any(name != FILE_FIELD for name, _ in files):
+        raise QueryError(f"Send one image, in the form field {FILE_FIELD!r}.")
+    content = await files[0][1].read() if files else None
+    return Form(content, [(name, value) for name, value in form.multi_items() if isinstance(value, str)])

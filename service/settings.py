@@ -1,0 +1,117 @@
+"""Every setting of the service in one table: unit, default, meaning; each is read from ``SEMBLANCE_<NAME>``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from indexer.layout import DEFAULT_DATA_DIR
+from models.errors import InputError
+from service.search.query import QueryLimits
+
+
+def _setting(default: Any, unit: str, description: str, **constraints: Any) -> Any:
+    """Declare one row of the table."""
+    return Field(default, description=description, json_schema_extra={"unit": unit}, **constraints)
+
+
+class SettingsError(InputError):
+    """An environment variable has a value that its setting does not take."""
+
+
+class Settings(BaseSettings):
+    """The service's configuration; immutable once read."""
+
+    model_config = SettingsConfigDict(env_prefix="SEMBLANCE_", env_ignore_empty=True, extra="forbid", frozen=True)
+
+    data_dir: Path = _setting(DEFAULT_DATA_DIR, "path", "folder that holds the indexed collections")
+    default_collection: str | None = _setting(
+        None, "name", "collection that answers when a request names none; not needed where there is only one"
+    )
+    host: str = _setting("127.0.0.1", "address", "address to listen on; beyond loopback, set api_keys too")
+    port: int = _setting(8000, "port", "TCP port to listen on; 0 takes a free one", ge=0, le=65535)
+    api_keys: Annotated[tuple[SecretStr, ...], NoDecode] = _setting(
+        (), "comma-separated", "keys of which a request has to carry one; without any the service is open to everybody"
+    )
+
+    model: str | None = _setting(None, "name", "model whose vectors are searched; unset: each collection's first one")
+    runtime: Literal["auto", "openvino", "torch"] = _setting("auto", "name", "what runs the encoders")
+    device: str = _setting("cpu", "name", "where the encoders run: cpu, cuda, cuda:1, ...")
+    encoder_threads: int | None = _setting(None, "threads", "threads of one encoder; unset: one a core", ge=1)
+    search_threads: int = _setting(4, "threads", "threads that decode query images, search and read the catalog", ge=1)
+    file_threads: int = _setting(2, "threads", "threads that make thumbnails", ge=1)
+
+    max_body_bytes: int = _setting(20 * 2**20, "bytes", "largest request body", ge=1024)
+    max_pixels: int = _setting(40_000_000, "pixels", "largest image, width times height, as its header tells", ge=1)
+    max_query_chars: int = _setting(1000, "characters", "longest query sentence or modifier", ge=1)
+    max_modifiers: int = _setting(8, "terms", "most modifiers of one query", ge=0)
+    max_k: int = _setting(100, "results", "largest page of results", ge=1)
+    max_offset: int = _setting(1000, "results", "deepest page: results passed over before it", ge=0)
+    max_batch: int = _setting(32, "inputs", "most texts or images that one encoder call takes together", ge=1)
+    max_searches: int = _setting(64, "requests", "searches running or waiting; beyond that 503 at once", ge=1)
+    max_explanations: int = _setting(4, "requests", "explanations running or waiting; beyond that 503 at once", ge=1)
+    max_thumbnails: int = _setting(64, "requests", "thumbnails being made or waiting; beyond that 503 at once", ge=1)
+    retry_after_s: int = _setting(1, "seconds", "what Retry-After says with a 503", ge=1)
+
+    thumbnail_side_px: int = _setting(320, "pixels", "longer side of a thumbnail", ge=16, le=2048)
+    thumbnail_cache_bytes: int = _setting(64 * 2**20, "bytes", "memory for thumbnails", ge=0)
+    overlay_side_px: int = _setting(640, "pixels", "longer side of an explanation's picture", ge=16, le=2048)
+    explanation_cache_entries: int = _setting(64, "explanations", "explanations kept in memory", ge=0)
+
+    allow_url_fetch: bool = _setting(False, "true or false", "let queries name an image by a public http(s) address")
+    fetch_timeout_s: float = _setting(5.0, "seconds", "time for fetching one query image", gt=0)
+    graceful_stop_s: int = _setting(20, "seconds", "time that running requests get when the service stops", ge=0)
+
+    @field_validator("api_keys", mode="before")
+    @classmethod
+    def _split_keys(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(key.strip() for key in value.split(",") if key.strip())
+        return value
+
+    @property
+    def query_limits(self) -> QueryLimits:
+        """The limits that the query parser needs."""
+        return QueryLimits(self.max_query_chars, self.max_modifiers, self.max_k, self.max_offset)
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """Read the environment; overrides that are not None win.
+
+    Raises:
+        SettingsError: naming each variable with a value that does not fit, in one line.
+    """
+    try:
+        return Settings(**{name: value for name, value in overrides.items() if value is not None})
+    except ValidationError as error:
+        complaints = (f"{variable_of(str(e['loc'][0]))}: {e['msg']}" for e in error.errors(include_input=False))
+        raise SettingsError("; ".join(complaints)) from None
+
+
+def variable_of(name: str) -> str:
+    """Return the environment variable of a setting."""
+    return f"SEMBLANCE_{name.upper()}"
+
+
+def settings_table() -> str:
+    """Return all settings as the Markdown page ``docs/settings.md``."""
+    lines = [
+        "# Settings of the service",
+        "",
+        "Made by `python -m service.settings > docs/settings.md`.",
+        "",
+        "| variable | default | unit | meaning |",
+        "|---|---|---|---|",
+    ]
+    for name, field in Settings.model_fields.items():
+        default = "" if field.default in (None, ()) else f"`{str(field.default).lower()}`"
+        unit = field.json_schema_extra["unit"] if isinstance(field.json_schema_extra, dict) else ""
+        lines.append(f"| `{variable_of(name)}` | {default} | {unit} | {field.description} |")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    print(settings_table())

@@ -1,0 +1,44 @@
+"""Composed queries are unit vectors whose parts add up to every score."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from models.errors import QueryError
+from models.types import Vectors
+from service.search.compose import Term, compose
+
+
+def unit(*values: float) -> Vectors:
+    return np.array(values, dtype=np.float32) / np.float32(np.linalg.norm(values))
+
+
+def test_a_single_term_is_the_query_itself() -> None:
+    query = compose([Term("dog", unit(3, 4))])
+    np.testing.assert_allclose(query.vector, [0.6, 0.8], rtol=1e-6)
+    assert query.vector.dtype == np.float32
+
+
+def test_weights_are_applied_before_the_length_is_normalised() -> None:
+    query = compose([Term("image", unit(1, 0)), Term("-people", unit(0, 1), -0.5)])
+    np.testing.assert_allclose(query.vector, np.array([1, -0.5]) / np.hypot(1, 0.5), rtol=1e-6)
+    assert query.labels == ("image", "-people")
+
+
+@given(st.integers(1, 5), st.integers(0, 2**32 - 1))
+def test_contributions_add_up_to_the_score_to_the_printed_digit(terms: int, seed: int) -> None:
+    generator = np.random.default_rng(seed)
+    weights = [1.0, *generator.choice([-0.5, 0.5], terms - 1)]
+    query = compose([Term(str(i), unit(*generator.normal(size=16)), weight) for i, weight in enumerate(weights)])
+    vectors = np.stack([unit(*generator.normal(size=16)) for _ in range(7)])
+    contributions = query.contributions(vectors)
+    scores = query.scores(contributions)
+    np.testing.assert_allclose(scores, vectors @ query.vector, atol=5e-6)
+    for row, score in zip(contributions.tolist(), scores.tolist(), strict=True):
+        assert round(sum(row), 6) == score
+
+
+def test_terms_that_cancel_each_other_out_are_refused() -> None:
+    with pytest.raises(QueryError, match="cancel"):
+        compose([Term("image", unit(1, 0)), Term("-a", unit(1, 0), -0.5), Term("-b", unit(1, 0), -0.5)])

@@ -1,0 +1,111 @@
+"""The grammar of modifiers and the limits of a query."""
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from models.errors import QueryError
+from service.search.query import DEFAULT_WEIGHT, Modifier, QueryLimits, check_page, parse_modifiers, parse_sentence
+
+LIMITS = QueryLimits(max_query_chars=40, max_modifiers=4, max_k=50, max_offset=200)
+SIGNS = "+-\u2212\u2013"
+
+words = st.text(st.characters(codec="utf-8", exclude_categories=("Z", "C")), min_size=1, max_size=12).filter(
+    lambda word: word[0] not in SIGNS
+)
+phrases = st.lists(words, min_size=1, max_size=3).map(" ".join)
+signed_phrases = st.tuples(st.sampled_from(SIGNS), phrases)
+
+
+def written(*modifiers: Modifier) -> list[tuple[str, float]]:
+    return [(modifier.text, modifier.weight) for modifier in modifiers]
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("beach", [("beach", DEFAULT_WEIGHT)]),
+        (" beach", [("beach", DEFAULT_WEIGHT)]),  # ?modifier=+beach: a plus in a query string is a space
+        ("+beach", [("beach", DEFAULT_WEIGHT)]),
+        ("-people", [("people", -DEFAULT_WEIGHT)]),
+        ("\u2212people", [("people", -DEFAULT_WEIGHT)]),
+        ("\u2013people", [("people", -DEFAULT_WEIGHT)]),
+        ("+golden  retriever", [("golden retriever", DEFAULT_WEIGHT)]),
+        ("+beach -people", [("beach", DEFAULT_WEIGHT), ("people", -DEFAULT_WEIGHT)]),
+        (" beach -two people +dog", [("beach", 0.5), ("two people", -0.5), ("dog", 0.5)]),
+        ("t-shirt", [("t-shirt", DEFAULT_WEIGHT)]),
+        ("-black-and-white photo", [("black-and-white photo", -DEFAULT_WEIGHT)]),
+        ("C++", [("C++", DEFAULT_WEIGHT)]),
+        ("-C++ +t-shirt", [("C++", -DEFAULT_WEIGHT), ("t-shirt", DEFAULT_WEIGHT)]),
+        ("1/2 + 1"[:3], [("1/2", DEFAULT_WEIGHT)]),
+    ],
+)
+def test_only_a_sign_before_a_word_gives_the_direction(value: str, expected: list[tuple[str, float]]) -> None:
+    assert written(*parse_modifiers([value], LIMITS)) == expected
+
+
+@pytest.mark.parametrize(
+    "value", ["", "   ", "+", "-", " - ", "--beach", "+-beach", "+ beach", "beach -", "a - b", "+a +", "\ud800"]
+)
+def test_an_empty_value_or_a_bare_sign_is_refused(value: str) -> None:
+    with pytest.raises(QueryError):
+        parse_modifiers([value], LIMITS)
+
+
+@given(st.lists(signed_phrases, min_size=1, max_size=4))
+def test_several_terms_in_one_value_mean_the_same_as_repeated_values(terms: list[tuple[str, str]]) -> None:
+    values = [sign + phrase for sign, phrase in terms]
+    limits = QueryLimits()
+    parsed = parse_modifiers([" ".join(values)], limits)
+    assert parsed == parse_modifiers(values, limits)
+    assert [modifier.weight > 0 for modifier in parsed] == [sign == "+" for sign, _ in terms]
+    assert [modifier.text for modifier in parsed] == [phrase for _, phrase in terms]
+
+
+@given(signed_phrases)
+def test_a_label_parses_back_to_its_modifier(term: tuple[str, str]) -> None:
+    (modifier,) = parse_modifiers(["".join(term)], QueryLimits())
+    assert parse_modifiers([modifier.label], QueryLimits()) == (modifier,)
+
+
+@given(st.lists(st.text(), max_size=3))
+def test_any_text_is_parsed_or_refused_as_a_query_error(values: list[str]) -> None:
+    try:
+        parsed = parse_modifiers(values, QueryLimits())
+    except QueryError:
+        return
+    for modifier in parsed:
+        assert modifier.text
+        assert modifier.text[0] not in SIGNS
+        assert not re.search(rf"\s[{re.escape(SIGNS)}]", modifier.text)
+        assert abs(modifier.weight) == DEFAULT_WEIGHT
+
+
+def test_too_many_modifiers_are_refused_with_the_limit() -> None:
+    with pytest.raises(QueryError, match=r"5 modifiers .* limit is 4"):
+        parse_modifiers(["+a +b +c", "-d", "e"], LIMITS)
+
+
+def test_a_sentence_keeps_its_words_and_loses_its_extra_spaces() -> None:
+    assert parse_sentence("  a dog - not\ta cat \n", LIMITS) == "a dog - not a cat"
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"), [("", "empty"), (" \n\t", "empty"), ("x" * 41, "41.*40"), ("a\udfff", "Unicode")]
+)
+def test_an_empty_over_long_or_broken_sentence_is_refused(text: str, complaint: str) -> None:
+    with pytest.raises(QueryError, match=complaint):
+        parse_sentence(text, LIMITS)
+
+
+@pytest.mark.parametrize(("k", "offset"), [(0, 0), (-1, 0), (51, 0), (10, -1), (10, 201)])
+def test_pages_beyond_the_limits_are_refused(k: int, offset: int) -> None:
+    with pytest.raises(QueryError):
+        check_page(k, offset, LIMITS)
+
+
+def test_pages_at_the_limits_are_accepted() -> None:
+    check_page(50, 200, LIMITS)
+    check_page(1, 0, LIMITS)
