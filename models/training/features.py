@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -44,32 +45,39 @@ def cached_features(
     names = "\n".join(f"{file.parent.parent.name}/{file.name}" for file in files)
     key = hashlib.sha256(f"{identity}\n{preprocessing.digest}\n{mirrored}\n{names}".encode()).hexdigest()[:16]
     folder = cache / key
-    folder.mkdir(parents=True, exist_ok=True)
     chunks = []
     for start in range(0, len(files), _CHUNK):
-        path = folder / f"{start:08d}.npy"
-        if not path.exists():
-            part = _extract(files[start : start + _CHUNK], preprocessing, extract, mirrored)
-            partial = path.with_suffix(".partial")
-            with partial.open("wb") as stream:
-                np.save(stream, part.astype(np.float16))
-            partial.rename(path)
-        chunks.append(np.load(path, allow_pickle=False))
+        part = files[start : start + _CHUNK]
+        compute = partial(_extract, part, preprocessing, extract, mirrored)
+        chunks.append(cached_array(folder / f"{start:08d}.npy", compute))
         if on_progress:
             on_progress(min(start + _CHUNK, len(files)), len(files))
     return np.concatenate(chunks)
 
 
+def cached_array(file: Path, compute: Callable[[], NDArray[Any]]) -> NDArray[Any]:
+    """Return the array in a file, computed and written first where it is not there."""
+    if not file.exists():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = file.with_suffix(".partial")
+        with unfinished.open("wb") as stream:
+            np.save(stream, compute())
+        unfinished.rename(file)
+    array: NDArray[Any] = np.load(file, allow_pickle=False)
+    return array
+
+
 def _extract(
     files: Sequence[Path], preprocessing: Preprocessing, extract: Callable[[Pixels], NDArray[Any]], mirrored: bool
-) -> NDArray[Any]:
+) -> NDArray[np.float16]:
     def read(file: Path) -> Pixels:
         pixels = fit_square(decode_image(file, shrink_to=preprocessing.size).pixels, preprocessing)
         return pixels[:, ::-1] if mirrored else pixels
 
     with ThreadPoolExecutor(2) as pool:
         images = pool.map(read, files)
-        return np.concatenate([extract(np.stack(batch)) for batch in _batches(images, _BATCH)])
+        parts = [extract(np.stack(batch)) for batch in _batches(images, _BATCH)]
+    return np.concatenate(parts).astype(np.float16)
 
 
 def _batches(items: Iterator[Pixels], size: int) -> Iterator[list[Pixels]]:

@@ -7,6 +7,7 @@ first, wild gradients out of MiniLM.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +24,7 @@ from models.evaluation.retrieval import retrieval_ranks
 from models.losses.info_nce import InfoNCE
 from models.runtime.base import RuntimeName, compile_module
 from models.text.tokeniser import Tokeniser
-from models.training.features import cached_features
+from models.training.features import cached_array, cached_features
 from models.training.loop import Group, PassReport, Schedule, fit
 from models.training.pretrained import efficientnet_lite_weights, minilm_folder, minilm_weights
 
@@ -201,13 +202,18 @@ class Training:
         )
 
     def _frozen_texts(self, captions: Sequence[str]) -> Tensor:
+        key = hashlib.sha256("\n".join(captions).encode()).hexdigest()[:16]
+        file = self._work / "features" / f"minilm-{key}.npy"
+        return torch.from_numpy(cached_array(file, lambda: self._embed_frozen(captions))).float()
+
+    def _embed_frozen(self, captions: Sequence[str]) -> NDArray[np.float16]:
         examples = list(map(torch.from_numpy, self._tokenise(["a dog", "a dog runs"])))
         pooled = compile_module(_PooledTexts(self._towers.text), examples, [(0, 1), (0, 1)], runtime=self._runtime)
         order = np.argsort([len(caption) for caption in captions])  # sentences of a length together: little padding
         vectors = np.empty((len(captions), self._towers.text.head.mean.numel()), np.float32)
         for rows in np.array_split(order, len(order) // 128 + 1):
             vectors[rows] = pooled(*self._tokenise([captions[row] for row in rows]))
-        return torch.from_numpy(vectors)
+        return vectors.astype(np.float16)
 
 
 class _PooledImages(nn.Module):
