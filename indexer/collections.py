@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import shutil
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -16,6 +17,9 @@ from indexer.layout import CollectionLayout, collection_layout, collections_fold
 from indexer.store.durable import clear_storage_errors
 from indexer.store.generation import open_current
 from indexer.store.manifest import Manifest, damaged_files, read_manifest, read_pointer
+
+_DELETED_PREFIX = ".deleted-"
+_ROWS_AT_ONCE = 1000
 
 
 @dataclass(frozen=True)
@@ -74,6 +78,11 @@ def list_collections(data_dir: Path) -> list[CollectionSummary]:
     return [_summary(layout) for layout in _layouts(data_dir)]
 
 
+def collection_models(data_dir: Path, name: str) -> tuple[str, ...]:
+    """Return the models that a collection was encoded with; none where nothing sound has been published."""
+    return _summary(collection_layout(data_dir, name)).models
+
+
 def verify_collection(data_dir: Path, name: str) -> VerifyReport:
     """Check every hash and count of a collection's current generation.
 
@@ -85,9 +94,6 @@ def verify_collection(data_dir: Path, name: str) -> VerifyReport:
     layout = CollectionLayout(collection_dir(data_dir, name))
     pointer = read_pointer(layout)
     manifest = read_manifest(layout, pointer)
-    problems = [f"{damage.path.name} {damage.reason}" for damage in damaged_files(_folder(layout, manifest), manifest)]
-    if not problems:
-        problems = _contradictions(layout)
     return VerifyReport(
         name=name,
         generation=manifest.generation,
@@ -95,7 +101,7 @@ def verify_collection(data_dir: Path, name: str) -> VerifyReport:
         bytes=sum(entry.bytes for entry in manifest.files),
         images=manifest.images,
         captions=manifest.captions,
-        problems=tuple(problems),
+        problems=tuple(_problems(layout, manifest)),
     )
 
 
@@ -108,8 +114,10 @@ def delete_collection(data_dir: Path, name: str) -> None:
     """
     layout = CollectionLayout(collection_dir(data_dir, name))
     with locked(layout), clear_storage_errors(layout.root):
-        layout.pointer.unlink(missing_ok=True)  # first, so that nobody opens what is half gone
-        shutil.rmtree(layout.root)
+        # Out of sight in one step, so that nobody opens what is half gone; a killed deletion is finished by the next.
+        layout.root.rename(layout.root.with_name(f"{_DELETED_PREFIX}{name}-{time.time_ns()}"))
+        for leftover in layout.root.parent.glob(f"{_DELETED_PREFIX}*"):
+            shutil.rmtree(leftover)
 
 
 @contextmanager
@@ -134,15 +142,11 @@ def _layouts(data_dir: Path) -> list[CollectionLayout]:
     folder = collections_folder(data_dir)
     if not folder.is_dir():
         return []
-    return [CollectionLayout(path) for path in sorted(folder.iterdir()) if path.is_dir()]
-
-
-def _folder(layout: CollectionLayout, manifest: Manifest) -> Path:
-    return layout.generation(manifest.generation)
+    return [CollectionLayout(path) for path in sorted(folder.glob("[!.]*")) if path.is_dir()]
 
 
 def _summary(layout: CollectionLayout) -> CollectionSummary:
-    size = sum(path.stat().st_size for path in layout.root.rglob("*") if path.is_file())
+    size = _bytes_below(layout.root)
     try:
         manifest = read_manifest(layout, read_pointer(layout))
     except (NoGenerationError, DamagedGenerationError) as error:
@@ -158,15 +162,26 @@ def _summary(layout: CollectionLayout) -> CollectionSummary:
     )
 
 
-def _contradictions(layout: CollectionLayout) -> list[str]:
-    """Open the generation as the service would, and see that every row is there."""
+def _bytes_below(folder: Path) -> int:
+    total = 0
+    for path in folder.rglob("*"):
+        with suppress(FileNotFoundError):  # an indexer may be at work
+            total += path.lstat().st_size
+    return total
+
+
+def _problems(layout: CollectionLayout, manifest: Manifest) -> list[str]:
+    """Open the generation as the service would, look up every row, and name all that is wrong."""
     try:
         with open_current(layout.root) as generation:
             catalog = generation.catalog
-            catalog.images_at(range(catalog.image_count))
-            catalog.captions_at(range(catalog.caption_count))
+            for start in range(0, catalog.image_count, _ROWS_AT_ONCE):
+                catalog.images_at(range(start, min(start + _ROWS_AT_ONCE, catalog.image_count)))
+            for start in range(0, catalog.caption_count, _ROWS_AT_ONCE):
+                catalog.captions_at(range(start, min(start + _ROWS_AT_ONCE, catalog.caption_count)))
     except DamagedGenerationError as error:
-        return [f"{error.path.name} {error.reason}"]
+        damaged = list(damaged_files(layout.generation(manifest.generation), manifest)) or [error]
+        return [f"{damage.path.name} {damage.reason}" for damage in damaged]
     except KeyError as error:
         return [f"catalog.sqlite has no entry for row {error}"]
     return []

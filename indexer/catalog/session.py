@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import sqlite3
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from sqlalchemy import URL, Engine, create_engine, event
+from sqlalchemy import URL, Engine, ExceptionContext, create_engine, event
 from sqlalchemy.exc import DatabaseError
 
+from indexer.errors import StorageFullError
 from models.errors import StorageError
 
 _MIGRATIONS = Path(__file__).with_name("migrations")
@@ -22,6 +25,7 @@ def open_working(path: Path) -> Engine:
     """
     engine = create_engine(URL.create("sqlite", database=str(path)))
     event.listen(engine, "connect", _prepare_connection)
+    event.listen(engine, "handle_error", partial(_say_what_to_do, path.parent))
     try:
         migrate(engine)
     except (DatabaseError, _migration_error()) as error:
@@ -60,6 +64,15 @@ def _migration_error() -> type[Exception]:
     from alembic.util import CommandError
 
     return CommandError
+
+
+def _say_what_to_do(folder: Path, failure: ExceptionContext) -> None:
+    """Turn SQLite's failures to write into errors that say what to do."""
+    reason = str(failure.original_exception)
+    if "disk is full" in reason:
+        raise StorageFullError(folder)
+    if isinstance(failure.original_exception, sqlite3.OperationalError):
+        raise StorageError(f"cannot write the catalog in {folder}: {reason}")
 
 
 def _prepare_connection(connection: Any, _record: object) -> None:

@@ -45,13 +45,19 @@ class FlatStore:
 
     def save(self, path: Path) -> None:
         """Write the index file."""
-        faiss.write_index(self._index, str(path))
+        write_index(self._index, path)
 
     def search(self, queries: Vectors, k: int, *, allowed: Mask | None = None) -> tuple[Vectors, Rows]:
         """See ``VectorStore.search``."""
         selector = None if allowed is None else select(allowed)
         scores, rows = self._index.search(queries, k, params=faiss.SearchParameters(sel=selector))
         return without_padding(scores, rows)
+
+
+def write_index(index: faiss.Index, path: Path) -> None:
+    """Write an index through a Python file, so that a full disk is an ``OSError`` like any other."""
+    with path.open("wb") as file:
+        faiss.write_index(index, faiss.PyCallbackIOWriter(file.write))
 
 
 def select(allowed: Mask) -> faiss.IDSelectorBitmap:

@@ -13,7 +13,7 @@ import faiss
 import numpy as np
 
 from indexer.store.base import Mask, Rows
-from indexer.store.faiss_flat import select, without_padding
+from indexer.store.faiss_flat import select, without_padding, write_index
 from models.types import Vectors
 
 EXACT_BELOW_KEPT = 0.05  # a filter that keeps less is scanned exactly: faster, and the index would miss much
@@ -73,7 +73,7 @@ class IvfStore:
 
     def save(self, path: Path) -> None:
         """Write the index file."""
-        faiss.write_index(self._index, str(path))
+        write_index(self._index, path)
 
     def search(self, queries: Vectors, k: int, *, allowed: Mask | None = None) -> tuple[Vectors, Rows]:
         """See ``VectorStore.search``."""

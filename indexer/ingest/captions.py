@@ -1,0 +1,156 @@
+"""Reads captions and finds the images that they name.
+
+Three forms, told apart by suffix: CSV with a header ``file,caption`` or ``image,caption``; JSON lines (``.jsonl``)
+with ``file`` or ``image`` and ``caption`` or ``captions``; anything else is Flickr's ``name.jpg#0<TAB>caption``.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from indexer.errors import CaptionFileError
+
+_NAME_FIELDS = ("file", "image")
+
+
+@dataclass(frozen=True)
+class NamedCaption:
+    """A caption and the image that it names, by a path relative to a root or by base name."""
+
+    name: str
+    text: str
+
+
+def read_caption_file(path: Path) -> list[NamedCaption]:
+    """Read a caption file in any of the forms; captions without a word in them are left out.
+
+    Raises:
+        CaptionFileError: the file cannot be read, or a line of it is malformed; the message names the line.
+    """
+    content = _read(path)
+    reader = {".csv": _from_csv, ".jsonl": _from_json_lines}.get(path.suffix.lower(), _from_token_lines)
+    return [NamedCaption(name.strip(), text) for name, words in reader(path, content) if (text := _one_line(words))]
+
+
+def read_captions_beside(path: Path) -> list[str]:
+    """Read the text file beside an image: one caption a line.
+
+    Raises:
+        CaptionFileError: the file cannot be read.
+    """
+    return [text for line in _read(path).splitlines() if (text := _one_line(line))]
+
+
+def match(
+    captions: Iterable[NamedCaption], images: Mapping[str, str], roots: Sequence[Path]
+) -> tuple[dict[str, list[str]], list[str]]:
+    """Find the images that captions name.
+
+    Args:
+        captions: to place.
+        images: image id by absolute path.
+        roots: the folders that names may be relative to.
+
+    Returns:
+        The captions by image id, and the names that fit no image, or several that differ.
+    """
+    ids = _ids_by_name(images, roots)
+    placed: dict[str, list[str]] = defaultdict(list)
+    unmatched: dict[str, None] = {}
+    for caption in captions:
+        fitting = ids.get(caption.name.replace("\\", "/").removeprefix("./"), set())
+        if len(fitting) == 1:
+            placed[next(iter(fitting))].append(caption.text)
+        else:
+            unmatched[caption.name] = None
+    return placed, list(unmatched)
+
+
+def _ids_by_name(images: Mapping[str, str], roots: Sequence[Path]) -> dict[str, set[str]]:
+    """Return which images a name may mean; a relative path goes before an equal base name elsewhere."""
+    by_base_name: dict[str, set[str]] = defaultdict(set)
+    by_relative_path: dict[str, set[str]] = defaultdict(set)
+    for path, image_id in images.items():
+        by_base_name[Path(path).name].add(image_id)
+        for root in roots:
+            if Path(path).is_relative_to(root):
+                by_relative_path[Path(path).relative_to(root).as_posix()].add(image_id)
+    return by_base_name | by_relative_path
+
+
+def _from_token_lines(path: Path, content: str) -> Iterator[tuple[str, str]]:
+    for number, line in enumerate(content.split("\n"), 1):
+        if not line.strip():
+            continue
+        name, tab, caption = line.partition("\t")
+        base, _, place = name.rpartition("#")
+        if not tab or not base or not place.strip().isdecimal():
+            raise CaptionFileError(path, number, f"expected 'name.jpg#0<TAB>caption', got {line[:80]!r}")
+        yield base, caption
+
+
+def _from_csv(path: Path, content: str) -> Iterator[tuple[str, str]]:
+    lines = csv.reader(io.StringIO(content), strict=True)
+    header = [name.strip().lower() for name in next(lines, [])]
+    try:
+        name_at = next(header.index(name) for name in _NAME_FIELDS if name in header)
+        caption_at = header.index("caption")
+    except (StopIteration, ValueError):
+        raise CaptionFileError(path, 1, f"expected a header 'file,caption', got {','.join(header)[:80]!r}") from None
+    try:
+        for fields in lines:
+            if not fields:
+                continue
+            if len(fields) != len(header):
+                raise CaptionFileError(path, lines.line_num, f"expected {len(header)} fields, got {len(fields)}")
+            yield fields[name_at], fields[caption_at]
+    except csv.Error as error:
+        raise CaptionFileError(path, lines.line_num, str(error)) from None
+
+
+def _from_json_lines(path: Path, content: str) -> Iterator[tuple[str, str]]:
+    for number, line in enumerate(content.split("\n"), 1):
+        if not line.strip():
+            continue
+        try:
+            entry = json.loads(line)
+        except ValueError as error:
+            raise CaptionFileError(path, number, f"is not JSON ({error})") from None
+        name, captions = _entry(entry)
+        if name is None or captions is None:
+            raise CaptionFileError(path, number, 'expected {"file": "name.jpg", "caption": "words"}')
+        for caption in captions:
+            yield name, caption
+
+
+def _entry(entry: Any) -> tuple[str | None, list[str] | None]:
+    """Return an object's image name and captions, None for what is not there or not text."""
+    if not isinstance(entry, dict):
+        return None, None
+    name = next((entry[field] for field in _NAME_FIELDS if isinstance(entry.get(field), str)), None)
+    captions: Any = entry.get("captions", entry.get("caption"))
+    listed: list[Any] = captions if isinstance(captions, list) else [captions]
+    return name, listed if all(isinstance(caption, str) for caption in listed) else None
+
+
+def _read(path: Path) -> str:
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise CaptionFileError(path, 1, f"cannot be read ({error.strerror})") from None
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise CaptionFileError(path, content.count(b"\n", 0, error.start) + 1, "is not UTF-8 text") from None
+
+
+def _one_line(words: str) -> str:
+    """Return a caption on one line; the halves of surrogate pairs that JSON can smuggle in are replaced."""
+    return " ".join(words.encode("utf-8", "replace").decode().split())
