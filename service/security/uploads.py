@@ -74,12 +74,16 @@ async def read_form(request: Request) -> Form:
         QueryError: more than one file, or a file under another name than ``file``.
         HTTPException: 400, not a multipart form.
     """
+    parser = _InMemoryParser(request.headers, request.stream(), max_files=2, max_fields=_MAX_FIELDS)
     try:
-        form = await _InMemoryParser(request.headers, request.stream(), max_files=2, max_fields=_MAX_FIELDS).parse()
+        form = await parser.parse()
     except MultiPartException as error:
         raise HTTPException(400, error.message) from None
-    files = [(name, value) for name, value in form.multi_items() if isinstance(value, UploadFile)]
-    if len(files) > 1 or any(name != FILE_FIELD for name, _ in files):
-        raise QueryError(f"Send one image, in the form field {FILE_FIELD!r}.")
-    content = await files[0][1].read() if files else None
-    return Form(content, [(name, value) for name, value in form.multi_items() if isinstance(value, str)])
+    try:
+        files = [(name, value) for name, value in form.multi_items() if isinstance(value, UploadFile)]
+        if len(files) > 1 or any(name != FILE_FIELD for name, _ in files):
+            raise QueryError(f"Send one image, in the form field {FILE_FIELD!r}.")
+        content = await files[0][1].read() if files else None
+        return Form(content, [(name, value) for name, value in form.multi_items() if isinstance(value, str)])
+    finally:
+        await form.close()

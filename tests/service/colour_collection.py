@@ -1,0 +1,106 @@
+"""What the tests of the service share: a collection of plain colours, a server over it, and the form of its errors."""
+
+from __future__ import annotations
+
+import io
+import re
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import uvicorn
+from fastapi import FastAPI
+from numpy.typing import NDArray
+from PIL import Image
+from toy_encoder import ToyEncoder
+
+from indexer.ingest.pipeline import IndexRequest, index_collection
+from models.types import Pixels, Vectors
+
+COLOURS = {
+    "red": (255, 0, 0),
+    "green": (0, 255, 0),
+    "blue": (0, 0, 255),
+    "yellow": (255, 255, 0),
+    "cyan": (0, 255, 255),
+    "magenta": (255, 0, 255),
+    "white": (255, 255, 255),
+}
+
+
+def png(colour: str | tuple[int, int, int] = "red", size: tuple[int, int] = (20, 10)) -> bytes:
+    """Return the bytes of a plain picture."""
+    buffer = io.BytesIO()
+    Image.new("RGB", size, COLOURS[colour] if isinstance(colour, str) else colour).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def names(answer: Any) -> list[str]:
+    """Return the colours that a search found, best first."""
+    assert answer.status_code == 200, answer.text
+    return [result["metadata"]["name"].partition(".")[0] for result in answer.json()["results"]]
+
+
+def assert_problem(answer: Any, status: int, *told: str) -> dict[str, Any]:
+    """Check an error's status and form, that its detail tells what it should, and that no path or trace leaks."""
+    assert answer.status_code == status, answer.text
+    assert answer.headers["content-type"] == "application/problem+json"
+    problem: dict[str, Any] = answer.json()
+    assert {"type", "title", "status", "detail", "request_id"} <= problem.keys() <= {
+        "type", "title", "status", "detail", "request_id", "errors",
+    }  # fmt: skip
+    assert problem["status"] == status
+    assert problem["request_id"] == answer.headers["x-request-id"]
+    for text in told:
+        assert text in answer.text
+    assert not re.search(r"/tmp/|\.py\b|Traceback|SELECT|site-packages", answer.text)
+    if status == 503:
+        assert int(answer.headers["retry-after"]) >= 1
+    return problem
+
+
+class ToyExplainer:
+    """Explains the toy encoder: a place is as hot as its own colour is near the query."""
+
+    method = "grad-cam"
+
+    def heat_map(self, prepared: Pixels, query: Vectors) -> NDArray[np.float32]:
+        heat = (prepared / 255 @ query[:3]).clip(0)
+        return np.asarray(heat / heat.max() if heat.max() > 0 else heat, dtype=np.float32)
+
+
+def save_colours(folder: Path, names: list[str]) -> None:
+    """Save one plain picture a colour, each in another format or size."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for number, name in enumerate(names):
+        suffix = ("png", "jpg", "webp")[number % 3]
+        Image.new("RGB", (60 + number, 40), COLOURS[name]).save(folder / f"{name}.{suffix}")
+
+
+def index(
+    data_dir: Path, name: str, folder: Path, encoder: ToyEncoder | None = None, captions: Path | None = None
+) -> None:
+    """Index a folder as the command would."""
+    index_collection(IndexRequest(data_dir, name, (folder,), captions), [encoder or ToyEncoder()])
+
+
+@contextmanager
+def served(app: FastAPI) -> Iterator[str]:
+    """Serve the application on a free port by a real web server; yield its address."""
+    server = uvicorn.Server(
+        uvicorn.Config(app, port=0, log_config=None, access_log=False, timeout_graceful_shutdown=10)
+    )
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    try:
+        while not server.started:
+            assert thread.is_alive()
+            thread.join(0.01)
+        port = server.servers[0].sockets[0].getsockname()[1]
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.should_exit = True
+        thread.join()

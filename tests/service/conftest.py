@@ -1,0 +1,79 @@
+"""A small collection of plain colours, indexed for real, and the service over it."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from colour_collection import COLOURS, ToyExplainer, index, save_colours, served
+from fastapi import FastAPI
+from starlette.testclient import TestClient
+from toy_encoder import ToyEncoder
+
+from service.app import create_app
+from service.settings import Settings
+
+
+@pytest.fixture(scope="session")
+def published(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """The data folder with the collection ``colours``, and the folder of its pictures; nobody changes them."""
+    root = tmp_path_factory.mktemp("published")
+    save_colours(root / "pictures", list(COLOURS))
+    captions = root / "captions.csv"
+    lines = [f"{path.name},a {path.stem} square" for path in sorted((root / "pictures").iterdir())]
+    captions.write_text("\n".join(["image,caption", *lines]) + "\n")
+    index(root / "data", "colours", root / "pictures", captions=captions)
+    return root / "data", root / "pictures"
+
+
+@pytest.fixture
+def pictures(published: tuple[Path, Path]) -> Path:
+    """The folder of the indexed pictures."""
+    return published[1]
+
+
+@pytest.fixture
+def data_dir(published: tuple[Path, Path], tmp_path: Path) -> Path:
+    """A copy of the data folder that a test may change."""
+    return Path(shutil.copytree(published[0], tmp_path / "data"))
+
+
+@pytest.fixture
+def build_app(data_dir: Path) -> Callable[..., FastAPI]:
+    """Build the application over ``data_dir``; keyword arguments are settings."""
+
+    def build(load_encoder: Callable[[str], Any] = ToyEncoder, load_explainer: Any = None, **settings: Any) -> FastAPI:
+        explainer = load_explainer or (lambda _name: ToyExplainer())
+        return create_app(Settings(**{"data_dir": data_dir, **settings}), load_encoder, explainer)
+
+    return build
+
+
+@pytest.fixture
+def start(build_app: Callable[..., FastAPI]) -> Iterator[Callable[..., TestClient]]:
+    """Start the application in this process; keyword arguments as for ``build_app``."""
+    with ExitStack() as stack:
+        yield lambda **settings: stack.enter_context(TestClient(build_app(**settings)))
+
+
+@pytest.fixture
+def client(start: Callable[..., TestClient]) -> TestClient:
+    """The application with its default settings."""
+    return start()
+
+
+@pytest.fixture
+def http(build_app: Callable[..., FastAPI]) -> Iterator[Callable[..., httpx.Client]]:
+    """Start a real server; keyword arguments as for ``build_app``."""
+    with ExitStack() as stack:
+
+        def start(**settings: Any) -> httpx.Client:
+            address = stack.enter_context(served(build_app(**settings)))
+            return stack.enter_context(httpx.Client(base_url=address, timeout=20))
+
+        yield start

@@ -1,0 +1,261 @@
+"""Searching by words, by an image and by both, and what bad input gets."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from colour_collection import COLOURS, assert_problem, index, names, png
+from starlette.testclient import TestClient
+
+from service.api.schemas import SearchResults
+
+
+def text(client: TestClient, query: str = "red", **fields: Any) -> Any:
+    return client.post("/search/text", json={"query": query, **fields})
+
+
+def image(client: TestClient, content: bytes, **parameters: Any) -> Any:
+    return client.post("/search/image", params=parameters, content=content, headers={"Content-Type": "image/png"})
+
+
+@pytest.fixture
+def ids(client: TestClient) -> dict[str, str]:
+    """The id of each colour's picture."""
+    found = text(client, "white", k=len(COLOURS)).json()["results"]
+    return {result["metadata"]["name"].partition(".")[0]: result["id"] for result in found}
+
+
+class TestText:
+    """``POST /search/text``."""
+
+    def test_the_query_alone_is_enough(self, client: TestClient) -> None:
+        answer = client.post("/search/text", json={"query": "blue"})
+        assert names(answer)[0] == "blue"
+        body = answer.json()
+        assert body["query"] == {"text": "blue", "image_id": None, "modifiers": []}
+        assert body["collection"]["name"] == "colours"
+        assert body["collection"]["model"] == "toy"
+        assert body["took_ms"]["total"] > 0
+
+    def test_the_answer_has_the_declared_form(self, client: TestClient) -> None:
+        body = text(client, "red", modifiers=["+blue -green"]).text
+        assert json.loads(SearchResults.model_validate_json(body).model_dump_json()) == json.loads(body)
+
+    def test_a_result_tells_what_the_page_shows(self, client: TestClient) -> None:
+        result = text(client, "red").json()["results"][0]
+        assert result["rank"] == 1
+        assert result["image_id"] == result["id"]
+        assert result["caption"] == "a red square"
+        assert result["confidence"] is None
+        assert result["thumbnail_url"] == f"/images/{result['id']}/thumbnail?collection=colours"
+        metadata = {"name": "red.png", "width": 60, "height": 40, "format": "PNG", "taken_at": None, "camera": None}
+        assert result["metadata"] == metadata
+
+    def test_modifiers_steer_and_their_shares_add_up_to_the_score(self, client: TestClient) -> None:
+        answer = text(client, "red", modifiers=["+green", "-blue"])
+        assert names(answer)[0] == "yellow"
+        assert answer.json()["query"]["modifiers"] == [
+            {"text": "green", "weight": 0.5},
+            {"text": "blue", "weight": -0.5},
+        ]
+        for result in answer.json()["results"]:
+            assert [share["term"] for share in result["contributions"]] == ["red", "+green", "-blue"]
+            assert round(sum(share["value"] for share in result["contributions"]), 6) == result["score"]
+
+    def test_pages_follow_each_other_without_gaps(self, client: TestClient) -> None:
+        whole = text(client, "cyan", k=7).json()["results"]
+        pages, offset = [], 0
+        while offset is not None:
+            page = text(client, "cyan", k=3, offset=offset).json()
+            pages += page["results"]
+            offset = page["next"]
+        assert pages == whole
+        assert [result["rank"] for result in pages] == [1, 2, 3, 4, 5, 6, 7]
+
+    def test_captions_are_found_too(self, client: TestClient) -> None:
+        result = text(client, "green", target="text", k=1).json()["results"][0]
+        assert result["caption"] == "a green square"
+        assert result["id"] != result["image_id"]
+        assert client.get(f"/images/{result['image_id']}").json()["metadata"]["name"] == "green.jpg"
+
+    @pytest.mark.parametrize(
+        ("fields", "told"),
+        [
+            ({"query": ""}, "empty"),
+            ({"query": " \t"}, "empty"),
+            ({"query": "x" * 1001}, "1001 characters"),
+            ({"query": "\ud800"}, "Unicode"),
+            ({"k": 0}, "body.k"),
+            ({"k": 101}, "between 1 and 100"),
+            ({"k": "many"}, "body.k"),
+            ({"offset": -1}, "body.offset"),
+            ({"offset": 1001}, "between 0 and 1000"),
+            ({"target": "sound"}, "body.target"),
+            ({"modifiers": [""]}, "empty"),
+            ({"modifiers": ["+"]}, "sign"),
+            ({"modifiers": ["+a"] * 9}, "limit is 8"),
+            ({"modifiers": ["-red", "-red"]}, "cancel"),
+            ({"query": None}, "body.query"),
+            ({"filter": {}}, "body.filter"),
+            ({"rerank": True}, "body.rerank"),
+            ({"model": "other"}, "body.model"),
+        ],
+    )
+    def test_a_wrong_field_is_refused_by_name(self, client: TestClient, fields: dict[str, Any], told: str) -> None:
+        body = json.dumps({"query": "red", **fields})
+        answer = client.post("/search/text", content=body, headers={"Content-Type": "application/json"})
+        assert_problem(answer, 422, told)
+
+    def test_json_without_its_content_type_is_refused(self, client: TestClient) -> None:
+        assert_problem(client.post("/search/text", content=b'{"query": "red"}'), 422)
+
+    @pytest.mark.parametrize("body", [b"", b"{", b"[]", b'"red"', b"\xff"])
+    def test_what_is_not_a_json_object_is_refused(self, client: TestClient, body: bytes) -> None:
+        answer = client.post("/search/text", content=body, headers={"Content-Type": "application/json"})
+        assert answer.status_code in (400, 422)
+        assert_problem(answer, answer.status_code)
+
+    def test_an_unknown_collection_is_answered_with_those_there_are(self, client: TestClient) -> None:
+        assert_problem(text(client, "red", collection="sounds"), 404, "'sounds'", "colours")
+
+
+class TestImage:
+    """``POST /search/image``."""
+
+    def test_all_three_forms_of_an_image_mean_the_same(self, client: TestClient) -> None:
+        raw = image(client, png("green"))
+        form = client.post("/search/image", files={"file": ("x.png", png("green"), "image/png")})
+        inline = client.post("/search/image", json={"image_b64": base64.b64encode(png("green")).decode()})
+        assert names(raw)[0] == "green"
+        assert raw.json()["results"] == form.json()["results"] == inline.json()["results"]
+
+    def test_an_image_of_the_collection_finds_others_than_itself(self, client: TestClient, ids: dict[str, str]) -> None:
+        answer = client.post("/search/image?k=7", json={"id": ids["red"]})
+        assert set(names(answer)) == set(COLOURS) - {"red"}
+        assert answer.json()["query"]["image_id"] == ids["red"]
+        assert answer.json()["next"] is None
+
+    def test_an_image_of_the_collection_finds_captions(self, client: TestClient, ids: dict[str, str]) -> None:
+        answer = client.post("/search/image?target=text&k=1", json={"id": ids["cyan"]})
+        assert answer.json()["results"][0]["caption"] == "a cyan square"
+
+    def test_a_plus_in_the_address_adds_and_a_minus_subtracts(self, client: TestClient) -> None:
+        answer = client.post(
+            "/search/image?modifier=+blue&modifier=-red&k=1",
+            content=png("white"),
+            headers={"Content-Type": "image/png"},
+        )
+        assert names(answer) == ["cyan"]
+        assert [share["term"] for share in answer.json()["results"][0]["contributions"]] == ["image", "+blue", "-red"]
+
+    def test_an_embedding_is_searched_by_its_direction(self, client: TestClient) -> None:
+        answer = client.post("/search/image?k=1&collection=", json={"embedding": [0, 0, 300, 30]})
+        assert names(answer) == ["blue"]
+        assert answer.json()["results"][0]["score"] == pytest.approx(1, abs=1e-5)
+
+    @pytest.mark.parametrize(
+        ("body", "told"),
+        [
+            ({}, "exactly one source"),
+            ({"id": None}, "exactly one source"),
+            ({"id": "a", "embedding": [1, 0, 0, 0]}, "exactly one source"),
+            ({"image_b64": "not base64!"}, "Base64"),
+            ({"url": "http://example.org/x.png"}, "does not fetch"),
+            ({"embedding": [1, 2]}, "2 numbers"),
+            ({"embedding": [0, 0, 0, 0]}, "zero"),
+            ({"embedding": [1e400, 0, 0, 0]}, "finite"),
+            ({"embedding": ["x"]}, "body.embedding.0"),
+            ({"picture": "x"}, "body.picture"),
+        ],
+    )
+    def test_json_with_none_two_or_broken_sources_is_refused(
+        self, client: TestClient, body: dict[str, Any], told: str
+    ) -> None:
+        content = json.dumps(body)
+        answer = client.post("/search/image", content=content, headers={"Content-Type": "application/json"})
+        assert_problem(answer, 422, told)
+
+    def test_modifiers_alone_are_no_query(self, client: TestClient) -> None:
+        assert_problem(client.post("/search/image?modifier=+beach"), 422, "exactly one source")
+
+    def test_two_files_or_none_or_stray_fields_are_refused(self, client: TestClient) -> None:
+        two = [("file", ("a.png", png(), "image/png")), ("file", ("b.png", png(), "image/png"))]
+        assert_problem(client.post("/search/image", files=two), 422, "one image")
+        assert_problem(client.post("/search/image", files={"image": ("a.png", png())}), 422, "'file'")
+        assert_problem(client.post("/search/image", files={"file": ("a.png", png())}, data={"id": "x"}), 422)
+        broken = {"Content-Type": "multipart/form-data; boundary=x"}
+        assert_problem(client.post("/search/image", content=b"nonsense", headers=broken), 400)
+        assert_problem(client.post("/search/image", content=b"", headers={"Content-Type": "multipart/form-data"}), 400)
+
+    @pytest.mark.parametrize("kind", ["text/plain", "application/octet-stream", "application/x-www-form-urlencoded"])
+    def test_another_content_type_is_refused(self, client: TestClient, kind: str) -> None:
+        assert_problem(client.post("/search/image", content=b"x", headers={"Content-Type": kind}), 415, kind)
+
+    @pytest.mark.parametrize(
+        ("content", "status"),
+        [
+            (b"this is no image", 400),
+            (b"", 400),
+            (png(size=(200, 200))[:-40], 400),
+            (b"II*\0" + bytes(60), 415),
+        ],
+        ids=["not an image", "empty", "truncated", "TIFF"],
+    )
+    def test_what_is_not_an_image_is_refused(self, client: TestClient, content: bytes, status: int) -> None:
+        assert_problem(image(client, content), status)
+
+    def test_an_image_of_too_many_pixels_is_refused_from_its_header(self, start: Callable[..., TestClient]) -> None:
+        client = start(max_pixels=1000)
+        assert names(image(client, png(size=(100, 10))))[0] == "red"
+        assert_problem(image(client, png(size=(101, 10))), 413, "1,000")
+
+    @pytest.mark.parametrize(
+        ("parameters", "told"),
+        [
+            ({"k": 0}, "query.k"),
+            ({"k": 101}, "between 1 and 100"),
+            ({"modifier": "-"}, "sign"),
+            ({"target": "sound"}, "query.target"),
+            ({"generate": "caption"}, "query.generate"),
+        ],
+    )
+    def test_a_wrong_parameter_is_refused_by_name(
+        self, client: TestClient, parameters: dict[str, Any], told: str
+    ) -> None:
+        assert_problem(image(client, png(), **parameters), 422, told)
+
+    def test_an_unknown_id_is_not_found(self, client: TestClient) -> None:
+        assert_problem(client.post("/search/image", json={"id": "0" * 32}), 404, "0" * 32)
+
+
+def test_a_collection_without_captions_says_so_instead_of_finding_captions(
+    start: Callable[..., TestClient], tmp_path: Path, pictures: Path
+) -> None:
+    index(tmp_path / "bare", "bare", pictures)
+    client = start(data_dir=tmp_path / "bare")
+    answer = text(client, "red", target="text").json()
+    assert (answer["results"], answer["next"]) == ([], None)
+    assert "no captions" in answer["warnings"][0]
+    assert names(text(client, "red"))[0] == "red"
+    assert text(client, "red").json()["results"][0]["caption"] is None
+
+
+def test_with_several_collections_one_has_to_be_named_unless_there_is_a_default(
+    start: Callable[..., TestClient], data_dir: Path, pictures: Path
+) -> None:
+    index(data_dir, "more", pictures)
+    assert_problem(text(start(), "red"), 422, "colours", "more")
+    assert names(text(start(), "red", collection="more"))[0] == "red"
+    assert text(start(default_collection="more"), "red").json()["collection"]["name"] == "more"
+
+
+def test_no_collection_at_all_is_said(start: Callable[..., TestClient], tmp_path: Path) -> None:
+    client = start(data_dir=tmp_path / "empty")
+    assert_problem(text(client, "red"), 422, "semblance index")
+    assert_problem(text(client, "red", collection="colours"), 404)
+    assert_problem(client.get("/readyz"), 503)
