@@ -25,13 +25,13 @@ async def collections(state: StateNow) -> CollectionsAnswer:
     return CollectionsAnswer(collections=found, default=state.generations.default)
 
 
-@router.get("/collections/{name}", responses=problems(401, 404, 409, 503))
+@router.get("/collections/{name}", responses=problems(401, 404, 409, 422, 503))
 async def collection(name: str, state: StateNow) -> CollectionAnswer:
     """Describe one collection."""
     return _describe(state, name)
 
 
-@router.post("/collections/{name}/reload", responses=problems(401, 404, 409, 503))
+@router.post("/collections/{name}/reload", responses=problems(401, 404, 409, 422, 503))
 async def reload(name: str, state: StateNow) -> CollectionAnswer:
     """Put a collection's newest generation into service; where it is unfit, the present one stays."""
     await run_in_threadpool(state.generations.reload, name)

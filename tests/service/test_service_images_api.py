@@ -1,0 +1,83 @@
+"""Catalog entries, thumbnails and originals; and that no other file can be had."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from colour_collection import COLOURS, assert_problem, index, save_colours
+from PIL import Image
+from starlette.testclient import TestClient
+
+
+@pytest.fixture
+def entries(client: TestClient) -> dict[str, Any]:
+    """The catalog's entry of each colour."""
+    found = client.post("/search/text", json={"query": "white", "k": len(COLOURS)}).json()["results"]
+    read = [client.get(f"/images/{result['id']}?collection=colours").json() for result in found]
+    return {entry["metadata"]["name"].partition(".")[0]: entry for entry in read}
+
+
+def test_an_entry_tells_captions_and_addresses(entries: dict[str, Any]) -> None:
+    assert set(entries) == set(COLOURS)
+    assert entries["green"]["captions"] == ["a green square"]
+    assert entries["green"]["metadata"]["format"] == "JPEG"
+
+
+def test_a_thumbnail_is_a_small_webp_that_never_changes(start: Callable[..., TestClient]) -> None:
+    client = start(thumbnail_side_px=16)
+    address = client.post("/search/text", json={"query": "red"}).json()["results"][0]["thumbnail_url"]
+    answer = client.get(address)
+    assert answer.headers["content-type"] == "image/webp"
+    assert "immutable" in answer.headers["cache-control"]
+    assert Image.open(io.BytesIO(answer.content)).size == (16, 11)
+    assert client.get(address).content == answer.content
+    for known in (answer.headers["etag"], f'"other", W/{answer.headers["etag"]}', "*"):
+        assert client.get(address, headers={"If-None-Match": known}).status_code == 304
+
+
+def test_an_original_is_the_file_itself_whole_or_in_part(
+    client: TestClient, entries: dict[str, Any], pictures: Path
+) -> None:
+    address = entries["green"]["file_url"]
+    content = (pictures / "green.jpg").read_bytes()
+    answer = client.get(address)
+    assert answer.content == content
+    assert answer.headers["content-type"] == "image/jpeg"
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    part = client.get(address, headers={"Range": "bytes=2-5"})
+    assert (part.status_code, part.content) == (206, content[2:6])
+    assert client.get(address, headers={"If-None-Match": answer.headers["etag"]}).status_code == 304
+    assert_problem(client.get(address, headers={"Range": f"bytes={len(content)}-"}), 416)
+    assert_problem(client.get(address, headers={"Range": "lines=1-2"}), 400)
+
+
+@pytest.mark.parametrize("kind", ["", "/thumbnail", "/file"])
+def test_what_is_no_id_of_the_collection_is_not_found(client: TestClient, kind: str) -> None:
+    for name in ("0" * 32, "red.png", "%2e%2e%2f%2e%2e%2fetc%2fpasswd", "%00", "a'--"):
+        assert_problem(client.get(f"/images/{name}{kind}"), 404)
+    assert_problem(client.get(f"/images/{'0' * 32}{kind}?collection=sounds"), 404, "sounds")
+
+
+def test_a_file_that_became_a_link_out_of_the_collection_is_not_served(
+    start: Callable[..., TestClient], tmp_path: Path
+) -> None:
+    save_colours(tmp_path / "pictures", ["red"])
+    index(tmp_path / "linked", "linked", tmp_path / "pictures")
+    picture, outside = tmp_path / "pictures" / "red.png", tmp_path / "outside.png"
+    picture.rename(outside)
+    picture.symlink_to(outside)
+    client = start(data_dir=tmp_path / "linked")
+    image_id = client.post("/search/text", json={"query": "red"}).json()["results"][0]["id"]
+    for kind in ("thumbnail", "file"):
+        assert_problem(client.get(f"/images/{image_id}/{kind}"), 404)
+    picture.unlink()
+    picture.symlink_to(picture)
+    assert_problem(client.get(f"/images/{image_id}/file"), 404)
+    picture.unlink()
+    inside = outside.rename(tmp_path / "pictures" / "moved.png")
+    picture.symlink_to(inside)
+    assert client.get(f"/images/{image_id}/file").content == inside.read_bytes()
