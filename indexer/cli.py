@@ -93,6 +93,7 @@ def verify(
 @collections_app.callback()
 def list_all(context: typer.Context, data_dir: DataDir = DEFAULT_DATA_DIR, as_json: AsJson = False) -> None:
     """List the collections, or delete one."""
+    context.obj = data_dir
     if context.invoked_subcommand:
         return
     from indexer.collections import list_collections
@@ -108,17 +109,19 @@ def list_all(context: typer.Context, data_dir: DataDir = DEFAULT_DATA_DIR, as_js
 
 @collections_app.command()
 def delete(
+    context: typer.Context,
     name: Annotated[str, typer.Argument(help="Name of the collection.")],
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
-    data_dir: DataDir = DEFAULT_DATA_DIR,
+    data_dir: Annotated[Path | None, typer.Option(help="Folder that holds the collections.")] = None,
 ) -> None:
     """Delete a collection's index; the photographs stay."""
     from indexer.collections import collection_dir, delete_collection
 
-    folder = collection_dir(data_dir, name)
+    where = data_dir or context.obj
+    folder = collection_dir(where, name)
     if not yes:
         typer.confirm(f"Delete the index of {name} in {folder}? The photographs stay.", abort=True)
-    delete_collection(data_dir, name)
+    delete_collection(where, name)
     typer.echo(f"deleted {name}")
 
 

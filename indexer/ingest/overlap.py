@@ -37,12 +37,22 @@ class Behind:
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="behind")
         self._pending: deque[Future[None]] = deque()
         self._depth = depth
+        self._failed = False
 
     def do(self, function: Callable[[], None]) -> None:
         """Make a call later; wait while ``depth`` calls are waiting already."""
         while len(self._pending) >= self._depth:
             self._pending.popleft().result()
-        self._pending.append(self._pool.submit(function))
+        self._pending.append(self._pool.submit(self._call, function))
+
+    def _call(self, function: Callable[[], None]) -> None:
+        if self._failed:
+            return
+        try:
+            function()
+        except BaseException:
+            self._failed = True
+            raise
 
     def __enter__(self) -> Behind:
         return self

@@ -1,0 +1,127 @@
+"""The commands index, verify, list and delete, and tell a person what happened."""
+
+import json
+
+import pytest
+from toy_encoder import ToyEncoder
+from typer.testing import CliRunner, Result
+
+import models.registry
+from indexer import cli
+from indexer.errors import CollectionNotFoundError
+
+
+@pytest.fixture
+def semblance(workshop, monkeypatch):
+    """Run a command in the workshop's data folder; any model's name loads the toy encoder under that name."""
+    loaded = []
+
+    def load(name: str) -> ToyEncoder:
+        loaded.append(name)
+        return ToyEncoder(name)
+
+    monkeypatch.setattr(models.registry, "load_encoder", load)
+    monkeypatch.setenv("SEMBLANCE_DATA_DIR", str(workshop.data_dir))
+    workshop.paint_all()
+
+    def run(*arguments: object, **options) -> Result:
+        return CliRunner().invoke(cli.app, [str(argument) for argument in arguments], **options)
+
+    run.loaded = loaded
+    return run
+
+
+def test_indexing_tells_what_was_done_and_what_was_skipped(semblance, workshop):
+    (workshop.photos / "bad.jpg").write_bytes(b"not an image")
+    (workshop.photos / "photo.cr2").touch()
+    (workshop.photos / "link").symlink_to(workshop.photos)
+    captions = workshop.photos / "captions.csv"
+    captions.write_text("file,caption\nred.png,fire\nabsent.png,nothing\n")
+    result = semblance("index", workshop.photos, "--collection", "toy", "--captions", captions)
+    assert result.exit_code == 0, result.output
+    assert (
+        "toy: generation 1: 4 images (4 encoded, 0 reused, 0 deleted, 0 duplicates, 1 failed), 1 captions"
+        in result.stdout
+    )
+    for line in ("bad.jpg: not an image", "1 .cr2 files", "1 symbolic links", "1 names in captions fit no image"):
+        assert line in result.stderr
+    assert "unchanged" in semblance("index", workshop.photos, "--collection", "toy", "--captions", captions).stdout
+
+
+def test_a_collection_keeps_its_models_until_others_are_asked_for(semblance, workshop):
+    index = ("index", workshop.photos, "--collection", "toy")
+    semblance(*index)
+    semblance(*index, "--model", "a", "--model", "b", "--model", "a")
+    semblance(*index)
+    assert semblance.loaded == [models.registry.DEFAULT_MODEL, "a", "b", "a", "b"]
+
+
+def test_ctrl_c_says_that_the_same_command_goes_on(semblance, workshop, monkeypatch):
+    def interrupt(self, prepared):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ToyEncoder, "encode_images", interrupt)
+        result = semblance("index", workshop.photos, "--collection", "toy")
+    assert result.exit_code == 130
+    assert "the same command goes on" in result.stderr
+    assert semblance("index", workshop.photos, "--collection", "toy").exit_code == 0
+
+
+def test_verify_is_0_for_a_sound_index_and_1_for_a_damaged_one(semblance, workshop):
+    semblance("index", workshop.photos, "--collection", "toy")
+    result = semblance("verify", "toy")
+    assert (result.exit_code, "sound" in result.stdout) == (0, True)
+    (workshop.root / "generations" / "000001" / "toy.text.faiss").unlink(missing_ok=True)
+    for path in (workshop.root / "generations" / "000001").glob("*.image.faiss"):
+        path.write_bytes(b"x")
+    result = semblance("verify", "toy", "--json")
+    assert result.exit_code == 1
+    assert "image.faiss has 1 bytes" in json.loads(result.stdout)["problems"][0]
+    assert "damaged" in semblance("verify", "toy").stdout
+
+
+def test_collections_are_listed_for_people_and_programs(semblance, workshop):
+    assert "make one: semblance index" in semblance("collections").stdout
+    assert json.loads(semblance("collections", "--json").stdout) == []
+    semblance("index", workshop.photos, "--collection", "toy", "--model", "some-model")
+    assert "toy  generation 1  4 images  0 captions" in semblance("collections").stdout
+    (entry,) = json.loads(semblance("collections", "--json").stdout)
+    assert (entry["name"], entry["images"], entry["models"], entry["generation"]) == ("toy", 4, ["some-model"], 1)
+    (workshop.root / "CURRENT").unlink()
+    assert "no finished index" in semblance("collections").stdout
+
+
+def test_deleting_asks_first(semblance, workshop):
+    semblance("index", workshop.photos, "--collection", "toy")
+    assert semblance("collections", "delete", "toy", input="n\n").exit_code == 1
+    assert workshop.root.exists()
+    assert semblance("collections", "delete", "toy", input="y\n").exit_code == 0
+    assert not workshop.root.exists()
+
+
+@pytest.mark.parametrize("at_the_end", [True, False])
+def test_the_data_folder_may_be_named_before_or_after_delete(semblance, workshop, tmp_path, at_the_end):
+    elsewhere = ("--data-dir", tmp_path / "elsewhere")
+    semblance("index", workshop.photos, "--collection", "toy")
+    semblance("index", workshop.photos, "--collection", "toy", *elsewhere)
+    command = ("delete", "toy", "--yes")
+    result = (
+        semblance("collections", *command, *elsewhere) if at_the_end else semblance("collections", *elsewhere, *command)
+    )
+    assert result.exit_code == 0
+    assert workshop.root.exists()
+    assert not (tmp_path / "elsewhere" / "collections" / "toy").exists()
+
+
+def test_an_expected_error_reaches_the_composed_program_as_itself(semblance):
+    assert isinstance(semblance("verify", "absent").exception, CollectionNotFoundError)
+
+
+def test_progress_without_a_terminal_is_a_line_now_and_then(capsys, monkeypatch):
+    clock = iter([0.0, 0.0, 5.0, 12.0, 13.0])
+    monkeypatch.setattr(cli.time, "monotonic", lambda: next(clock))
+    tell = cli._PlainProgress()
+    for done in (0, 500, 1200, 1300):
+        tell("images", done, 7000)
+    assert capsys.readouterr().err == "images: 1,200 of 7,000, 100/s, 0:00:58 left\n"

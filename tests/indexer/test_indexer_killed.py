@@ -1,0 +1,43 @@
+"""A kill at any moment loses next to nothing and spoils nothing; the next run finishes the work."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+PROGRAM = Path(__file__).with_name("killed_indexer.py")
+ROOT = PROGRAM.parents[2]
+
+
+def run(*arguments: object) -> subprocess.CompletedProcess[str]:
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-W", "error", str(PROGRAM), *map(str, arguments)]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
+
+
+def test_after_a_kill_while_encoding_what_was_stored_is_not_encoded_again(workshop):
+    for number in range(150):
+        workshop.paint(f"{number:03}.png", (number, 0, 9))
+    killed = run("encoding", workshop.data_dir, workshop.photos, 64)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    (log,) = (workshop.root / "work" / "vectors").glob("toy.image.*")
+    with log.open("ab") as file:
+        file.write(b"torn")  # what a kill in the middle of a write leaves
+    report = workshop.index()
+    assert (report.images, report.added, report.reused) == (150, 86, 64)
+    assert workshop.encoder.images_encoded == 86
+    with workshop.open() as generation:
+        vectors = generation.vector_set("toy", "image").vectors(range(150))
+    assert (vectors[:, 0].argsort(kind="stable") == range(150)).all()  # each image has its own vector
+
+
+def test_after_a_kill_at_any_step_of_publishing_the_index_is_whole_and_the_next_run_succeeds(workshop, tmp_path):
+    for number in (1, 2, 3):
+        workshop.paint(f"{number}.png", (number, 0, 0))
+    workshop.index()
+    (workshop.photos / "1.png").unlink()
+    workshop.paint("4.png", (4, 0, 0))
+    done = run("publishing", workshop.data_dir, workshop.photos, tmp_path / "scratch")
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) >= 15  # at the least: one flush for the vectors, six for files, folders, pointer; renames

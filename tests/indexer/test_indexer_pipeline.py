@@ -1,0 +1,365 @@
+"""Indexing brings a collection up to date with its folders, and does no work twice."""
+
+import os
+import resource
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from toy_encoder import ToyEncoder
+
+from indexer.collections import locked
+from indexer.errors import (
+    CaptionFileError,
+    CollectionBusyError,
+    CollectionNameError,
+    CollectionNotFoundError,
+    EmptyCollectionError,
+    ModelMismatchError,
+    SourceError,
+)
+from indexer.ingest.pipeline import IndexRequest, index_collection
+from indexer.layout import CollectionLayout
+from models.errors import ModelError, StorageError
+
+
+def test_a_folder_becomes_a_generation_that_can_be_searched(workshop):
+    workshop.paint_all()
+    report = workshop.index()
+    assert (report.generation, report.images, report.added, report.reused) == (1, 4, 4, 0)
+    with workshop.open() as generation:
+        _, rows = generation.vector_set("toy", "image").store.search(workshop.encoder.encode_texts(["blue"]), 1)
+        (blue,) = generation.catalog.images_at(rows[0])
+        assert (blue.name, blue.width, blue.height, blue.format) == ("blue.png", 12, 9, "PNG")
+        assert blue.id == sha256((workshop.photos / "blue.png").read_bytes()).hexdigest()[:32]
+        assert generation.catalog.original_paths(blue.id) == [workshop.photos / "blue.png"]
+        assert generation.catalog.roots() == [workshop.photos]
+
+
+def test_nothing_changed_publishes_nothing(workshop):
+    workshop.paint_all()
+    workshop.index()
+    report = workshop.index()
+    assert (report.generation, report.images, report.added, report.reused) == (None, 4, 0, 4)
+    assert workshop.encoder.images_encoded == 4
+
+
+def test_only_new_and_changed_images_are_encoded_and_deleted_ones_go(workshop):
+    workshop.paint_all()
+    workshop.index()
+    workshop.paint("new.png", (9, 9, 9))
+    workshop.paint("red.png", (200, 0, 0), size=(13, 9))
+    (workshop.photos / "green.png").unlink()
+    report = workshop.index()
+    assert (report.generation, report.images, report.added, report.reused, report.deleted) == (2, 4, 2, 2, 2)
+    assert workshop.names() == ["blue.png", "new.png", "red.png", "yellow.png"]
+    assert workshop.encoder.images_encoded == 6
+
+
+def test_a_moved_file_is_not_encoded_again(workshop):
+    workshop.paint_all()
+    workshop.index()
+    (workshop.photos / "sub").mkdir()
+    (workshop.photos / "red.png").rename(workshop.photos / "sub" / "scarlet.png")
+    report = workshop.index()
+    assert (report.generation, report.added, report.deleted) == (2, 0, 0)
+    assert "scarlet.png" in workshop.names()
+
+
+def test_a_touched_file_of_the_same_content_publishes_nothing(workshop):
+    workshop.paint_all()
+    workshop.index()
+    os.utime(workshop.photos / "red.png", ns=(1, 1))
+    assert workshop.index().generation is None
+
+
+def test_identical_files_are_one_image_with_several_paths(workshop):
+    red = workshop.paint("red.png", "red")
+    for name in ("copy.png", "sub/other.png"):
+        (workshop.photos / "sub").mkdir(exist_ok=True)
+        (workshop.photos / name).write_bytes(red.read_bytes())
+    report = workshop.index()
+    assert (report.images, report.added, report.duplicates) == (1, 1, 2)
+    assert workshop.encoder.images_encoded == 1
+    with workshop.open() as generation:
+        (image,) = generation.catalog.images_at([0])
+        paths = generation.catalog.original_paths(image.id)
+        assert [path.name for path in paths] == ["copy.png", "red.png", "other.png"]
+    (workshop.photos / "copy.png").unlink()
+    assert workshop.index().images == 1
+
+
+def test_running_again_replaces_the_folders_and_add_extends_them(workshop, tmp_path):
+    workshop.paint("a/red.png", "red")
+    workshop.paint("b/green.png", "green")
+    workshop.paint("c/blue.png", "blue")
+    folders = [workshop.photos / name for name in "abc"]
+    workshop.index(folders[0])
+    workshop.index(folders[1], add=True)
+    assert workshop.names() == ["red.png", "green.png"]
+    workshop.index(folders[2])
+    assert workshop.names() == ["blue.png"]
+    with workshop.open() as generation:
+        assert generation.catalog.roots() == [folders[2]]
+
+
+def test_files_that_do_not_decode_are_skipped_with_the_reason_and_not_tried_again(workshop):
+    workshop.paint_all()
+    (workshop.photos / "bad.jpg").write_bytes(b"not an image")
+    (workshop.photos / "empty.png").touch()
+    (workshop.photos / "cut.png").write_bytes((workshop.photos / "red.png").read_bytes()[:45])
+    (workshop.photos / "scan.tiff").write_bytes(b"II*\0")
+    first = workshop.index()
+    assert first.images == 4
+    assert [Path(path).name for path, _ in first.failed] == ["bad.jpg", "cut.png", "empty.png"]
+    assert first.failed[2][1] == "the file is empty"
+    assert first.unsupported == {".tiff": 1}
+    again = workshop.index()
+    assert (again.failed, again.images_per_s) == (first.failed, None)
+    workshop.paint("bad.png", (1, 2, 3)).replace(workshop.photos / "bad.jpg")
+    assert workshop.index().images == 5
+
+
+def test_an_image_of_too_many_pixels_is_refused_from_its_header(workshop):
+    workshop.paint_all()
+    Image.new("1", (7000, 7000)).save(workshop.photos / "bomb.png")
+    ((path, reason),) = workshop.index().failed
+    assert path.endswith("bomb.png")
+    assert "49,000,000 pixels" in reason
+
+
+def test_a_file_that_vanishes_or_is_closed_meanwhile_is_reported(workshop, monkeypatch):
+    workshop.paint_all()
+    read = Path.read_bytes
+
+    def closed(path: Path) -> bytes:
+        if path.name == "red.png":
+            raise PermissionError(13, "Permission denied")
+        return read(path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "read_bytes", closed)  # tests may run as root, whom no permission stops
+        report = workshop.index()
+    assert report.images == 3
+    assert [(Path(path).name, reason) for path, reason in report.failed] == [("red.png", "Permission denied")]
+    assert workshop.index().images == 4
+
+
+def test_what_lies_in_a_folder_that_is_closed_for_now_stays(workshop, monkeypatch):
+    workshop.paint_all()
+    workshop.paint("sub/purple.png", (128, 0, 128))
+    workshop.index()
+    scandir = os.scandir
+
+    def closed(path):
+        if Path(path).name == "sub":
+            raise PermissionError(13, "Permission denied")
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", closed)
+    report = workshop.index()
+    assert (report.generation, report.images, len(report.failed)) == (None, 5, 1)
+
+
+@pytest.mark.parametrize("content", [{}, {"notes.txt": b"x"}, {"bad.jpg": b"not an image"}, {"photo.cr2": b"raw"}])
+def test_a_folder_without_images_is_refused_and_leaves_nothing(workshop, content):
+    for name, data in content.items():
+        (workshop.photos / name).write_bytes(data)
+    with pytest.raises(EmptyCollectionError):
+        workshop.index()
+    assert not workshop.root.exists()
+
+
+def test_a_folder_that_became_empty_leaves_the_last_generation(workshop):
+    red = workshop.paint("red.png", "red")
+    workshop.index()
+    red.unlink()
+    with pytest.raises(EmptyCollectionError, match="no image found"):
+        workshop.index()
+    assert workshop.names() == ["red.png"]
+
+
+def test_what_was_not_followed_or_supported_is_named_when_nothing_is_left(workshop, tmp_path):
+    (workshop.photos / "link.jpg").symlink_to(tmp_path)
+    (workshop.photos / "photo.cr2").touch()
+    with pytest.raises(EmptyCollectionError, match=r"1 \.cr2 not supported; 1 symbolic links not followed"):
+        workshop.index()
+
+
+def test_a_path_that_does_not_exist_is_refused(workshop):
+    with pytest.raises(SourceError, match="absent does not exist"):
+        workshop.index(workshop.photos / "absent")
+    assert not workshop.root.exists()
+
+
+@pytest.mark.parametrize("name", ["", "Upper", "../up", "a b", "-x", "x" * 64])
+def test_a_name_that_could_not_be_a_folder_or_an_address_is_refused(workshop, name):
+    with pytest.raises(CollectionNameError):
+        index_collection(IndexRequest(workshop.data_dir, name, (workshop.photos,)), [workshop.encoder])
+
+
+def test_captions_come_from_a_file_and_from_beside_the_images(workshop, write):
+    workshop.paint_all()
+    (workshop.photos / "red.txt").write_text("a red wall\nthe colour of fire\n")
+    captions = write("token.txt", "red.png#0\tthe colour of fire\ngreen.png#0\tgrass\nabsent.png#0\tnothing\n")
+    report = workshop.index(captions=captions)
+    assert (report.captions, report.unmatched_captions) == (3, ("absent.png",))
+    assert workshop.captions() == {
+        "blue.png": (),
+        "green.png": ("grass",),
+        "red.png": ("the colour of fire", "a red wall"),
+        "yellow.png": (),
+    }
+    with workshop.open() as generation:
+        _, rows = generation.vector_set("toy", "text").store.search(workshop.encoder.encode_texts(["red"]), 1)
+        assert generation.catalog.captions_at(rows[0])[0].text == "a red wall"
+
+
+def test_changed_captions_publish_without_encoding_images(workshop, write):
+    workshop.paint_all()
+    captions = write("token.txt", "red.png#0\tfire\n")
+    workshop.index(captions=captions)
+    captions.write_text("red.png#0\trose\n")
+    report = workshop.index(captions=captions)
+    assert (report.generation, report.added, report.captions) == (2, 0, 1)
+    assert workshop.captions()["red.png"] == ("rose",)
+    assert workshop.index(captions=captions).generation is None
+
+
+def test_add_keeps_the_caption_file_of_before(workshop, write):
+    workshop.paint("a/red.png", "red")
+    workshop.paint("b/green.png", "green")
+    captions = write("token.txt", "red.png#0\tfire\n")
+    workshop.index(workshop.photos / "a", captions=captions)
+    workshop.index(workshop.photos / "b", add=True)
+    assert workshop.captions() == {"red.png": ("fire",), "green.png": ()}
+
+
+def test_a_bad_caption_file_stops_before_anything_is_encoded(workshop, write):
+    workshop.paint_all()
+    with pytest.raises(CaptionFileError, match="line 1"):
+        workshop.index(captions=write("token.txt", "no tab here"))
+    assert workshop.encoder.images_encoded == 0
+    assert not workshop.root.exists()
+
+
+def test_a_bad_text_file_beside_an_image_is_reported_and_the_image_kept(workshop):
+    workshop.paint_all()
+    (workshop.photos / "red.txt").write_bytes(b"\xff\xfe\0")
+    report = workshop.index()
+    assert report.images == 4
+    assert "not UTF-8" in report.failed[0][1]
+
+
+def test_several_models_are_indexed_side_by_side(workshop):
+    workshop.paint_all()
+    models = [ToyEncoder("first"), ToyEncoder("hf:some/second", size=4)]
+    workshop.index(encoders=models)
+    with workshop.open() as generation:
+        assert generation.models == ("first", "hf:some/second")
+        for model in generation.models:
+            assert generation.vector_set(model, "image").store.size == 4
+    assert [model.images_encoded for model in models] == [4, 4]
+
+
+def test_another_model_replaces_the_one_before_and_its_vectors(workshop):
+    workshop.paint_all()
+    workshop.index()
+    other = ToyEncoder("other")
+    report = workshop.index(encoders=[other])
+    assert (report.generation, report.added) == (2, 4)
+    with workshop.open() as generation, pytest.raises(ModelMismatchError):
+        generation.vector_set("toy", "image")
+    assert all(path.name.startswith("other.") for path in (workshop.root / "work" / "vectors").iterdir())
+
+
+def test_a_model_whose_preprocessing_changed_encodes_anew(workshop):
+    workshop.paint_all()
+    workshop.index()
+    changed = ToyEncoder(size=4)
+    assert workshop.index(encoders=[changed]).added == 4
+
+
+def test_a_model_that_gives_nonsense_is_refused(workshop):
+    class Broken(ToyEncoder):
+        def encode_images(self, prepared):
+            return super().encode_images(prepared) * float("nan")
+
+    workshop.paint_all()
+    with pytest.raises(ModelError, match="not finite"):
+        workshop.index(encoders=[Broken()])
+
+
+def test_vectors_of_deleted_images_do_not_stay_on_disk(workshop):
+    workshop.paint_all()
+    workshop.index()
+    before = sum(path.stat().st_size for path in (workshop.root / "work" / "vectors").iterdir())
+    (workshop.photos / "red.png").unlink()
+    workshop.index()
+    after = sum(path.stat().st_size for path in (workshop.root / "work" / "vectors").iterdir())
+    assert after == before * 3 // 4
+
+
+def test_the_last_two_generations_are_kept(workshop):
+    for number in range(1, 5):
+        workshop.paint(f"{number}.png", (number, 0, 0))
+        assert workshop.index().generation == number
+    assert sorted(path.name for path in (workshop.root / "generations").iterdir()) == ["000003", "000004"]
+
+
+def test_a_damaged_generation_is_built_anew_without_encoding(workshop):
+    workshop.paint_all()
+    workshop.index()
+    index = workshop.root / "generations" / "000001" / "toy.image.faiss"
+    index.write_bytes(b"x" + index.read_bytes()[1:])
+    report = workshop.index()
+    assert (report.generation, report.added) == (2, 0)
+    assert len(workshop.names()) == 4
+
+
+@pytest.mark.parametrize("content", [b"", b"{}", b'{"generation": 99}'])
+def test_a_damaged_pointer_is_replaced(workshop, content):
+    workshop.paint_all()
+    workshop.index()
+    (workshop.root / "CURRENT").write_bytes(content)
+    assert workshop.index().generation == 2
+    assert len(workshop.names()) == 4
+
+
+def test_two_indexers_of_one_collection_do_not_meet(workshop):
+    workshop.paint_all()
+    workshop.index()
+    with locked(CollectionLayout(workshop.root)), pytest.raises(CollectionBusyError, match="wait for it"):
+        workshop.index()
+
+
+def test_a_disk_that_takes_no_more_is_told_and_nothing_is_lost(workshop):
+    workshop.paint("red.png", "red")
+    workshop.index()
+    for number in range(200):
+        workshop.paint(f"{number}.png", (number, number, 0))
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, hard))  # no file may grow beyond 4 KB: EFBIG, as ENOSPC would
+    try:
+        with pytest.raises(StorageError, match=r"cannot (use|write)"):
+            workshop.index()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert workshop.names() == ["red.png"]
+    assert workshop.index().images == 201
+
+
+def test_progress_tells_both_stages_to_the_end(workshop, write):
+    workshop.paint_all()
+    told = []
+    request = IndexRequest(
+        workshop.data_dir, "toy", (workshop.photos,), captions=write("token.txt", "red.png#0\tx\nblue.png#0\ty\n")
+    )
+    index_collection(request, [workshop.encoder], progress=lambda *call: told.append(call))
+    assert told[-2:] == [("images", 4, 4), ("captions", 2, 2)]
+
+
+def test_an_unknown_collection_is_named_with_those_there_are(workshop):
+    with pytest.raises(CollectionNotFoundError, match="there are none yet"):
+        workshop.open()
