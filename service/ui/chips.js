@@ -21,10 +21,10 @@ export function connectChips(onChange) {
     return added.filter((one) => !modifiers.some((other) => other.text === one.text && other.sign === one.sign));
   }
 
+  /** The page shows the new list before `onChange` returns; the focus would be lost with the old chips. */
   function change(next, focusOn) {
-    show(next);
-    (focusOn === undefined ? box : (list.children[focusOn]?.querySelector('button') ?? box)).focus();
     onChange(next);
+    (focusOn === undefined ? box : (list.children[focusOn]?.querySelector('button') ?? box)).focus();
   }
 
   const remove = (index) => change(modifiers.toSpliced(index, 1), modifiers.length > 1 ? Math.max(0, index - 1) : undefined);

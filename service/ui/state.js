@@ -6,7 +6,8 @@
  *   target: 'image'|'text'}} State  `upload` numbers a picture of this visit; it cannot be in an address.
  */
 
-const MINUS = /^[-−–]\s*/;
+const MINUS = /^[-−–]/;
+const SIGNS = /^[-−–+\s]+/;
 
 /** @type {State} */
 export const EMPTY = { query: '', image: null, upload: null, modifiers: [], collection: null, target: 'image' };
@@ -32,7 +33,7 @@ export function parseModifiers(text) {
   return text
     .split(/,|\s+(?=[+−–-]\s*\S)/)
     .map((part) => part.trim())
-    .map((part) => ({ text: part.replace(MINUS, '').replace(/^\+\s*/, '').trim(), sign: MINUS.test(part) ? '-' : '+' }))
+    .map((part) => ({ text: part.replace(SIGNS, ''), sign: MINUS.test(part) ? '-' : '+' }))
     .filter((modifier) => modifier.text);
 }
 

@@ -1,0 +1,169 @@
+"""A real service over real collections of plain colours, and a real browser in front of it."""
+
+import logging
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+import structlog
+import uvicorn
+from PIL import Image
+from toy_encoder import ToyEncoder
+
+from indexer.ingest.pipeline import IndexRequest, index_collection
+from models.types import Pixels, Vectors
+from service.app import create_app
+from service.settings import load_settings
+
+CHROMIUM = Path("/usr/bin/chromium")
+ARGUMENTS = [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+]  # fmt: skip
+
+COLOURS = {
+    "red": (1, 0, 0), "green": (0, 1, 0), "blue": (0, 0, 1), "yellow": (1, 1, 0), "cyan": (0, 1, 1),
+    "magenta": (1, 0, 1), "white": (1, 1, 1), "orange": (1, 0.5, 0), "violet": (0.5, 0, 1),
+}  # fmt: skip
+SHADES = {"bright": (255, (90, 60)), "dim": (170, (48, 64)), "dark": (110, (96, 54))}
+"""Brightness, and a size of its own for each: landscape, portrait, wide."""
+
+
+class BrightestCells:
+    """Explains a toy score: each cell of a 4 x 4 grid is as hot as its colour agrees with the query."""
+
+    method = "grad-cam"
+
+    def heat_map(self, prepared: Pixels, query: Vectors) -> np.ndarray:
+        step = prepared.shape[0] // 4
+        cells = prepared.reshape(4, step, 4, step, 3).mean(axis=(1, 3)) / 255
+        return np.clip(cells @ query[:3], 0, 1).astype(np.float32)
+
+
+@pytest.fixture(scope="session")
+def photographs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Twenty-seven plain pictures with captions, and one that is red on the left and blue on the right."""
+    folder = tmp_path_factory.mktemp("photographs")
+    for colour, channels in COLOURS.items():
+        for shade, (brightness, size) in SHADES.items():
+            level = tuple(round(brightness * channel) for channel in channels)
+            Image.new("RGB", size, level).save(folder / f"{colour}-{shade}.jpg", quality=95)
+            (folder / f"{colour}-{shade}.txt").write_text(f"a {shade} {colour} picture")
+    halves = Image.new("RGB", (120, 80), (255, 0, 0))
+    halves.paste((0, 0, 255), (60, 0, 120, 80))
+    halves.save(folder / "halves.jpg", quality=95)
+    (folder / "halves.txt").write_text("<b>red</b> and <img src=x onerror=alert(1)> blue")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def data_dir(photographs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Hold two collections: ``colours`` with captions and ``plain`` without."""
+    data = tmp_path_factory.mktemp("data")
+    index_collection(IndexRequest(data_dir=data, collection="colours", paths=(photographs,)), [ToyEncoder()])
+    few = tmp_path_factory.mktemp("few")
+    for colour in ("red", "blue"):
+        Image.new("RGB", (64, 48), tuple(255 * c for c in COLOURS[colour])).save(few / f"plain-{colour}.jpg")
+    index_collection(IndexRequest(data_dir=data, collection="plain", paths=(few,)), [ToyEncoder()])
+    return data
+
+
+@pytest.fixture(scope="module", autouse=True)
+def quiet() -> Iterator[None]:
+    """Keep the log of every thumbnail out of the tests' output."""
+    before = structlog.get_config()
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
+    yield
+    structlog.configure(**before)
+
+
+@contextmanager
+def serving(**settings: object) -> Iterator[str]:
+    """Serve until the block ends; gives the address."""
+    app = create_app(load_settings(**settings), lambda _: ToyEncoder(), lambda _: BrightestCells())
+    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_config=None))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    while not server.started:
+        assert thread.is_alive(), "the service did not start"
+        time.sleep(0.02)
+    try:
+        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        thread.join()
+
+
+@pytest.fixture(scope="session")
+def address(data_dir: Path) -> Iterator[str]:
+    with serving(data_dir=data_dir, default_collection="colours") as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def key() -> str:
+    return "open sesame"
+
+
+@pytest.fixture(scope="session")
+def keyed_address(key: str, photographs: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Serve one collection to those who have the key."""
+    data = tmp_path_factory.mktemp("keyed")
+    index_collection(IndexRequest(data_dir=data, collection="colours", paths=(photographs,)), [ToyEncoder()])
+    with serving(data_dir=data, api_keys=key) as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """Start Chromium; not for the whole session: Playwright's event loop would be in the way of others."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is missing: pip install playwright")
+    if not CHROMIUM.exists():
+        pytest.skip(f"{CHROMIUM} is missing: apt-get install chromium")
+    with playwright.sync_playwright() as engine:
+        chromium = engine.chromium.launch(executable_path=str(CHROMIUM), args=ARGUMENTS)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture(scope="module")
+def desktop(browser):
+    """Hold the browser's cache for most tests; what a page keeps of its own (the key) ends with the page."""
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    yield context
+    context.close()
+
+
+@pytest.fixture
+def complaints() -> list[str]:
+    """Collect what the browser complains of; a test that provokes something clears it."""
+    return []
+
+
+@pytest.fixture
+def open_page(browser, desktop, complaints):
+    """Open pages; at the end there must be no complaint: no script error, no breach of the content security policy."""
+    opened = []
+
+    def open_(**options):
+        context = browser.new_context(**options) if options else desktop
+        page = context.new_page()
+        page.set_default_timeout(8000)
+        page.on("console", lambda message: message.type in ("error", "warning") and complaints.append(message.text))
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        opened.append(context if options else page)
+        return page
+
+    yield open_
+    for one in opened:
+        one.close()
+    assert complaints == []
+
+
+@pytest.fixture
+def page(open_page):
+    return open_page()
