@@ -1,0 +1,132 @@
+"""Micro-batches: what waits is encoded together, alone nothing waits, and what nobody wants is not encoded."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import pytest
+from toy_encoder import ToyEncoder
+
+from models.types import Vectors
+from service.runtime.encoder import BatchingEncoder, Encoders
+
+
+class GatedEncoder(ToyEncoder):
+    """Encodes one call at a time, when it is let go, and remembers what it was given."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.calls: list[list[str]] = []
+        self.entered = threading.Semaphore(0)
+        self.gate = threading.Semaphore(0)
+
+    def encode_texts(self, texts: Sequence[str]) -> Vectors:
+        self.calls.append(list(texts))
+        self.entered.release()
+        assert self.gate.acquire(timeout=20)
+        if "broken" in texts:
+            raise ValueError("broken")
+        return super().encode_texts(texts)
+
+
+@pytest.fixture
+def gated() -> GatedEncoder:
+    """The encoder below the batching one."""
+    return GatedEncoder()
+
+
+@pytest.fixture
+def batching(gated: GatedEncoder) -> Iterator[BatchingEncoder]:
+    """Batches of at most four."""
+    encoder = BatchingEncoder(gated, max_batch=4)
+    yield encoder
+    encoder.close()
+
+
+async def when_busy(gated: GatedEncoder, encoder: BatchingEncoder, texts: Sequence[str]) -> list[asyncio.Task[Vectors]]:
+    """Occupy the worker with ``first``, then queue one request a text."""
+    first = asyncio.create_task(encoder.texts(["first"]))
+    await asyncio.to_thread(gated.entered.acquire)
+    tasks = [first, *(asyncio.create_task(encoder.texts([text])) for text in texts)]
+    await asyncio.sleep(0)
+    return tasks
+
+
+def test_what_waits_is_encoded_together_and_comes_back_to_who_asked(gated: GatedEncoder, batching: BatchingEncoder) -> None:  # fmt: skip  # noqa: E501
+    async def run() -> list[Vectors]:
+        tasks = await when_busy(gated, batching, ["red", "green", "blue"])
+        gated.gate.release(2)
+        return await asyncio.gather(*tasks)
+
+    _, *vectors = asyncio.run(run())
+    assert gated.calls == [["first"], ["red", "green", "blue"]]
+    np.testing.assert_array_equal(np.concatenate(vectors), ToyEncoder().encode_texts(["red", "green", "blue"]))
+
+
+def test_a_batch_is_no_larger_than_its_limit(gated: GatedEncoder, batching: BatchingEncoder) -> None:
+    async def run() -> None:
+        tasks = await when_busy(gated, batching, "abcdef")
+        gated.gate.release(3)
+        await asyncio.gather(*tasks)
+
+    asyncio.run(run())
+    assert [len(call) for call in gated.calls] == [1, 4, 2]
+
+
+def test_what_nobody_waits_for_any_more_is_not_encoded(gated: GatedEncoder, batching: BatchingEncoder) -> None:
+    async def run() -> None:
+        first, left, stayed = await when_busy(gated, batching, ["left", "stayed"])
+        left.cancel()
+        await asyncio.sleep(0)
+        gated.gate.release(2)
+        await asyncio.gather(first, stayed)
+
+    asyncio.run(run())
+    assert gated.calls == [["first"], ["stayed"]]
+
+
+def test_a_failure_reaches_those_who_asked_and_the_worker_goes_on(gated: GatedEncoder, batching: BatchingEncoder) -> None:  # fmt: skip  # noqa: E501
+    gated.gate.release(2)
+
+    async def run() -> Vectors:
+        with pytest.raises(ValueError, match="broken"):
+            await batching.texts(["broken"])
+        return await batching.texts(["red"])
+
+    assert asyncio.run(run()).shape == (1, 4)
+
+
+def test_many_texts_from_a_thread_are_encoded_in_parts(gated: GatedEncoder, batching: BatchingEncoder) -> None:
+    gated.gate.release(3)
+    texts = [f"text {number}" for number in range(20)]
+    assert batching.texts_from_thread(texts).shape == (20, 4)
+    assert [len(call) for call in gated.calls] == [8, 8, 4]
+    assert batching.texts_from_thread([]).shape == (0, 4)
+
+
+def test_texts_and_images_may_wait_together() -> None:
+    encoder = BatchingEncoder(ToyEncoder(), max_batch=8)
+
+    async def run() -> tuple[Vectors, Vectors]:
+        pixels = np.full((8, 8, 3), (255, 0, 0), dtype=np.uint8)
+        return tuple(await asyncio.gather(encoder.texts(["red"]), encoder.image(pixels)))
+
+    text, image = asyncio.run(run())
+    encoder.close()
+    np.testing.assert_allclose(text[0], image, atol=1e-6)
+
+
+def test_an_encoder_is_loaded_once_and_warmed_up() -> None:
+    loaded = []
+
+    def load(name: str) -> ToyEncoder:
+        loaded.append(ToyEncoder(name))
+        return loaded[-1]
+
+    encoders = Encoders(load, max_batch=4)
+    assert encoders.get("toy") is encoders.get("toy")
+    assert [encoder.images_encoded for encoder in loaded] == [1]
+    encoders.close()
