@@ -5,7 +5,7 @@ import { showPicture } from '/static/pictures.js';
 import { EMPTY } from '/static/state.js';
 
 /** Broad enough for anybody's photographs. */
-const EXAMPLES = ['a bird', 'an old building', 'something to eat', 'water and sky', 'an animal with horns', 'flowers'];
+const EXAMPLES = ['a bird', 'an old building', 'something to eat', 'mountains', 'an animal with horns', 'flowers'];
 
 /** The collection whose pictures the examples show. @type {?string} */
 let pictured = null;

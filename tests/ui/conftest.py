@@ -12,6 +12,7 @@ import pytest
 import structlog
 import uvicorn
 from PIL import Image
+from playwright.sync_api import sync_playwright
 from toy_encoder import ToyEncoder
 
 from indexer.ingest.pipeline import IndexRequest, index_collection
@@ -121,10 +122,9 @@ def keyed_address(key: str, photographs: Path, tmp_path_factory: pytest.TempPath
 @pytest.fixture(scope="module")
 def browser():
     """Start Chromium; not for the whole session: Playwright's event loop would be in the way of others."""
-    playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is missing: pip install playwright")
     if not CHROMIUM.exists():
-        pytest.skip(f"{CHROMIUM} is missing: apt-get install chromium")
-    with playwright.sync_playwright() as engine:
+        pytest.skip(f"The page is not tested: {CHROMIUM} is missing. Install it: apt-get install chromium")
+    with sync_playwright() as engine:
         chromium = engine.chromium.launch(executable_path=str(CHROMIUM), args=ARGUMENTS)
         yield chromium
         chromium.close()
