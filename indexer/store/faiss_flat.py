@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from types import MappingProxyType
 
@@ -50,8 +51,24 @@ class FlatStore:
     def search(self, queries: Vectors, k: int, *, allowed: Mask | None = None) -> tuple[Vectors, Rows]:
         """See ``VectorStore.search``."""
         selector = None if allowed is None else select(allowed)
-        scores, rows = self._index.search(queries, k, params=faiss.SearchParameters(sel=selector))
+        with one_thread():
+            scores, rows = self._index.search(queries, k, params=faiss.SearchParameters(sel=selector))
         return without_padding(scores, rows)
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Keep a search in the thread that calls it.
+
+    FAISS spreads even one query over all cores and lets them spin meanwhile: requests at once would fight for them.
+    OpenMP keeps the number for each calling thread, so that others are not touched.
+    """
+    before = faiss.omp_get_max_threads()
+    faiss.omp_set_num_threads(1)
+    try:
+        yield
+    finally:
+        faiss.omp_set_num_threads(before)
 
 
 def write_index(index: faiss.Index, path: Path) -> None:

@@ -13,7 +13,7 @@ import faiss
 import numpy as np
 
 from indexer.store.base import Mask, Rows
-from indexer.store.faiss_flat import select, without_padding, write_index
+from indexer.store.faiss_flat import one_thread, select, without_padding, write_index
 from models.types import Vectors
 
 EXACT_BELOW_KEPT = 0.05  # a filter that keeps less is scanned exactly: faster, and the index would miss much
@@ -91,7 +91,8 @@ class IvfStore:
         rows = np.empty((len(queries), k), dtype=np.int64)
         pointers = [faiss.swig_ptr(array) for array in (queries, self._vectors, scores, rows)]
         selector = select(allowed)
-        faiss.knn_inner_product(*pointers[:2], self.dimension, len(queries), self.size, k, *pointers[2:], selector)
+        with one_thread():
+            faiss.knn_inner_product(*pointers[:2], self.dimension, len(queries), self.size, k, *pointers[2:], selector)
         return without_padding(scores, rows)
 
     def _approximate(
@@ -100,7 +101,8 @@ class IvfStore:
         """Take candidates from the index, score them exactly, return the best k."""
         # Parameters belong to the call: setting nprobe on the shared index is a data race between requests.
         parameters = faiss.SearchParametersIVF(sel=selector, nprobe=self._probes_for(k, kept))
-        _, candidates = self._index.search(queries, k * _CANDIDATES_PER_RESULT, params=parameters)
+        with one_thread():
+            _, candidates = self._index.search(queries, k * _CANDIDATES_PER_RESULT, params=parameters)
         scores = np.einsum("qcd,qd->qc", self._vectors[candidates], queries)
         scores[candidates < 0] = -np.inf
         best = np.argsort(-scores, axis=1, kind="stable")[:, :k]

@@ -1,6 +1,9 @@
 """Every store answers as the brute-force oracle does."""
 
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -97,6 +100,28 @@ def test_searches_at_once_with_different_filters_do_not_disturb_each_other(store
     with ThreadPoolExecutor(8) as pool:
         together = list(pool.map(lambda i: store.search(QUERIES[:1], 10, allowed=masks[i % 4])[1], range(400)))
     assert all((rows == alone[i % 4]).all() for i, rows in enumerate(together))
+
+
+def test_a_search_stays_in_the_thread_that_calls_it():
+    program = """if True:
+        import os, numpy, faiss
+        from indexer.store.faiss_flat import FlatStore
+        from indexer.store.faiss_ivf import IvfStore
+        vectors = numpy.random.default_rng(1).random((20_000, 16), numpy.float32)
+        ivf = faiss.IndexIVFScalarQuantizer(faiss.IndexFlatIP(16), 16, 2, faiss.ScalarQuantizer.QT_8bit, 0)
+        faiss.omp_set_num_threads(1)
+        ivf.train(vectors); ivf.add(vectors); flat = FlatStore.build(vectors)
+        faiss.omp_set_num_threads(4)
+        few = numpy.arange(20_000) % 50 == 0
+        before = len(os.listdir("/proc/self/task"))
+        for store in (flat, IvfStore(ivf, vectors, 2)):
+            for allowed in (None, few, ~few):
+                store.search(vectors[:1], 10, allowed=allowed)
+        assert len(os.listdir("/proc/self/task")) == before
+        assert faiss.omp_get_max_threads() == 4
+    """
+    root = Path(__file__).parents[2]
+    subprocess.run([sys.executable, "-c", program], check=True, cwd=root)
 
 
 def test_a_file_of_another_kind_of_index_is_refused(tmp_path):
