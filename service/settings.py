@@ -56,7 +56,7 @@ class Settings(BaseSettings):
     max_thumbnails: int = _setting(64, "requests", "thumbnails being made or waiting; beyond that 503 at once", ge=1)
     retry_after_s: int = _setting(1, "seconds", "what Retry-After says with a 503", ge=1)
 
-    thumbnail_side_px: int = _setting(320, "pixels", "longer side of a thumbnail", ge=16, le=2048)
+    thumbnail_side_px: int = _setting(480, "pixels", "longer side of a thumbnail", ge=16, le=2048)
     thumbnail_cache_bytes: int = _setting(64 * 2**20, "bytes", "memory for thumbnails", ge=0)
     overlay_side_px: int = _setting(640, "pixels", "longer side of an explanation's picture", ge=16, le=2048)
     explanation_cache_entries: int = _setting(64, "explanations", "explanations kept in memory", ge=0)

@@ -31,7 +31,9 @@ class _Answer(BaseModel):
 class TextSearch(_Request):
     """The body of ``POST /search/text``."""
 
-    query: str = Field(examples=["a dog running on grass"])
+    model_config = ConfigDict(json_schema_extra={"examples": [{"query": "a dog on grass", "modifiers": ["-people"]}]})
+
+    query: str
     k: int = Field(10, description="number of results", ge=1)
     collection: CollectionName = None
     modifiers: Modifiers = []

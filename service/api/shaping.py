@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from urllib.parse import quote, urlencode
 
 from pydantic import BaseModel
 from starlette.requests import Request
@@ -96,7 +95,7 @@ def image_metadata(record: ImageRecord) -> ImageMetadata:
 
 def image_url(image_id: str, kind: str, collection: str) -> str:
     """Return the address of an image's thumbnail or file."""
-    return f"/images/{quote(image_id)}/{kind}?{urlencode({'collection': collection})}"
+    return f"/images/{image_id}/{kind}?collection={collection}"  # hex digits and a-z0-9_- need no quoting
 
 
 def is_known(request: Request, etag: str) -> bool:

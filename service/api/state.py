@@ -25,7 +25,7 @@ class State:
     thumbnails: Thumbnails
 
 
-def _state(request: Request) -> State:
+async def _state(request: Request) -> State:  # async, or FastAPI calls it in a thread, which takes longer than it does
     state: State = request.app.state.parts
     return state
 

@@ -10,13 +10,13 @@ from service.settings import Settings, SettingsError, load_settings, settings_ta
 
 
 def test_variables_are_read_and_options_win(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SEMBLANCE_API_KEYS", " one, two ,")
+    monkeypatch.setenv("SEMBLANCE_API_KEYS", " first, second ,")
     monkeypatch.setenv("SEMBLANCE_MAX_K", "7")
     monkeypatch.setenv("SEMBLANCE_PORT", "9000")
     settings = load_settings(port=9001, host=None)
-    assert [key.get_secret_value() for key in settings.api_keys] == ["one", "two"]
+    assert [key.get_secret_value() for key in settings.api_keys] == ["first", "second"]
     assert (settings.query_limits.max_k, settings.port, settings.host) == (7, 9001, "127.0.0.1")
-    assert "one" not in repr(settings)
+    assert "first" not in repr(settings)
 
 
 def test_a_value_that_does_not_fit_is_refused_by_its_variable(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,133 @@
+"""The command line: instant help, one-line errors, searching without a server, serving until it is told to stop."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+import structlog
+from colour_collection import png
+from toy_encoder import ToyEncoder
+from typer.testing import CliRunner
+
+import service.offline
+from service.cli import app
+
+HEAVY = ("torch", "faiss", "fastapi", "transformers", "openvino", "sqlalchemy", "PIL", "uvicorn", "numpy")
+
+
+@pytest.fixture(autouse=True)
+def toy_model(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Let the commands load the toy model by its name, and the log be as it was."""
+
+    def load(name: str, **_options: object) -> ToyEncoder:
+        return ToyEncoder(name)
+
+    monkeypatch.setattr(service.offline, "load_registered_encoder", load)
+    yield
+    structlog.reset_defaults()
+
+
+def run(*arguments: str | Path) -> tuple[int, str, str]:
+    result = CliRunner().invoke(app, [str(argument) for argument in arguments])
+    assert result.exception is None or isinstance(result.exception, SystemExit)
+    return result.exit_code, result.stdout, result.stderr
+
+
+def test_help_imports_nothing_heavy_and_names_every_command() -> None:
+    program = f"""
+import sys
+from typer.testing import CliRunner
+from service.cli import app
+result = CliRunner().invoke(app, ["--help"])
+assert result.exit_code == 0
+print(result.output)
+print("HEAVY", [name for name in {HEAVY!r} if name in sys.modules])
+"""
+    output = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
+    assert "HEAVY []" in output
+    for command in ("serve", "search", "index", "verify", "collections", "models", "train", "evaluate"):
+        assert f" {command} " in output
+
+
+def test_a_search_prints_ranked_paths_and_scores(data_dir: Path, pictures: Path) -> None:
+    code, output, errors = run("search", "colours", "red", "--modifier", "+green", "-k", "2", "--data-dir", data_dir)
+    assert (code, errors) == (0, "")
+    lines = [line.split() for line in output.splitlines()]
+    assert [line[0] for line in lines] == ["1", "2"]
+    assert lines[0][2] == str(pictures / "yellow.png")
+    assert float(lines[0][1]) > float(lines[1][1])
+
+
+def test_a_search_by_an_image_and_modifiers_prints_json(data_dir: Path, tmp_path: Path) -> None:
+    (tmp_path / "blue.png").write_bytes(png("blue"))
+    arguments = ["--image", tmp_path / "blue.png", "--modifier=-red", "--modifier=+green", "--json"]
+    code, output, _ = run("search", "colours", *arguments, "--data-dir", data_dir)
+    assert code == 0
+    best = json.loads(output)[0]
+    assert best["path"].endswith("cyan.jpg")
+    assert [term for term, _ in best["contributions"]] == ["image", "-red", "+green"]
+    assert round(sum(value for _, value in best["contributions"]), 6) == best["score"]
+
+
+def test_captions_are_searched_too(data_dir: Path) -> None:
+    code, output, _ = run("search", "colours", "magenta", "--target", "text", "-k", "1", "--data-dir", data_dir)
+    assert code == 0
+    assert output.endswith("a magenta square\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["colours"], "words or --image"),
+        (["colours", "red", "--image", "x.png"], "words or --image"),
+        (["colours", ""], "empty"),
+        (["colours", "red", "--modifier", "-"], "sign"),
+        (["colours", "red", "-k", "0"], "between 1 and 100"),
+        (["colours", "--image", "none.png"], "none.png"),
+        (["colours", "--image", __file__], "not an image"),
+        (["sounds", "red"], "colours"),
+    ],
+)
+def test_an_error_is_one_line_and_exit_code_one(data_dir: Path, arguments: list[str], told: str) -> None:
+    code, output, errors = run("search", *arguments, "--data-dir", data_dir)
+    assert (code, output) == (1, "")
+    assert errors.startswith("semblance: ")
+    assert told in errors
+    assert errors.count("\n") == 1
+
+
+def test_a_wrong_setting_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SEMBLANCE_MAX_K", "many")
+    code, _, errors = run("serve")
+    assert code == 1
+    assert errors.startswith("semblance: SEMBLANCE_MAX_K: ")
+
+
+def test_serve_answers_logs_json_and_stops_when_told(tmp_path: Path) -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-c", "from service.cli import app; app()", "serve", "--port", str(port)]
+    environment = {**os.environ, "SEMBLANCE_DATA_DIR": str(tmp_path)}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
+        assert process.stdout
+        lines = []
+        for line in process.stdout:
+            lines.append(json.loads(line))
+            if "running on" in lines[-1]["event"]:
+                break
+        assert httpx.get(f"http://127.0.0.1:{port}/livez").status_code == 200
+        process.send_signal(signal.SIGTERM)
+        lines += [json.loads(line) for line in process.stdout]
+    assert any("semblance index" in line["event"] for line in lines)
+    assert [line["route"] for line in lines if line["event"] == "request"] == ["/livez"]
+    assert process.returncode in (0, -signal.SIGTERM)
