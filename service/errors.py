@@ -28,8 +28,10 @@ from models.errors import (
     ImageError,
     ImageTooLargeError,
     InputError,
+    ModelError,
     QueryError,
     SemblanceError,
+    StorageError,
     UnknownModelError,
     UnsupportedImageError,
 )
@@ -42,6 +44,7 @@ log = structlog.get_logger()
 
 MEDIA_TYPE = "application/problem+json"
 
+_UNEXPECTED = "Something went wrong here; the log of the service has it under this request_id."
 _TITLES = {status.value: status.phrase for status in HTTPStatus} | {499: "Client Closed Request"}
 
 
@@ -60,6 +63,8 @@ _STATUSES: dict[type[SemblanceError], int] = {
     CollectionNotFoundError: 404,
     CollectionNameError: 404,
     KeyRefusedError: 401,
+    ModelError: 503,
+    StorageError: 503,
     ModelMismatchError: 409,
     UnknownModelError: 409,
     NoGenerationError: 503,
@@ -97,7 +102,7 @@ def problem_of(error: Exception) -> Problem:
         return _problem("validation", 422, "The request does not have the form that is asked for.", fields)
     if isinstance(error, HTTPException):
         return _problem(None, error.status_code, str(error.detail))
-    return _problem(None, 500, "Something went wrong here; the log of the service has it under this request_id.")
+    return _problem(None, 500, _UNEXPECTED)
 
 
 def response_of(error: Exception, request_id: str, retry_after_s: int) -> Response:
@@ -111,8 +116,7 @@ def response_of(error: Exception, request_id: str, retry_after_s: int) -> Respon
         headers["WWW-Authenticate"] = 'Bearer realm="semblance"'
     if problem.status == 413:
         headers["Connection"] = "close"  # the rest of the body is not read
-    if problem.status >= 500:
-        log.error("request failed", request_id=request_id, error=f"{type(error).__name__}: {error}", exc_info=error)
+    _log(error, problem)
     body = problem.model_dump_json(exclude_none=True)
     return Response(body, problem.status, headers, media_type=MEDIA_TYPE)
 
@@ -135,14 +139,24 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     }
 
 
+def _log(error: Exception, problem: Problem) -> None:
+    """Log what the caller is not told: all of an unexpected error, the reason why a collection cannot be served."""
+    if problem.status == 500:
+        text = f"{type(error).__name__}: {error}"
+        log.error("request failed", request_id=problem.request_id, error=text, exc_info=error)
+    elif isinstance(error, ModelError | StorageError) and problem.status == 503:
+        log.warning("collection not served", request_id=problem.request_id, reason=str(error))
+
+
 def _semblance_problem(error: SemblanceError) -> Problem:
     kind = next((kind for kind in type(error).__mro__ if kind in _STATUSES), None)
     if kind is None:
-        return _problem(None, 500, "Something went wrong here; the log of the service has it under this request_id.")
-    if isinstance(error, DamagedGenerationError):  # its message has a path for the log
+        return _problem(None, 500, _UNEXPECTED)
+    detail = str(error)
+    if isinstance(error, DamagedGenerationError):
         detail = f"The index of this collection is damaged: {error.path.name} {error.reason}."
-    else:
-        detail = str(error)
+    elif kind in (ModelError, StorageError):  # what is not named in the table may tell of paths
+        detail = "The collection cannot be served at the moment; the log of the service says why."
     slug = re.sub(r"(?<!^)(?=[A-Z])", "-", kind.__name__.removesuffix("Error")).lower()
     return _problem(slug, _STATUSES[kind], detail)
 

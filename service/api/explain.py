@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from time import perf_counter
 from typing import Annotated, Any
 from urllib.parse import urlencode
@@ -128,5 +129,7 @@ def _overlay_url(serving: Serving, parameters: ExplainParameters, query: Query) 
 def _key(serving: Serving, parameters: ExplainParameters, query: Query) -> str:
     """Return a digest of the generation and of all that was asked: it names the explanation."""
     generation = serving.generation
-    asked = (serving.name, generation.number, generation.manifest.content_sha256, serving.model, query)
-    return hashlib.sha256(repr((*asked, parameters.image_id, parameters.method)).encode()).hexdigest()[:32]
+    image = query.image and hashlib.sha256(query.image).digest()
+    served = (serving.name, generation.number, generation.manifest.content_sha256, serving.model)
+    asked = (replace(query, image=image), parameters.image_id, parameters.method)
+    return hashlib.sha256(repr((served, asked)).encode()).hexdigest()[:32]

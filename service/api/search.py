@@ -66,4 +66,5 @@ async def _answer(
     check_page(k, offset, state.settings.query_limits)
     searching = state.queries.search(collection, query, target, k, offset)
     answer = await while_connected(wait_until_gone(request), searching)
-    return json_response(search_results(query, answer, (perf_counter() - started) * 1e3))
+    results = search_results(query, answer, state.settings.max_offset, (perf_counter() - started) * 1e3)
+    return json_response(results)

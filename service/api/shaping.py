@@ -29,9 +29,10 @@ def json_response(answer: BaseModel, headers: dict[str, str] | None = None) -> R
     return Response(answer.__pydantic_serializer__.to_json(answer), headers=headers, media_type="application/json")
 
 
-def search_results(query: Query, answer: SearchAnswer, total_ms: float) -> SearchResults:
-    """Shape a page of results."""
+def search_results(query: Query, answer: SearchAnswer, max_offset: int, total_ms: float) -> SearchResults:
+    """Shape a page of results; no page beyond ``max_offset`` is offered."""
     labels, found, name = answer.composed.labels, answer.found, answer.serving.name
+    next_offset = found.next_offset
     return SearchResults(
         query=query_answer(query),
         results=[
@@ -54,7 +55,7 @@ def search_results(query: Query, answer: SearchAnswer, total_ms: float) -> Searc
             hydrate=round(found.hydrate_ms, 3),
             total=round(total_ms, 3),
         ),
-        next=found.next_offset,
+        next=next_offset if next_offset is not None and next_offset <= max_offset else None,
         warnings=list(found.warnings),
     )
 

@@ -79,7 +79,7 @@ class Generations:
             try:
                 self.reload(name)
             except SemblanceError as error:
-                log.error("collection refused", collection=name, reason=str(error))  # noqa: TRY400 - no trace for an expected error
+                log.warning("collection refused", collection=name, reason=str(error))
 
     def reload(self, name: str) -> None:
         """Put a collection's newest generation into service; requests that have pinned the old one end with it.
@@ -143,7 +143,7 @@ class Generations:
         if name in self._serving:
             return self._serving[name]
         if name in self._refused:
-            raise self._refused[name]
+            raise self._refused[name].with_traceback(None)  # it is raised again and again, and must not grow
         raise CollectionNotFoundError(name, sorted(self._serving))
 
     def _release(self, counted: _Counted) -> None:

@@ -88,10 +88,13 @@ def parse_modifiers(values: Iterable[str], limits: QueryLimits) -> tuple[Modifie
     Raises:
         QueryError: a value is empty, a sign stands alone or doubled, or there are more than ``max_modifiers`` terms.
     """
-    modifiers = tuple(_modifier(term, limits) for value in values for term in _terms(value))
-    if len(modifiers) > limits.max_modifiers:
-        raise QueryError(f"{len(modifiers)} modifiers are too many: the limit is {limits.max_modifiers}.")
-    return modifiers
+    modifiers: list[Modifier] = []
+    for value in values:
+        for term in _terms(value, limits):
+            if len(modifiers) == limits.max_modifiers:
+                raise QueryError(f"There are too many modifiers: the limit is {limits.max_modifiers}.")
+            modifiers.append(_modifier(term))
+    return tuple(modifiers)
 
 
 def check_page(k: int, offset: int, limits: QueryLimits) -> None:
@@ -106,23 +109,23 @@ def check_page(k: int, offset: int, limits: QueryLimits) -> None:
         raise QueryError(f"offset is {offset}: it must be between 0 and {limits.max_offset}.")
 
 
-def _terms(value: str) -> list[str]:
+def _terms(value: str, limits: QueryLimits) -> list[str]:
     """Cut a value before each sign that starts a word."""
-    if not value.strip():
-        raise QueryError("A modifier is empty: write words, with + or - before them.")
+    _clean(value, "A modifier", limits)
     return [term for term in _TERM_STARTS.split(value) if term.strip()]
 
 
-def _modifier(term: str, limits: QueryLimits) -> Modifier:
+def _modifier(term: str) -> Modifier:
     term = term.strip()
     sign, words = (term[0], term[1:]) if term[0] in _SIGNS else ("+", term)
     if not words or words[0].isspace() or words[0] in _SIGNS:
         raise QueryError(f"The modifier {term!r} has a sign without a word: write +beach or -people, without a space.")
     weight = -DEFAULT_WEIGHT if sign in _SUBTRACTING else DEFAULT_WEIGHT
-    return Modifier(_clean(words, "A modifier", limits), weight)
+    return Modifier(" ".join(words.split()), weight)
 
 
 def _clean(text: str, what: str, limits: QueryLimits) -> str:
+    """Collapse white space and check what remains."""
     text = " ".join(text.split())
     if not text:
         raise QueryError(f"{what} is empty: write some words.")

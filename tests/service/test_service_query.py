@@ -84,7 +84,7 @@ def test_any_text_is_parsed_or_refused_as_a_query_error(values: list[str]) -> No
 
 
 def test_too_many_modifiers_are_refused_with_the_limit() -> None:
-    with pytest.raises(QueryError, match=r"5 modifiers .* limit is 4"):
+    with pytest.raises(QueryError, match="limit is 4"):
         parse_modifiers(["+a +b +c", "-d", "e"], LIMITS)
 
 

@@ -259,3 +259,9 @@ def test_no_collection_at_all_is_said(start: Callable[..., TestClient], tmp_path
     assert_problem(text(client, "red"), 422, "semblance index")
     assert_problem(text(client, "red", collection="colours"), 404)
     assert_problem(client.get("/readyz"), 503)
+
+
+def test_no_page_is_offered_that_would_be_refused(start: Callable[..., TestClient]) -> None:
+    client = start(max_offset=4)
+    assert text(client, "red", k=3).json()["next"] == 3
+    assert text(client, "red", k=3, offset=3).json()["next"] is None
