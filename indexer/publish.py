@@ -62,7 +62,11 @@ def publish(layout: CollectionLayout, content: Content, created_at: datetime) ->
     number = _largest_number(layout, previous) + 1
     staging = layout.generations / f"{_STAGING_PREFIX}{number:06d}"
     staging.mkdir()
-    manifest_bytes = _write(staging, layout.name, number, content, created_at)
+    try:
+        manifest_bytes = _write(staging, layout.name, number, content, created_at)
+    except BaseException:
+        shutil.rmtree(staging, ignore_errors=True)  # on a full disk it would be in the way
+        raise
     staging.rename(layout.generation(number))
     flush(layout.generations)
     pointer = Pointer(generation=number, manifest_sha256=hashlib.sha256(manifest_bytes).hexdigest())

@@ -20,11 +20,11 @@ from indexer.errors import (
     DamagedGenerationError,
     EmptyCollectionError,
     NoGenerationError,
-    SourceError,
 )
 from indexer.ingest.captions import match, read_caption_file, read_captions_beside
 from indexer.ingest.encode import ImageEncoding, Progress, encode_captions
-from indexer.ingest.scan import FoundFile, Scan, scan
+from indexer.ingest.plan import choose_sources, files_to_read, nothing_to_index, out_of_sight
+from indexer.ingest.scan import scan
 from indexer.ingest.vector_shelf import VectorShelf
 from indexer.layout import CollectionLayout, collection_layout
 from indexer.publish import Content, publish, sweep
@@ -115,10 +115,10 @@ def index_collection(
         StorageError: the disk is full or cannot be written; what was stored stays.
     """
     layout = collection_layout(request.data_dir, request.collection)
-    is_new = not layout.root.exists()
     with clear_storage_errors(layout.root):
         layout.root.mkdir(parents=True, exist_ok=True)
         with locked(layout):
+            is_new = not layout.work.exists()
             sweep(layout)
             catalog = WorkingCatalog(layout.work / "catalog.sqlite")
             shelf = VectorShelf(layout.work / "vectors", [encoder.card for encoder in encoders])
@@ -148,7 +148,9 @@ class _Run:
         self._started = time.perf_counter()
         self._layout, self._encoders = layout, encoders
         self._catalog, self._shelf, self._progress = catalog, shelf, progress
-        self._roots, self._caption_files = _sources(request, catalog)
+        self._roots, self._caption_files = choose_sources(
+            request.paths, request.captions, catalog.sources() if request.add else None
+        )
         self._named_captions = [caption for path in self._caption_files for caption in read_caption_file(path)]
         self._found = scan(self._roots)
         self._failed = list(self._found.unreadable)
@@ -156,9 +158,9 @@ class _Run:
     def finish(self, now: Callable[[], datetime]) -> IndexReport:
         """Do everything and tell what was done."""
         seen = self._catalog.seen_files()
-        kept = _below_unreadable(seen, self._found)
+        kept = out_of_sight(seen, self._found)
         if not self._found.files and not kept:
-            raise _nothing_to_index(self._roots, self._found)
+            raise nothing_to_index(self._roots, self._found)
         encoding, images_per_s = self._encode_images(seen)
         deleted = self._forget({*seen} - {*self._found.files} - kept, encoding)
         files = self._catalog.seen_files()
@@ -190,7 +192,7 @@ class _Run:
         started = time.perf_counter()
         known = {file.sha256 for file in seen.values() if file.sha256}
         encoding = ImageEncoding(self._encoders, self._shelf, self._catalog, known)
-        files = list(_to_read(self._found.files.values(), seen, self._shelf))
+        files = list(files_to_read(self._found.files.values(), seen, self._shelf))
         if files:
             encoding.run(files, self._progress)
         return encoding, len(files) / (time.perf_counter() - started) if files else None
@@ -240,46 +242,6 @@ class _Run:
         manifest = publish(self._layout, content, now())
         self._shelf.compact(keys)
         return manifest.generation, manifest.images, manifest.captions
-
-
-def _sources(request: IndexRequest, catalog: WorkingCatalog) -> tuple[list[Path], list[Path]]:
-    """Return the folders and the caption files of this run, absolute, each once."""
-    before = catalog.sources() if request.add else ([], [])
-    roots = [*map(Path, before[0]), *(path.resolve() for path in request.paths)]
-    caption_files = [*map(Path, before[1]), *([request.captions.resolve()] if request.captions else [])]
-    for root in roots:
-        if not root.exists():
-            hint = " any more; index again without --add, naming the folders there are" if request.add else ""
-            raise SourceError(f"{root} does not exist{hint}")
-    return list(dict.fromkeys(roots)), list(dict.fromkeys(caption_files))
-
-
-def _to_read(found: Iterable[FoundFile], seen: Mapping[str, SeenFile], shelf: VectorShelf) -> Iterable[FoundFile]:
-    """Yield the files that are new or changed, and one file of each image that a model lacks."""
-    asked: set[bytes] = set()
-    for file in found:
-        before = seen.get(file.path)
-        if before is None or (before.size, before.mtime_ns) != (file.size, file.mtime_ns):
-            yield file
-        elif before.sha256 and before.sha256 not in asked and shelf.lacking("image", before.sha256):
-            asked.add(before.sha256)
-            yield file
-
-
-def _below_unreadable(seen: Iterable[str], found: Scan) -> set[str]:
-    """Return the files seen before that may still be there, in a folder that cannot be looked into at the moment."""
-    closed = [Path(folder) for folder, _ in found.unreadable]
-    if not closed:
-        return set()
-    return {path for path in seen if any(Path(path).is_relative_to(folder) for folder in closed)} - {*found.files}
-
-
-def _nothing_to_index(roots: Sequence[Path], found: Scan) -> EmptyCollectionError:
-    remarks = [f"{count} {suffix} not supported" for suffix, count in sorted(found.unsupported.items())]
-    remarks += [f"{found.links} symbolic links not followed"] if found.links else []
-    remarks += [f"{path}: {reason}" for path, reason in found.unreadable[:3]]
-    told = f" ({'; '.join(remarks)})" if remarks else ""
-    return EmptyCollectionError(f"no image found in {', '.join(map(str, roots))}{told}")
 
 
 def _sound_current_counts(layout: CollectionLayout, fingerprint: str) -> tuple[int, int] | None:

@@ -13,6 +13,7 @@ from toy_encoder import ToyEncoder
 
 from indexer.errors import DamagedGenerationError, ModelMismatchError, NoGenerationError
 from indexer.layout import CollectionLayout
+from indexer.store.faiss_ivf import IvfStore
 from indexer.store.generation import current_number, open_current
 
 PATHS = [Path("/photos/b.jpg"), Path("/photos/a.jpg"), Path("/photos/c.jpg")]
@@ -27,12 +28,13 @@ def layout(tmp_path) -> CollectionLayout:
 
 
 def rewrite(layout: CollectionLayout, name: str, content: bytes, **claims: object) -> None:
-    """Change a file and make every hash agree, as a forger would; ``claims`` change all vector sets."""
+    """Change a file and make every hash agree, as a forger would; ``claims`` go into the manifest's vector set."""
     folder = layout.generation(1)
     (folder / name).write_bytes(content)
     manifest = json.loads((folder / "manifest.json").read_bytes())
     for entry in manifest["vector_sets"]:
-        entry.update(claims)
+        if entry["index_file"] == name:
+            entry.update(claims)
     for entry in manifest["files"]:
         data = (folder / entry["name"]).read_bytes()
         entry.update(bytes=len(data), sha256=sha256(data).hexdigest())
@@ -116,6 +118,22 @@ def test_an_index_that_contradicts_the_manifest_is_refused(layout, tmp_path):
     other.add(np.ones((9, 4), np.float32))
     rewrite(layout, "toy.image.faiss", faiss.serialize_index(other).tobytes())
     with pytest.raises(DamagedGenerationError, match=r"toy.image.faiss holds 9 x 4"):
+        open_current(layout.root)
+
+
+def test_an_approximate_index_is_opened_with_its_parameters(layout):
+    vectors = ToyEncoder().encode_texts(["green", "red", "blue"])  # in the order of the paths
+    IvfStore.build(vectors, lists=2, probes=2).save(layout.root / "ivf")
+    claims = {"index_kind": "ivf_sq8", "exact": False, "index_parameters": {"lists": 2, "probes": 2}}
+    rewrite(layout, "toy.image.faiss", (layout.root / "ivf").read_bytes(), **claims)
+    with open_current(layout.root) as generation:
+        images = generation.vector_set("toy", "image")
+        assert (images.index_kind, images.exact) == ("ivf_sq8", False)
+        scores, rows = images.store.search(vectors, 1)
+        assert rows[:, 0].tolist() == [0, 1, 2]
+        np.testing.assert_allclose(scores[:, 0], 1, atol=1e-6)
+    rewrite(layout, "toy.image.faiss", (layout.root / "ivf").read_bytes(), index_parameters={"probes": 2})
+    with pytest.raises(DamagedGenerationError, match=r"toy.image.faiss"):
         open_current(layout.root)
 
 

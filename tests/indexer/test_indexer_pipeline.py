@@ -347,6 +347,7 @@ def test_a_disk_that_takes_no_more_is_told_and_nothing_is_lost(workshop):
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert workshop.names() == ["red.png"]
+    assert [path.name for path in (workshop.root / "generations").iterdir()] == ["000001"]
     assert workshop.index().images == 201
 
 
