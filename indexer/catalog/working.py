@@ -105,15 +105,17 @@ class WorkingCatalog:
                 connection.execute(upsert.on_conflict_do_update(index_elements=["path"], set_=changed), new_files)
 
     def forget(self, paths: Sequence[str]) -> int:
-        """Forget files, and the images that no file holds any more; return how many images went."""
-        held = select(files.c.image_id).where(files.c.image_id == images.c.id).exists()
-        unheld = select(images.c.id).where(~held)
+        """Forget files, images that no file holds any more and their captions; return how many images went."""
+        unheld = ~select(files.c.path).where(files.c.image_id == images.c.id).exists()
+        unused = ~select(image_captions.c.image_id).where(image_captions.c.caption_id == captions.c.id).exists()
         with self._engine.begin() as connection:
             if paths:
                 statement = delete(files).where(files.c.path == bindparam("gone"))
                 connection.execute(statement, [{"gone": path} for path in paths])
-            connection.execute(delete(image_captions).where(image_captions.c.image_id.in_(unheld)))
-            return connection.execute(delete(images).where(~held)).rowcount
+            going = select(images.c.id).where(unheld)
+            connection.execute(delete(image_captions).where(image_captions.c.image_id.in_(going)))
+            connection.execute(delete(captions).where(unused))
+            return connection.execute(delete(images).where(unheld)).rowcount
 
     def set_captions(self, by_image: Mapping[str, Sequence[str]]) -> None:
         """Give images (by id) their captions, in order; all others have none."""

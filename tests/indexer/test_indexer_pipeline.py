@@ -227,6 +227,18 @@ def test_changed_captions_publish_without_encoding_images(workshop, write):
     assert workshop.index(captions=captions).generation is None
 
 
+def test_captions_of_a_deleted_image_go_with_it(workshop):
+    workshop.paint_all()
+    for name in ("red", "green"):
+        (workshop.photos / f"{name}.txt").write_text(f"{name} paint\n")
+    workshop.index()
+    (workshop.photos / "red.png").unlink()
+    assert workshop.index().captions == 1
+    with workshop.open() as generation:
+        assert generation.catalog.captions_at([0])[0].text == "green paint"
+        assert generation.vector_set("toy", "text").store.size == 1
+
+
 def test_add_keeps_the_caption_file_of_before(workshop, write):
     workshop.paint("a/red.png", "red")
     workshop.paint("b/green.png", "green")
