@@ -35,9 +35,13 @@ def main() -> int:
     )
     if indexed.returncode:
         return indexed.returncode
-    with _service([*data, "--host", arguments.host, "--port", str(arguments.port)]) as process:
+    log = arguments.data_dir / "service.log"
+    with _service([*data, "--host", arguments.host, "--port", str(arguments.port)], log) as process:
         address = f"http://{arguments.host}:{arguments.port}"
         if not _wait_until_ready(address, process):
+            print(f"demo: the service did not get ready at {address}; {log} ends with", file=sys.stderr)
+            print(*log.read_text(encoding="utf-8").splitlines()[-3:], sep="\n", file=sys.stderr)
+            print("where the port is in use, PORT=8001 takes another", file=sys.stderr)
             return 1
         if arguments.check:
             from check import check_demo
@@ -58,9 +62,10 @@ def _arguments() -> argparse.Namespace:
 
 
 @contextmanager
-def _service(arguments: list[str]) -> Iterator[subprocess.Popen[bytes]]:
+def _service(arguments: list[str], log: Path) -> Iterator[subprocess.Popen[bytes]]:
     environment = {**os.environ, "SEMBLANCE_DEFAULT_COLLECTION": ""}
-    process = subprocess.Popen([SEMBLANCE, "serve", *arguments], env=environment)
+    with log.open("wb") as file:
+        process = subprocess.Popen([SEMBLANCE, "serve", *arguments], env=environment, stdout=file, stderr=file)
     try:
         yield process
     except KeyboardInterrupt:
@@ -80,10 +85,6 @@ def _wait_until_ready(address: str, process: subprocess.Popen[bytes]) -> bool:
         except httpx.TransportError:
             pass
         time.sleep(0.2)
-    print(
-        f"demo: the service did not get ready at {address}; is the port in use? PORT=8001 takes another",
-        file=sys.stderr,
-    )
     return False
 
 

@@ -59,6 +59,7 @@ def write_checkpoint(folder: Path, tensors: Mapping[str, Tensor], card: Mapping[
         for name, value in tensors.items()
     }
     save_file({name: value.contiguous() for name, value in stored.items()}, folder / WEIGHTS)
+    (folder / WEIGHTS).chmod(0o644)  # safetensors writes private files; an installed package is read by other users
     fields = {
         **card,
         "weights_sha256": file_sha256(folder / WEIGHTS),

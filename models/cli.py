@@ -33,7 +33,9 @@ def list_models(
     from rich.console import Console
     from rich.table import Table
 
-    table = Table("model", "dimension", "size", "measured on", "text to image R@1/5/10", "image to text", box=None)
+    table = Table(box=None)
+    for heading in ("model", "dim", "size", "R@1/5/10 on", "text to image", "image to text"):
+        table.add_column(heading, no_wrap=True)
     for card in model_cards():
         for index, (name, figures) in enumerate(card.quality.items()):
             head = (
@@ -110,7 +112,7 @@ def _print_card(card: ModelCard) -> None:
 
 
 def _recalls(figures: dict[str, float]) -> str:
-    return " / ".join(f"{100 * figures[f'r@{k}']:.1f}" for k in (1, 5, 10))
+    return "/".join(f"{100 * figures[f'r@{k}']:.1f}" for k in (1, 5, 10))
 
 
 def _progress() -> Progress:

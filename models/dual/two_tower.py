@@ -79,8 +79,9 @@ class TextTower(nn.Module):
 
     def __init__(self, dropout: float = 0.0, noise: float = 0.0) -> None:
         super().__init__()
-        from transformers import BertConfig, BertModel
+        from transformers import BertConfig, BertModel, logging
 
+        logging.set_verbosity_error()  # it warns of a training loss that nobody asked for
         self.bert = BertModel(BertConfig(**_TEXT_CONFIG), add_pooling_layer=False)
         self.head = ResidualHead(_TEXT_CONFIG["hidden_size"], DIMENSION, _HIDDEN, dropout, noise)
 
