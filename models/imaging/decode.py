@@ -68,12 +68,9 @@ def decode_image(
             return _photograph(image, max_pixels, shrink_to)
     except UnidentifiedImageError:
         raise _unidentified(source) from None
-    except FileNotFoundError:
+    except (ImageError, FileNotFoundError, PermissionError):
         raise
-    # Pillow's decoders raise whatever their parsers hit on damaged data.
-    except (OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, TypeError, AttributeError, MemoryError, OverflowError, RuntimeError) as error:  # fmt: skip  # noqa: E501
-        if isinstance(error, PermissionError):
-            raise
+    except Exception as error:  # noqa: BLE001 - on damaged data Pillow's parsers raise whatever they run into
         raise ImageError(f"the image is damaged or truncated ({_reason(error)})") from None
 
 
