@@ -1,0 +1,170 @@
+"""Measures ``semblance index``: its rate beside what decoding and encoding alone allow, its memory, the runtimes.
+
+The command itself, in a process of its own, gives the peak memory. The rate comes from ``index_collection``, which the
+command calls, in a second process with the model loaded and warm: each run stands between two timings of decoding alone
+and encoding alone, on all cores. OpenVINO and torch take turns in a third process.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.figures import Figure, between, median_ratio
+from benchmarks.photographs import Photographs
+from indexer.ingest.encode import IMAGES_AT_ONCE, available_cores
+from indexer.ingest.pipeline import IndexReport, IndexRequest, index_collection
+from models.imaging.decode import decode_image
+from models.registry import DEFAULT_MODEL, load_encoder
+from models.types import DualEncoder, Pixels
+
+DATA_DIR = Path("var/benchmarks")
+"""Where the collection is kept that the benchmark of searching asks."""
+
+_SEMBLANCE = Path(sys.executable).with_name("semblance")
+_PAUSE_S = 0.5  # lets one runtime's idle threads fall asleep before the other is timed
+
+
+@dataclass(frozen=True)
+class _Effort:
+    """How often and how long."""
+
+    index_rounds: int
+    alone_images: int
+    captions: int
+    runtime_rounds: int
+
+
+_FULL = _Effort(index_rounds=3, alone_images=2048, captions=5000, runtime_rounds=5)
+_QUICK = _Effort(index_rounds=1, alone_images=64, captions=320, runtime_rounds=1)
+
+
+@dataclass(frozen=True)
+class _Rounds:
+    """Of each round: the report; around the rounds: seconds an image alone, one more than there are rounds."""
+
+    reports: list[IndexReport]
+    decode_s: list[float]
+    encode_s: list[float]
+    captions_per_s: float
+
+
+def measure(photographs: Photographs) -> list[Figure]:
+    """Measure everything about indexing; leaves the collection in ``DATA_DIR``."""
+    effort = _QUICK if photographs.quick else _FULL
+    shutil.rmtree(DATA_DIR / "collections" / photographs.name, ignore_errors=True)
+    peak_bytes = index_by_command(photographs)
+    rounds = _in_own_process(_index_rounds, photographs, effort)
+    openvino, torch = _in_own_process(_runtime_rounds, photographs.files, effort)
+    return [
+        *_rate_figures(rounds),
+        Figure("captions", rounds.captions_per_s, "captions/s", note=f"a sample of {effort.captions:,}"),
+        Figure("OpenVINO, encoding alone", statistics.median(openvino), "images/s"),
+        Figure("torch eager fp32, encoding alone", statistics.median(torch), "images/s"),
+        Figure("OpenVINO over torch", median_ratio(openvino, torch), "ratio", ">= 5", "median of rounds in turns"),
+        Figure("peak memory of semblance index", peak_bytes / 1e9, "GB", "< 2", "maximum resident set of the command"),
+    ]
+
+
+def index_by_command(photographs: Photographs) -> int:
+    """Bring the collection up to date with the real command; return its peak resident memory in bytes."""
+    where = ["--collection", photographs.name, "--data-dir", str(DATA_DIR)]
+    process = subprocess.Popen([_SEMBLANCE, "index", *map(str, photographs.paths), *where])
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        sys.exit(f"benchmarks: semblance index ended with status {process.returncode}")
+    return usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+
+
+def _rate_figures(rounds: _Rounds) -> list[Figure]:
+    rates = [report.images / report.seconds for report in rounds.reports]
+    alone_s = [decode + encode for decode, encode in zip(rounds.decode_s, rounds.encode_s, strict=True)]
+    bounds = [1 / seconds for seconds in between(alone_s)]
+    count = f"{rounds.reports[0].images:,} images, {len(rates)} rounds"
+    return [
+        Figure("indexing, end to end", statistics.median(rates), "images/s", note=f"scan to publication; {count}"),
+        Figure("decoding alone", statistics.median(rounds.decode_s) * 1e3, "ms an image", note="all cores"),
+        Figure("encoding alone", statistics.median(rounds.encode_s) * 1e3, "ms an image", note="all cores"),
+        Figure("bound 1 / (decode + encode)", statistics.median(bounds), "images/s"),
+        Figure("indexing over its bound", median_ratio(rates, bounds), "ratio", ">= 0.85", "median of rounds"),
+    ]
+
+
+def _index_rounds(photographs: Photographs, effort: _Effort) -> _Rounds:
+    encoder = load_encoder(DEFAULT_MODEL)
+    files = photographs.files[: effort.alone_images]
+    prepared = _prepared(encoder, files)
+    encoder.encode_images(prepared)
+    encoder.encode_texts(["warm-up"] * 64)
+    reports, decode_s, encode_s = [], [_decode_alone(encoder, files)], [_encode_alone(encoder, prepared, len(files))]
+    with tempfile.TemporaryDirectory() as folder:
+        for number in range(effort.index_rounds):
+            request = IndexRequest(Path(folder), f"round-{number}", photographs.paths)
+            reports.append(index_collection(request, [encoder]))
+            decode_s.append(_decode_alone(encoder, files))
+            encode_s.append(_encode_alone(encoder, prepared, len(files)))
+        captions = Path(folder) / "token.txt"
+        captions.write_text("\n".join(photographs.token_lines[: effort.captions]))
+        report = index_collection(IndexRequest(Path(folder), "round-0", photographs.paths, captions), [encoder])
+    return _Rounds(reports, decode_s, encode_s, report.captions_per_s or 0.0)
+
+
+def _decode_alone(encoder: DualEncoder, files: Sequence[Path]) -> float:
+    """Return seconds an image for reading, decoding and scaling on all cores, nothing kept."""
+
+    def decode(path: Path) -> None:
+        encoder.prepare(decode_image(path.read_bytes(), shrink_to=encoder.card.preprocessing.size).pixels)
+
+    started = time.perf_counter()
+    with ThreadPoolExecutor(available_cores()) as pool:
+        for _ in pool.map(decode, files):
+            pass
+    return (time.perf_counter() - started) / len(files)
+
+
+def _encode_alone(encoder: DualEncoder, prepared: Pixels, count: int) -> float:
+    """Return seconds an image for encoding ``count`` prepared images on all cores, batched as the indexer does."""
+    batches = -(-count // len(prepared))
+    started = time.perf_counter()
+    for _ in range(batches):
+        encoder.encode_images(prepared)
+    return (time.perf_counter() - started) / (batches * len(prepared))
+
+
+def _runtime_rounds(files: Sequence[Path], effort: _Effort) -> tuple[list[float], list[float]]:
+    """Return images/s of OpenVINO and of torch, in turns."""
+    openvino, torch = (load_encoder(DEFAULT_MODEL, runtime=runtime) for runtime in ("openvino", "torch"))
+    prepared = _prepared(openvino, files)
+    rates: tuple[list[float], list[float]] = ([], [])
+    for encoder in (openvino, torch):
+        encoder.encode_images(prepared)  # warm-up
+    for _ in range(effort.runtime_rounds):
+        for encoder, images, of_runtime in ((openvino, 256, rates[0]), (torch, 64, rates[1])):
+            time.sleep(_PAUSE_S)
+            of_runtime.append(1 / _encode_alone(encoder, prepared, images))
+    return rates
+
+
+def _prepared(encoder: DualEncoder, files: Sequence[Path]) -> Pixels:
+    """Return one batch ``(32, S, S, 3)``; how long encoding takes does not depend on what the pictures show."""
+    return np.stack([encoder.prepare(decode_image(path).pixels) for path in files[:IMAGES_AT_ONCE]])
+
+
+def _in_own_process(function: Callable[..., Any], *arguments: object) -> Any:
+    """Call a function in a fresh process: no other measurement's threads or memory are in it."""
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
+        return pool.submit(function, *arguments).result()

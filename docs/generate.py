@@ -1,0 +1,123 @@
+"""Writes the pages whose facts live elsewhere: settings, benchmarks, experiments, and the README's figures.
+
+``python docs/generate.py`` writes them; with ``--check`` it only tells which are not up to date.
+"""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from benchmarks.figures import read_csv
+from models.registry import DEFAULT_MODEL, model_card
+from service.settings import settings_table
+
+ROOT = Path(__file__).resolve().parents[1]
+_RESULTS = ROOT / "benchmarks" / "results"
+_MADE = "Made by `python docs/generate.py` from"
+_SETS = {"flickr8k-dev": "Flickr8k dev", "coco-dev": "COCO dev"}
+_DIRECTIONS = {"text_to_image": "text to image", "image_to_text": "image to text"}
+
+Row = Mapping[str, str]
+
+
+def pages() -> dict[Path, str]:
+    """Return the text of every generated page, by its path."""
+    return {
+        ROOT / "docs" / "settings.md": settings_table() + "\n",
+        ROOT / "docs" / "benchmarks.md": benchmarks_page(),
+        ROOT / "docs" / "experiments.md": experiments_page(read_csv(_RESULTS / "experiments.csv")),
+        ROOT / "README.md": with_figures((ROOT / "README.md").read_text(encoding="utf-8")),
+    }
+
+
+def benchmarks_page() -> str:
+    """Return what the benchmarks measured, each beside what its program says of itself."""
+    parts = [f"# Benchmarks\n\n{_MADE} `benchmarks/results`; `make bench` measures again.\n"]
+    for name in ("indexing", "searching"):
+        rows = read_csv(_RESULTS / f"{name}.csv")
+        tree = ast.parse((ROOT / "benchmarks" / f"{name}.py").read_text(encoding="utf-8"))
+        method = (ast.get_docstring(tree) or "").replace("``", "`")
+        columns = ("name", "value", "unit", "aim", "met", "note")
+        parts.append(f"## {name.capitalize()}\n\n{method}\n\n{_machine(rows[0])}\n\n{_table(columns, rows)}\n")
+    return "\n".join(parts)
+
+
+def experiments_page(rows: Sequence[Row]) -> str:
+    """Return what was tried in training, kept or not."""
+    intro = "Recall at 1, 5 and 10 in percent on the dev splits, measured with the runtime that serves."
+    table = _table(tuple(rows[0]), rows)
+    return f"# Experiments\n\n{_MADE} `benchmarks/results/experiments.csv`. {intro}\n\n{table}\n"
+
+
+def with_figures(readme: str) -> str:
+    """Return the README with fresh text between its ``<!-- NAME -->`` and ``<!-- /NAME -->`` marks."""
+    for name, text in {"facts": _facts(), "quality": _quality()}.items():
+        before, mark, rest = readme.partition(f"<!-- {name} -->")
+        _, end, after = rest.partition(f"<!-- /{name} -->")
+        if mark and end:
+            readme = f"{before}{mark}\n{text}\n{end}{after}"
+    return readme
+
+
+def _facts() -> str:
+    """Return three measured facts."""
+    index, search = (read_csv(_RESULTS / f"{name}.csv") for name in ("indexing", "searching"))
+    values = {row["name"]: float(row["value"]) for row in [*index, *search]}
+    recall = model_card(DEFAULT_MODEL).quality["flickr8k-dev"]["text_to_image"]["r@10"]
+    machine = f"{search[0]['cores']} cores of an {search[0]['cpu']} without a GPU"
+    return "\n".join(
+        (
+            f"- **{values['search, one client, p50']:.1f} ms** from a sentence to its answer over HTTP (p50, one "
+            f"client, 7,000 photographs, {machine}), {values['search over its parts']:.2f} times the sum of its parts.",
+            f"- **{values['indexing, end to end']:.0f} photographs/s** indexed on the same machine, "
+            f"{values['indexing over its bound']:.0%} of what decoding and encoding alone allow, in "
+            f"{values['peak memory of semblance index']:.1f} GB of memory.",
+            f"- **{recall:.0%}** of 5,000 sentences find their photograph among the first 10 of 1,000 (Flickr8k dev).",
+        )
+    )
+
+
+def _quality() -> str:
+    """Return the shipped model's card as a table."""
+    quality = model_card(DEFAULT_MODEL).quality
+    rows = [
+        {"": f"{label}, {way}"} | {f"R@{k}": f"{100 * quality[name][direction][f'r@{k}']:.1f}" for k in (1, 5, 10)}
+        | {"median rank": f"{quality[name][direction]['median_rank']:g}"}
+        for name, label in _SETS.items()
+        for direction, way in _DIRECTIONS.items()
+    ]  # fmt: skip
+    return _table(tuple(rows[0]), rows)
+
+
+def _machine(row: Row) -> str:
+    machine = f"{row['cpu']}, {row['cores']} cores (AVX-512: {row['avx512']}, AMX: {row['amx']}), {row['memory_gb']} GB"
+    versions = (
+        f"Python {row['python']}, torch {row['torch']}, OpenVINO {row['openvino']}, FAISS {row['faiss']}, "
+        f"FastAPI {row['fastapi']}, Semblance {row['semblance']} at {row['commit']}"
+    )
+    return f"Measured by `{row['command']}` on {row['date']}: {machine}; {versions}."
+
+
+def _table(columns: Sequence[str], rows: Sequence[Row]) -> str:
+    lines = [[column.replace("_", " ") for column in columns], ["---"] * len(columns)]
+    lines += [[row[column].replace("|", "\\|") for column in columns] for row in rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def main() -> int:
+    """Write the pages, or with ``--check`` name those that are not up to date; returns the exit status."""
+    stale = [path for path, text in pages().items() if not path.exists() or path.read_text(encoding="utf-8") != text]
+    if "--check" in sys.argv[1:]:
+        for path in stale:
+            print(f"{path.relative_to(ROOT)} is not up to date; run: python docs/generate.py", file=sys.stderr)
+        return 1 if stale else 0
+    for path, text in pages().items():
+        path.write_text(text, encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
