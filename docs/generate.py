@@ -20,6 +20,8 @@ _MADE = "Made by `python docs/generate.py` from"
 _SETS = {"flickr8k-dev": "Flickr8k dev", "coco-dev": "COCO dev"}
 _DIRECTIONS = {"text_to_image": "text to image", "image_to_text": "image to text"}
 
+_MODEL_PAGE = ROOT / "docs" / "models" / f"{DEFAULT_MODEL}.md"
+
 Row = Mapping[str, str]
 
 
@@ -29,7 +31,7 @@ def pages() -> dict[Path, str]:
         ROOT / "docs" / "settings.md": settings_table() + "\n",
         ROOT / "docs" / "benchmarks.md": benchmarks_page(),
         ROOT / "docs" / "experiments.md": experiments_page(read_csv(_RESULTS / "experiments.csv")),
-        ROOT / "README.md": with_figures((ROOT / "README.md").read_text(encoding="utf-8")),
+        **{path: with_figures(path.read_text(encoding="utf-8")) for path in (ROOT / "README.md", _MODEL_PAGE)},
     }
 
 
@@ -52,14 +54,14 @@ def experiments_page(rows: Sequence[Row]) -> str:
     return f"# Experiments\n\n{_MADE} `benchmarks/results/experiments.csv`. {intro}\n\n{table}\n"
 
 
-def with_figures(readme: str) -> str:
-    """Return the README with fresh text between its ``<!-- NAME -->`` and ``<!-- /NAME -->`` marks."""
-    for name, text in {"facts": _facts(), "quality": _quality()}.items():
-        before, mark, rest = readme.partition(f"<!-- {name} -->")
+def with_figures(page: str) -> str:
+    """Return a page with fresh text between its ``<!-- NAME -->`` and ``<!-- /NAME -->`` marks."""
+    for name, text in {"facts": _facts(), "card": _card(), "quality": _quality()}.items():
+        before, mark, rest = page.partition(f"<!-- {name} -->")
         _, end, after = rest.partition(f"<!-- /{name} -->")
         if mark and end:
-            readme = f"{before}{mark}\n{text}\n{end}{after}"
-    return readme
+            page = f"{before}{mark}\n{text}\n{end}{after}"
+    return page
 
 
 def _facts() -> str:
@@ -78,6 +80,22 @@ def _facts() -> str:
             f"- **{recall:.0%}** of 5,000 sentences find their photograph among the first 10 of 1,000 (Flickr8k dev).",
         )
     )
+
+
+def _card() -> str:
+    """Return what the shipped model's card says of it, measured quality apart."""
+    card = model_card(DEFAULT_MODEL)
+    shape = card.preprocessing
+    choices = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in card.training.items() if name != "data")
+    rows = {
+        "dimension": f"{card.dimension}",
+        "weights": f"{card.weights_bytes / 1e6:.1f} MB, float16 safetensors, SHA-256 `{card.weights_sha256}`",
+        "input": f"{shape.size} x {shape.size} pixels, {shape.fit}, {shape.resample}",
+        "licence": card.licence,
+        "trained on": ", ".join(card.training["data"]),
+        "trained by": choices,
+    }
+    return _table(("", "card"), [{"": name, "card": value} for name, value in rows.items()])
 
 
 def _quality() -> str:
