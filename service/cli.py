@@ -48,25 +48,13 @@ def serve(
     port: Annotated[int | None, typer.Option(help="Port to listen on [SEMBLANCE_PORT, 8000].")] = None,
 ) -> None:
     """Answer over HTTP, with a web page at /. All settings: docs/settings.md."""
+    from service.logs import configure_logging
+    from service.server import run
     from service.settings import load_settings
 
     settings = load_settings(data_dir=data_dir, host=host, port=port)
-
-    import uvicorn
-
-    from service.app import create_app
-    from service.logs import configure_logging
-
     configure_logging()
-    uvicorn.run(
-        create_app(settings),
-        host=settings.host,
-        port=settings.port,
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        timeout_graceful_shutdown=settings.graceful_stop_s,
-    )
+    run(settings)
 
 
 @app.command()
