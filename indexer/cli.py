@@ -49,6 +49,9 @@ def index(
         typer.Option(help="Model to encode with; may be repeated. Default: the collection's own, or the shipped one."),
     ] = None,
     add: Annotated[bool, typer.Option("--add", help="Extend the folders instead of replacing them.")] = False,
+    device: Annotated[
+        str, typer.Option(envvar="SEMBLANCE_DEVICE", help="cpu, cuda, …; auto takes a GPU where there is one.")
+    ] = "auto",
     data_dir: DataDir = DEFAULT_DATA_DIR,
 ) -> None:
     """Index folders of photographs: new and changed images are encoded, deleted ones go."""
@@ -60,7 +63,8 @@ def index(
     request = IndexRequest(data_dir, collection, tuple(paths), captions, add)
     try:
         with _progress_shown() as progress:
-            report = index_collection(request, [load_encoder(name) for name in names], progress=progress)
+            encoders = [load_encoder(name, device=device) for name in names]
+            report = index_collection(request, encoders, progress=progress)
     except KeyboardInterrupt:
         typer.echo("Stopped. What was encoded is stored; the same command goes on from there.", err=True)
         raise typer.Exit(_INTERRUPTED) from None

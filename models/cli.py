@@ -56,7 +56,7 @@ def evaluate_retrieval_command(
         str, typer.Option(help="A model of `semblance models`, or hf:<name or folder>.")
     ] = "semblance-base",
     output: OutputFile = None,
-    device: Annotated[str, typer.Option(help="Torch device, such as cuda.")] = "cpu",
+    device: Annotated[str, typer.Option(help="cpu, cuda, …; auto takes a GPU where there is one.")] = "auto",
 ) -> None:
     """Rank every caption's image and every image's captions: R@1, R@5, R@10, median and mean rank."""
     from models.data.captioned import read_captioned

@@ -45,21 +45,24 @@ def model_card(name: str) -> ModelCard:
 
 
 def load_encoder(
-    name: str, *, runtime: RuntimeName = "auto", device: str = "cpu", threads: int | None = None
+    name: str, *, runtime: RuntimeName = "auto", device: str = "auto", threads: int | None = None
 ) -> DualEncoder:
     """Load a dual encoder.
 
     Args:
         name: of a shipped model, or ``hf:<name or folder>``.
         runtime: what executes it (see ``models.runtime.base``).
-        device: a torch device name.
+        device: a torch device name; ``auto`` takes a GPU where there is one.
         threads: cap on the runtime's threads; all cores when None.
 
     Raises:
         UnknownModelError: no such model.
         CheckpointError: its weights are missing, damaged or not of a kind that is supported.
-        RuntimeUnavailableError: the runtime is not installed.
+        RuntimeUnavailableError: the runtime is not installed, or torch cannot use the device.
     """
+    from models.runtime.device import resolve_device
+
+    device = resolve_device(device)
     if name.startswith(HUGGING_FACE):
         from models.dual.huggingface import load_huggingface_encoder
 
@@ -69,15 +72,18 @@ def load_encoder(
     return load_two_tower_encoder(model_card(name), _WEIGHTS / name, runtime=runtime, device=device, threads=threads)
 
 
-def load_explainer(name: str, *, device: str = "cpu") -> Explainer:
+def load_explainer(name: str, *, device: str = "auto") -> Explainer:
     """Load a model's image tower in torch, to explain scores by its gradients. Slow; needs the weights a second time.
 
     Raises:
         UnknownModelError: no such model.
         CheckpointError: its weights are missing or damaged.
+        RuntimeUnavailableError: torch cannot use the device.
     """
     from models.explain.grad_cam import GradCam
+    from models.runtime.device import resolve_device
 
+    device = resolve_device(device)
     if name.startswith(HUGGING_FACE):
         from models.dual.huggingface import load_huggingface_image_tower
 

@@ -39,7 +39,7 @@ class Settings(BaseSettings):
 
     model: str | None = _setting(None, "name", "model whose vectors are searched; unset: each collection's first one")
     runtime: Literal["auto", "openvino", "torch"] = _setting("auto", "name", "what runs the encoders")
-    device: str = _setting("cpu", "name", "where the encoders run: cpu, cuda, cuda:1, ...")
+    device: str = _setting("auto", "name", "where models run: cpu, cuda, cuda:1, ...; auto takes a GPU if there is one")
     encoder_threads: int | None = _setting(None, "threads", "threads of one encoder; unset: one a core", ge=1)
     search_threads: int = _setting(4, "threads", "threads that decode query images, search and read the catalog", ge=1)
     file_threads: int = _setting(2, "threads", "threads that make thumbnails", ge=1)

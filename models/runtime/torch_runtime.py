@@ -13,21 +13,36 @@ from torch import nn
 
 
 class TorchRunner:
-    """Eager torch; mixed precision and channels-last where the device is a GPU."""
+    """Eager torch.
 
-    def __init__(self, module: nn.Module, *, device: str = "cpu", threads: int | None = None) -> None:
+    Args:
+        module: takes and gives tensors.
+        device: a torch device name.
+        threads: cap on torch's threads on the CPU.
+        mixed_precision: bfloat16 where it is safe, and channels-last; by default on every device but the CPU, where
+            both are slower without special instructions.
+    """
+
+    def __init__(
+        self,
+        module: nn.Module,
+        *,
+        device: str = "cpu",
+        threads: int | None = None,
+        mixed_precision: bool | None = None,
+    ) -> None:
         self._device = torch.device(device)
-        self._accelerated = self._device.type != "cpu"
+        self._mixed = self._device.type != "cpu" if mixed_precision is None else mixed_precision
         if threads:
             torch.set_num_threads(threads)
         module = copy.deepcopy(module).eval().requires_grad_(False).to(self._device)
-        if self._accelerated:
+        if self._mixed:
             module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._module = module
 
     def __call__(self, *inputs: NDArray[Any]) -> NDArray[np.float32]:
         """Run one batch."""
-        precision = torch.autocast(self._device.type, torch.bfloat16) if self._accelerated else nullcontext()
+        precision = torch.autocast(self._device.type, torch.bfloat16) if self._mixed else nullcontext()
         with torch.inference_mode(), precision:
             tensors = [torch.from_numpy(np.ascontiguousarray(x)).to(self._device) for x in inputs]
             return self._module(*tensors).float().cpu().numpy()  # type: ignore[no-any-return]

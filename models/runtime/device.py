@@ -1,0 +1,22 @@
+"""Chooses where torch runs."""
+
+from __future__ import annotations
+
+from models.errors import RuntimeUnavailableError
+
+
+def resolve_device(name: str) -> str:
+    """Return a torch device name: ``auto`` is the first GPU that torch can use, or else the CPU.
+
+    Raises:
+        RuntimeUnavailableError: torch cannot use the device here.
+    """
+    import torch
+
+    if name == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        torch.empty(0, device=name)
+    except (RuntimeError, AssertionError) as error:  # AssertionError: torch was built without CUDA
+        raise RuntimeUnavailableError(f"torch cannot use the device {name!r} here; try 'auto' or 'cpu'") from error
+    return name
