@@ -1,17 +1,16 @@
-"""Measures ``semblance index``: its rate beside what decoding and encoding alone allow, its memory, the runtimes.
+"""Measures indexing: its rate beside what decoding and encoding alone allow, its memory, and both runtimes.
 
-The command itself, in a process of its own, gives the peak memory. The rate comes from ``index_collection``, which the
-command calls, in a second process with the model loaded and warm: each run stands between two timings of decoding alone
-and encoding alone, on all cores. OpenVINO and torch take turns in a third process.
+What the command ``semblance index`` calls, ``index_collection``, runs in a process of its own with the model loaded and
+warm; each round indexes everything afresh, between two timings of decoding alone and of encoding alone, on all cores.
+The peak memory is that process's, loading the model included. OpenVINO and torch take turns in another process.
 """
 
 from __future__ import annotations
 
 import multiprocessing
-import os
+import resource
 import shutil
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -34,7 +33,6 @@ from models.types import DualEncoder, Pixels
 DATA_DIR = Path("var/benchmarks")
 """Where the collection is kept that the benchmark of searching asks."""
 
-_SEMBLANCE = Path(sys.executable).with_name("semblance")
 _PAUSE_S = 0.5  # lets one runtime's idle threads fall asleep before the other is timed
 
 
@@ -48,25 +46,24 @@ class _Effort:
     runtime_rounds: int
 
 
-_FULL = _Effort(index_rounds=3, alone_images=2048, captions=5000, runtime_rounds=5)
+_FULL = _Effort(index_rounds=2, alone_images=1024, captions=5000, runtime_rounds=5)
 _QUICK = _Effort(index_rounds=1, alone_images=64, captions=320, runtime_rounds=1)
 
 
 @dataclass(frozen=True)
 class _Rounds:
-    """Of each round: the report; around the rounds: seconds an image alone, one more than there are rounds."""
+    """Of each round the report; around the rounds seconds an image alone, one more than there are rounds."""
 
     reports: list[IndexReport]
     decode_s: list[float]
     encode_s: list[float]
     captions_per_s: float
+    peak_bytes: int
 
 
 def measure(photographs: Photographs) -> list[Figure]:
     """Measure everything about indexing; leaves the collection in ``DATA_DIR``."""
     effort = _QUICK if photographs.quick else _FULL
-    shutil.rmtree(DATA_DIR / "collections" / photographs.name, ignore_errors=True)
-    peak_bytes = index_by_command(photographs)
     rounds = _in_own_process(_index_rounds, photographs, effort)
     openvino, torch = _in_own_process(_runtime_rounds, photographs.files, effort)
     return [
@@ -75,19 +72,8 @@ def measure(photographs: Photographs) -> list[Figure]:
         Figure("OpenVINO, encoding alone", statistics.median(openvino), "images/s"),
         Figure("torch eager fp32, encoding alone", statistics.median(torch), "images/s"),
         Figure("OpenVINO over torch", median_ratio(openvino, torch), "ratio", ">= 5", "median of rounds in turns"),
-        Figure("peak memory of semblance index", peak_bytes / 1e9, "GB", "< 2", "maximum resident set of the command"),
+        Figure("peak memory of indexing", rounds.peak_bytes / 1e9, "GB", "< 2", "maximum resident set of the process"),
     ]
-
-
-def index_by_command(photographs: Photographs) -> int:
-    """Bring the collection up to date with the real command; return its peak resident memory in bytes."""
-    where = ["--collection", photographs.name, "--data-dir", str(DATA_DIR)]
-    process = subprocess.Popen([_SEMBLANCE, "index", *map(str, photographs.paths), *where])
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        sys.exit(f"benchmarks: semblance index ended with status {process.returncode}")
-    return usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
 def _rate_figures(rounds: _Rounds) -> list[Figure]:
@@ -111,16 +97,27 @@ def _index_rounds(photographs: Photographs, effort: _Effort) -> _Rounds:
     encoder.encode_images(prepared)
     encoder.encode_texts(["warm-up"] * 64)
     reports, decode_s, encode_s = [], [_decode_alone(encoder, files)], [_encode_alone(encoder, prepared, len(files))]
+    for _ in range(effort.index_rounds):
+        shutil.rmtree(DATA_DIR / "collections" / photographs.name, ignore_errors=True)
+        reports.append(index_collection(IndexRequest(DATA_DIR, photographs.name, photographs.paths), [encoder]))
+        decode_s.append(_decode_alone(encoder, files))
+        encode_s.append(_encode_alone(encoder, prepared, len(files)))
+    return _Rounds(reports, decode_s, encode_s, _captions_per_s(photographs, encoder, effort.captions), _peak_bytes())
+
+
+def _captions_per_s(photographs: Photographs, encoder: DualEncoder, count: int) -> float:
+    """Return the rate at which captions are encoded and stored, in a copy of the collection: its images are there."""
     with tempfile.TemporaryDirectory() as folder:
-        for number in range(effort.index_rounds):
-            request = IndexRequest(Path(folder), f"round-{number}", photographs.paths)
-            reports.append(index_collection(request, [encoder]))
-            decode_s.append(_decode_alone(encoder, files))
-            encode_s.append(_encode_alone(encoder, prepared, len(files)))
+        shutil.copytree(DATA_DIR, folder, dirs_exist_ok=True)
         captions = Path(folder) / "token.txt"
-        captions.write_text("\n".join(photographs.token_lines[: effort.captions]))
-        report = index_collection(IndexRequest(Path(folder), "round-0", photographs.paths, captions), [encoder])
-    return _Rounds(reports, decode_s, encode_s, report.captions_per_s or 0.0)
+        captions.write_text("\n".join(photographs.token_lines[:count]), encoding="utf-8")
+        request = IndexRequest(Path(folder), photographs.name, photographs.paths, captions)
+        return index_collection(request, [encoder]).captions_per_s or 0.0
+
+
+def _peak_bytes() -> int:
+    """Return the most memory that this process has had resident."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
 def _decode_alone(encoder: DualEncoder, files: Sequence[Path]) -> float:

@@ -22,7 +22,7 @@ import numpy as np
 from benchmarks import empty_route
 from benchmarks.figures import Figure, latency_figures, percentile
 from benchmarks.http_client import Client, load
-from benchmarks.indexing import DATA_DIR, index_by_command
+from benchmarks.indexing import DATA_DIR
 from benchmarks.photographs import Photographs
 from indexer.collections import collection_dir
 from indexer.store.generation import Generation, open_current
@@ -52,7 +52,8 @@ class _Effort:
 
 def measure(photographs: Photographs) -> list[Figure]:
     """Measure everything about searching, in the collection that indexing left or that is made now."""
-    index_by_command(photographs)
+    where = ["--collection", photographs.name, "--data-dir", DATA_DIR]
+    subprocess.run([_SEMBLANCE, "index", *photographs.paths, *where], check=True)
     effort = _Effort(quick=photographs.quick)
     queries = iter(photographs.queries() * (20 if photographs.quick else 1))
     with ExitStack() as stack:
