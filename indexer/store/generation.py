@@ -30,8 +30,14 @@ from models.types import Side, Vectors
 class Generation:
     """One published state of a collection, immutable and safe to use from many threads until it is closed."""
 
-    def __init__(self, manifest: Manifest, catalog: CatalogReader, sets: Mapping[tuple[str, Side], VectorSet]) -> None:
-        self.manifest, self.catalog = manifest, catalog
+    def __init__(
+        self,
+        pointer: Pointer,
+        manifest: Manifest,
+        catalog: CatalogReader,
+        sets: Mapping[tuple[str, Side], VectorSet],
+    ) -> None:
+        self.pointer, self.manifest, self.catalog = pointer, manifest, catalog
         self._sets = dict(sets)
 
     @property
@@ -73,10 +79,13 @@ class Generation:
         self.close()
 
 
-def current_number(collection_dir: Path) -> int | None:
-    """Return the current generation's number from the pointer alone, None where nothing is published."""
+def current_pointer(collection_dir: Path) -> Pointer | None:
+    """Tell which generation is current without opening it, None where nothing is published.
+
+    Numbers alone do not tell generations apart: those of a collection that was deleted and made again start over.
+    """
     try:
-        return read_pointer(CollectionLayout(collection_dir)).generation
+        return read_pointer(CollectionLayout(collection_dir))
     except NoGenerationError:
         return None
 
@@ -110,7 +119,7 @@ def _open(layout: CollectionLayout, pointer: Pointer) -> Generation:
         counts = f"{catalog.image_count} images and {catalog.caption_count} captions"
         catalog.close()
         raise DamagedGenerationError(folder / CATALOG_NAME, f"holds {counts}, which the manifest contradicts")
-    return Generation(manifest, catalog, sets)
+    return Generation(pointer, manifest, catalog, sets)
 
 
 def _open_set(folder: Path, entry: VectorSetEntry) -> VectorSet:

@@ -13,7 +13,8 @@ import structlog
 from indexer.collections import collection_dir, list_collections
 from indexer.errors import CollectionNotFoundError, ModelMismatchError
 from indexer.store.base import VectorSet
-from indexer.store.generation import Generation, current_number, open_current
+from indexer.store.generation import Generation, current_pointer, open_current
+from indexer.store.manifest import Pointer
 from models.errors import InputError, SemblanceError
 from models.types import ModelCard
 from service.runtime.encoder import BatchingEncoder
@@ -91,7 +92,7 @@ class Generations:
         with self._one_reload:
             try:
                 folder = collection_dir(self._data_dir, name)
-                if self._number_in_service(name) != current_number(folder):
+                if self._pointer_in_service(name) != current_pointer(folder):
                     self._swap(name, self._open(name, folder))
                 self._refused.pop(name, None)
             except CollectionNotFoundError:
@@ -177,10 +178,10 @@ class Generations:
         log.info("collection loaded", collection=name, generation=generation.number, model=model)
         return Serving(name, generation, model, encoder, images)
 
-    def _number_in_service(self, name: str) -> int | None:
+    def _pointer_in_service(self, name: str) -> Pointer | None:
         with self._lock:
             counted = self._serving.get(name)
-            return counted.serving.generation.number if counted else None
+            return counted.serving.generation.pointer if counted else None
 
 
 def _check_same_model(images: VectorSet, card: ModelCard) -> None:

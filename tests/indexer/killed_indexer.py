@@ -19,7 +19,7 @@ from toy_encoder import ToyEncoder
 
 from indexer.ingest.pipeline import IndexRequest, index_collection
 from indexer.layout import CollectionLayout
-from indexer.store.generation import current_number, open_current
+from indexer.store.generation import current_pointer, open_current
 from models.types import Pixels, Vectors
 
 DURABLE_STEPS = ("fsync", "rename", "replace", "unlink", "rmdir")
@@ -106,7 +106,7 @@ def publishing(data: Path, photos: Path, scratch: Path) -> int:
         if status == 0:
             return step - 1
         assert os.WTERMSIG(status) == signal.SIGKILL
-        assert current_number(killed.root) in (1, 2)
+        assert current_pointer(killed.root).generation in (1, 2)
         assert in_fork(lambda killed=killed, request=request: check(killed, request)) == 0
     raise AssertionError
 

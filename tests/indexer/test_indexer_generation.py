@@ -14,7 +14,7 @@ from toy_encoder import ToyEncoder
 from indexer.errors import DamagedGenerationError, ModelMismatchError, NoGenerationError
 from indexer.layout import CollectionLayout
 from indexer.store.faiss_ivf import IvfStore
-from indexer.store.generation import current_number, open_current
+from indexer.store.generation import current_pointer, open_current
 
 PATHS = [Path("/photos/b.jpg"), Path("/photos/a.jpg"), Path("/photos/c.jpg")]
 
@@ -81,7 +81,7 @@ def test_another_model_is_refused_and_both_are_named(layout):
 
 
 def test_nothing_published_is_told_apart_from_damage(tmp_path):
-    assert current_number(tmp_path) is None
+    assert current_pointer(tmp_path) is None
     with pytest.raises(NoGenerationError):
         open_current(tmp_path)
     (tmp_path / "CURRENT").write_text("7")

@@ -100,6 +100,17 @@ def test_reloading_what_has_not_changed_keeps_the_open_generation(generations: G
             assert before is after
 
 
+def test_a_collection_deleted_and_made_again_is_another_one_though_its_numbers_start_over(
+    generations: Generations, growing: Path
+) -> None:
+    shutil.rmtree(growing / "collections" / "colours")
+    grow(growing, ["blue"])
+    generations.reload("colours")
+    with generations.pin("colours") as serving:
+        assert serving.generation.number == 1
+        assert serving.generation.catalog.image_count == 2
+
+
 @pytest.mark.parametrize("suffix", [".faiss", ".npy", ".sqlite", "manifest.json"])
 def test_a_damaged_generation_is_refused_by_name_and_the_last_good_one_stays(
     generations: Generations, growing: Path, suffix: str
