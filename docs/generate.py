@@ -76,7 +76,7 @@ def _facts() -> str:
             f"client, 7,000 photographs, {machine}), {values['search over its parts']:.2f} times the sum of its parts.",
             f"- **{values['indexing, end to end']:.0f} photographs/s** indexed on the same machine, "
             f"{values['indexing over its bound']:.0%} of what decoding and encoding alone allow, in "
-            f"{values['peak memory of semblance index']:.1f} GB of memory.",
+            f"{values['peak memory of indexing']:.1f} GB of memory.",
             f"- **{recall:.0%}** of 5,000 sentences find their photograph among the first 10 of 1,000 (Flickr8k dev).",
         )
     )
