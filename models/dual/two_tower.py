@@ -125,7 +125,7 @@ def load_two_tower_encoder(
     """Load shipped weights and compile both towers."""
     towers = load_two_tower(card, folder)
     tokenise = Tokeniser(folder / TOKENISER, MAX_TOKENS)
-    pixels = torch.zeros(2, INPUT.size, INPUT.size, 3, dtype=torch.uint8)
+    pixels = torch.zeros(1, INPUT.size, INPUT.size, 3, dtype=torch.uint8)
     words = [torch.from_numpy(array) for array in tokenise(["a dog", "a dog runs"])]
     return CompiledDualEncoder(
         card,

@@ -30,7 +30,9 @@ class OpenVinoRunner:
     ) -> None:
         with torch.inference_mode(), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # tracing warns of every Python number; what varies is named below
-            model = openvino.convert_model(module.eval(), example_input=tuple(examples))
+            # left to itself, convert_model traces with a check that runs the module three times more
+            traced = torch.jit.trace(module.eval(), tuple(examples), check_trace=False)
+            model = openvino.convert_model(traced, example_input=tuple(examples))
         shapes = [
             [-1 if axis in dynamic else length for axis, length in enumerate(example.shape)]
             for example, dynamic in zip(examples, dynamic_axes, strict=True)

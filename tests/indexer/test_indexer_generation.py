@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
 from pathlib import Path
 
@@ -179,3 +181,18 @@ def test_an_open_generation_survives_the_deletion_of_its_files(layout):
         shutil.rmtree(layout.root)
         assert generation.vector_set("toy", "image").vectors([0, 1, 2]).shape == (3, 4)
         assert len(generation.catalog.images_at([0, 1, 2])) == 3
+
+
+def test_many_threads_read_a_generation_whose_files_are_gone(layout):
+    """Each thread needs a connection of its own, and none can be opened any more."""
+    threads = 12
+    together = threading.Barrier(threads)
+
+    def read(_: int) -> int:
+        together.wait()
+        return sum(len(generation.catalog.images_at([0, 1, 2])) for _ in range(20))
+
+    with open_current(layout.root) as generation:
+        shutil.rmtree(layout.root)
+        with ThreadPoolExecutor(threads) as pool:
+            assert list(pool.map(read, range(threads))) == [60] * threads
