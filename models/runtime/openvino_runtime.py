@@ -31,7 +31,7 @@ class OpenVinoRunner:
         with torch.inference_mode(), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # tracing warns of every Python number; what varies is named below
             # left to itself, convert_model traces with a check that runs the module three times more
-            traced = torch.jit.trace(module.eval(), tuple(examples), check_trace=False)
+            traced = torch.jit.trace(module.eval(), tuple(examples), check_trace=False)  # type: ignore[no-untyped-call]
             model = openvino.convert_model(traced, example_input=tuple(examples))
         shapes = [
             [-1 if axis in dynamic else length for axis, length in enumerate(example.shape)]
