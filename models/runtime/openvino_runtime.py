@@ -11,6 +11,8 @@ import numpy as np
 import openvino
 import torch
 from numpy.typing import NDArray
+from openvino.frontend import FrontEndManager
+from openvino.frontend.pytorch.ts_decoder import TorchScriptPythonDecoder
 from torch import Tensor, nn
 
 
@@ -28,16 +30,12 @@ class OpenVinoRunner:
         *,
         threads: int | None = None,
     ) -> None:
-        with torch.inference_mode(), warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # tracing warns of every Python number; what varies is named below
-            # left to itself, convert_model traces with a check that runs the module three times more
-            traced = torch.jit.trace(module.eval(), tuple(examples), check_trace=False)  # type: ignore[no-untyped-call]
-            model = openvino.convert_model(traced, example_input=tuple(examples))
+        model = _convert(module.eval(), tuple(examples))
         shapes = [
-            [-1 if axis in dynamic else length for axis, length in enumerate(example.shape)]
+            openvino.PartialShape([-1 if axis in dynamic else length for axis, length in enumerate(example.shape)])
             for example, dynamic in zip(examples, dynamic_axes, strict=True)
         ]
-        model.reshape(dict(zip(model.inputs, map(openvino.PartialShape, shapes), strict=True)))
+        model.reshape(dict(zip(model.inputs, shapes, strict=True)))
         config: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY"}
         if threads:
             config["INFERENCE_NUM_THREADS"] = threads
@@ -51,3 +49,17 @@ class OpenVinoRunner:
             request = self._requests.request = self._compiled.create_infer_request()
         outputs = request.infer([np.ascontiguousarray(x) for x in inputs], share_inputs=True)
         return np.array(outputs[0], dtype=np.float32)
+
+
+def _convert(module: nn.Module, examples: tuple[Tensor, ...]) -> Any:
+    """Convert by way of a trace.
+
+    ``openvino.convert_model`` would do the same, but runs the module three times more to check the trace, and reports
+    every conversion to OpenVINO's makers.
+    """
+    with torch.inference_mode(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # tracing warns of every Python number; what varies, the caller names
+        traced = torch.jit.trace(module, examples, check_trace=False)  # type: ignore[no-untyped-call]
+        frontend = FrontEndManager().load_by_framework("pytorch")
+        decoder = TorchScriptPythonDecoder(traced, example_input=examples)  # must outlive the conversion
+        return frontend.convert(frontend.load(decoder))
