@@ -114,10 +114,18 @@ def test_the_default_target_is_the_cpu_and_every_base_is_the_same() -> None:
 
 
 def test_every_install_in_the_image_obeys_the_pinned_versions() -> None:
-    installs = [rest for rest in arguments("RUN") if "pip install" in rest]
-    assert len(installs) == 4
-    for install in installs:
-        assert "--constraint constraints.txt" in install or "--no-deps" in install
+    installs = [rest.partition(" && ")[0] for rest in arguments("RUN") if "pip install" in rest]
+    others, itself = installs[:-1], installs[-1]
+    assert len(others) == 3
+    assert all("--constraint constraints.txt" in install for install in others)
+    assert "--no-deps" in itself
+
+
+def test_only_torch_comes_from_torchs_index() -> None:
+    [install] = [rest.partition(" && ")[0] for rest in arguments("RUN") if "TORCH_INDEX" in rest]
+    assert install.endswith('${TORCH_INDEX:+--index-url "$TORCH_INDEX"} torch')
+    assert "--no-deps" in install
+    assert arguments("ARG") == ["TORCH_INDEX="]
 
 
 def test_the_image_is_labelled_with_the_projects_version_and_licence() -> None:
