@@ -49,7 +49,7 @@ def benchmarks_page() -> str:
 
 def experiments_page(rows: Sequence[Row]) -> str:
     """Return what was tried in training, kept or not."""
-    intro = "Recall at 1, 5 and 10 in percent on the dev splits, measured with the runtime that serves."
+    intro = "Recall at 1, 5 and 10 in percent on the dev splits; the card has what serving measures."
     table = _table(tuple(rows[0]), rows)
     return f"# Experiments\n\n{_MADE} `benchmarks/results/experiments.csv`. {intro}\n\n{table}\n"
 
