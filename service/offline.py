@@ -20,15 +20,23 @@ from service.settings import Settings
 
 
 @dataclass(frozen=True)
+class Share:
+    """What one term of the query adds to a score."""
+
+    term: str
+    value: float
+
+
+@dataclass(frozen=True)
 class Line:
-    """One result; ``contributions`` are ``(term, value)`` and sum to the score."""
+    """One result; the contributions sum to the score."""
 
     rank: int
     score: float
     path: str
     id: str
     caption: str | None
-    contributions: tuple[tuple[str, float], ...]
+    contributions: tuple[Share, ...]
 
 
 def search_once(
@@ -67,7 +75,7 @@ def search_once(
                     path=_printable(serving.generation.catalog.original_paths(hit.image.id)[0]),
                     id=hit.id,
                     caption=hit.caption,
-                    contributions=tuple(zip(composed.labels, hit.contributions, strict=True)),
+                    contributions=tuple(map(Share, composed.labels, hit.contributions)),
                 )
                 for hit in found.hits
             ]

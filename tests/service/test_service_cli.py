@@ -74,8 +74,8 @@ def test_a_search_by_an_image_and_modifiers_prints_json(data_dir: Path, tmp_path
     assert code == 0
     best = json.loads(output)[0]
     assert best["path"].endswith("cyan.jpg")
-    assert [term for term, _ in best["contributions"]] == ["image", "-red", "+green"]
-    assert round(sum(value for _, value in best["contributions"]), 6) == best["score"]
+    assert [share["term"] for share in best["contributions"]] == ["image", "-red", "+green"]
+    assert round(sum(share["value"] for share in best["contributions"]), 6) == best["score"]
 
 
 def test_captions_are_searched_too(data_dir: Path) -> None:
