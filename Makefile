@@ -33,10 +33,10 @@ $(VENV)/python:
 	@$(PYTHON) -m venv $(VENV)
 	@touch $@
 
-# torch first and by itself: its index, where one is given, must not answer for anything else
+# torch first and alone: its index, where one is given, must answer for nothing else; what it needs comes with the rest
 $(VENV)/torch: $(VENV)/python constraints.txt
 	@echo "installing torch (once, some minutes)"
-	@$(PIP) $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) torch
+	@$(PIP) --no-deps $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) torch
 	@touch $@
 
 $(VENV)/run: $(VENV)/torch pyproject.toml

@@ -167,7 +167,8 @@ class _Run:
         self._failed += [(file.path, file.failure) for file in files.values() if file.failure]
         images = {file.path: content_id(file.sha256) for file in files.values() if file.sha256}
         if not images:
-            raise EmptyCollectionError(f"none of the {len(files)} images could be decoded: {self._failed[0]}")
+            path, reason = self._failed[0]
+            raise EmptyCollectionError(f"none of the {len(self._failed)} images could be read; {path}: {reason}")
         unmatched, captions_per_s = self._place_captions(images)
         generation, image_count, caption_count = self._publish(now)
         return IndexReport(

@@ -100,4 +100,6 @@ class Explanations:
 def _yield_to_searches() -> None:
     """Lower this thread's priority, and that of the threads that torch starts from it (Linux only)."""
     if sys.platform == "linux":
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)
+        thread = threading.get_native_id()
+        if os.getpriority(os.PRIO_PROCESS, thread) < _NICENESS:  # raising a priority is not everybody's right
+            os.setpriority(os.PRIO_PROCESS, thread, _NICENESS)

@@ -16,7 +16,8 @@ def semblance(workshop, monkeypatch):
     """Run a command in the workshop's data folder; any model's name loads the toy encoder under that name."""
     loaded = []
 
-    def load(name: str) -> ToyEncoder:
+    def load(name: str, device: str) -> ToyEncoder:
+        assert device == "auto"
         loaded.append(name)
         return ToyEncoder(name)
 
