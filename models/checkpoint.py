@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -86,8 +85,3 @@ def read_weights(folder: Path, card: ModelCard) -> dict[str, Tensor]:
             f"its card says {card.weights_sha256[:12]}…; install semblance again"
         )
     return {name: value.float() if value.is_floating_point() else value for name, value in load_file(path).items()}
-
-
-def card_fields(card: ModelCard) -> dict[str, Any]:
-    """Return a card as JSON-ready fields."""
-    return asdict(card)

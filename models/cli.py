@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -24,11 +25,10 @@ def list_models(
     as_json: Annotated[bool, typer.Option("--json", help="Print the cards as JSON.")] = False,
 ) -> None:
     """List the models that ship, with dimension, size and measured quality."""
-    from models.checkpoint import card_fields
     from models.registry import model_cards
 
     if as_json:
-        typer.echo(json.dumps([card_fields(card) for card in model_cards()], indent=2))
+        typer.echo(json.dumps([asdict(card) for card in model_cards()], indent=2))
         return
     from rich.console import Console
     from rich.table import Table
