@@ -45,7 +45,7 @@ $(VENV)/run: $(VENV)/torch pyproject.toml
 	@touch $@
 
 $(VENV)/dev: $(VENV)/run
-	@$(PIP) --editable '.[$(EXTRA),heic,train,dev]'
+	@$(PIP) --editable '.[$(EXTRA),heic,evaluate,train,dev]'
 	@touch $@
 
 demo: $(VENV)/run

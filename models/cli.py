@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import json
-import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+import models.evaluation.cli
+from models.metrics.recall_line import recall_line
+from models.progress import progress_bar
+
 if TYPE_CHECKING:
     from models.types import ModelCard
 
 app = typer.Typer(no_args_is_help=True)
-evaluate = typer.Typer(no_args_is_help=True, help="Measure a model by the protocols of the field.")
-app.add_typer(evaluate, name="evaluate")
-
-OutputFile = Annotated[Path | None, typer.Option("--output", help="Write the figures here as JSON, too.")]
+app.add_typer(models.evaluation.cli.app, name="evaluate")
 
 
 @app.command("models")
@@ -41,41 +41,10 @@ def list_models(
             head = (
                 (card.name, str(card.dimension), f"{card.weights_bytes / 1e6:.1f} MB") if index == 0 else ("", "", "")
             )
-            table.add_row(*head, name, _recalls(figures["text_to_image"]), _recalls(figures["image_to_text"]))
+            table.add_row(*head, name, recall_line(figures["text_to_image"]), recall_line(figures["image_to_text"]))
     console = Console()
     console.print(table)
     console.print("Also hf:<name or folder>: a CLIP, SigLIP or SigLIP2 checkpoint.", style="dim")
-
-
-@evaluate.command("retrieval")
-def evaluate_retrieval_command(
-    images: Annotated[Path, typer.Option(help="Folder of the images.", exists=True, file_okay=False)],
-    captions: Annotated[Path, typer.Option(help="Token file: name.jpg#0<TAB>caption.", exists=True, dir_okay=False)],
-    split: Annotated[Path | None, typer.Option(help="Names of the images to use, one a line.", exists=True)] = None,
-    model: Annotated[
-        str, typer.Option(help="A model of `semblance models`, or hf:<name or folder>.")
-    ] = "semblance-base",
-    output: OutputFile = None,
-    device: Annotated[str, typer.Option(help="cpu, cuda, …; auto takes a GPU where there is one.")] = "auto",
-) -> None:
-    """Rank every caption's image and every image's captions: R@1, R@5, R@10, median and mean rank."""
-    from models.data.captioned import read_captioned
-    from models.evaluation.retrieval import evaluate_retrieval
-    from models.registry import load_encoder
-
-    data = read_captioned(images, captions, split)
-    with _progress() as progress:
-        task = progress.add_task("encoding images", total=len(data))
-        figures = evaluate_retrieval(
-            load_encoder(model, device=device), data, lambda done, _: progress.update(task, completed=done)
-        )
-    typer.echo(f"{model}: {len(data):,} images, {sum(map(len, data.captions)):,} captions")
-    for direction, values in figures.items():
-        typer.echo(
-            f"  {direction.replace('_', ' ')}: R@1/5/10 {_recalls(values)}, median rank {values['median_rank']:g}"
-        )
-    if output:
-        output.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
 
 
 @app.command()
@@ -97,7 +66,7 @@ def train(
     root = data or training_data_root()
     if root is None:
         raise InputError("the captioned photographs are not here: give --data or set SEMBLANCE_TRAINING_DATA")
-    with _progress() as progress:
+    with progress_bar() as progress:
         card = train_and_ship(root, work / model, output / model, progress)
     _print_card(card)
 
@@ -106,22 +75,6 @@ def _print_card(card: ModelCard) -> None:
     typer.echo(f"{card.name}: {card.weights_bytes / 1e6:.1f} MB, SHA-256 {card.weights_sha256[:12]}…")
     for name, figures in card.quality.items():
         typer.echo(
-            f"  {name}: text to image R@1/5/10 {_recalls(figures['text_to_image'])}, "
-            f"image to text {_recalls(figures['image_to_text'])}"
+            f"  {name}: text to image R@1/5/10 {recall_line(figures['text_to_image'])}, "
+            f"image to text {recall_line(figures['image_to_text'])}"
         )
-
-
-def _recalls(figures: dict[str, float]) -> str:
-    return "/".join(f"{100 * figures[f'r@{k}']:.1f}" for k in (1, 5, 10))
-
-
-def _progress() -> Progress:
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    return Progress(*columns, console=Console(file=sys.stderr))
-
-
-if TYPE_CHECKING:
-    from rich.progress import Progress

@@ -12,6 +12,7 @@ from rich.progress import Progress
 from models.checkpoint import read_card, write_checkpoint
 from models.data.captioned import load_split
 from models.dual.two_tower import DIMENSION, INPUT, TOKENISER, load_two_tower_encoder
+from models.evaluation.encoded import encode_captioned
 from models.evaluation.retrieval import evaluate_retrieval
 from models.training.loop import PassReport
 from models.training.pretrained import minilm_folder
@@ -53,7 +54,7 @@ def train_and_ship(
     encoder = load_two_tower_encoder(written, output, runtime="auto", device="cpu", threads=None)
     for name in DEV_SETS:
         progress.console.print(f"measuring on {name}")
-        card["quality"][name] = evaluate_retrieval(encoder, load_split(name, data_root))
+        card["quality"][name] = evaluate_retrieval(encode_captioned(encoder, load_split(name, data_root)))
     write_checkpoint(output, towers.state_dict(), card)
     return read_card(output)
 

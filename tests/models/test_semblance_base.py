@@ -9,7 +9,8 @@ import pytest
 
 from models.data.captioned import CaptionedImages, load_split, training_data_root
 from models.dual.encoder import CompiledDualEncoder
-from models.evaluation.retrieval import encode_files, evaluate_retrieval
+from models.evaluation.encoded import encode_captioned, encode_files
+from models.evaluation.retrieval import evaluate_retrieval
 from models.imaging.decode import decode_image
 from models.registry import load_encoder, load_explainer, model_card
 
@@ -79,7 +80,7 @@ def test_a_sample_of_dev_is_ranked_as_well_as_the_card_says() -> None:
         pytest.skip("needs the captioned photographs: set SEMBLANCE_TRAINING_DATA")
     data = load_split("flickr8k-dev")
     sample = CaptionedImages("sample", data.files[:150], data.captions[:150])
-    figures = evaluate_retrieval(_encoder("openvino"), sample)
+    figures = evaluate_retrieval(encode_captioned(_encoder("openvino"), sample))
     # among fewer images everything is easier: the card's figures are a floor
     card = model_card("semblance-base").quality["flickr8k-dev"]
     for direction, values in figures.items():

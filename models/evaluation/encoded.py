@@ -1,0 +1,69 @@
+"""A captioned set encoded once by the runtime that serves; every measure starts from it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.data.captioned import CaptionedImages
+from models.imaging.decode import decode_image
+from models.types import DualEncoder, Pixels, Vectors
+
+_BATCH = 32
+
+Progress = Callable[[int, int], None]
+"""Called with images done and total."""
+
+
+@dataclass(frozen=True)
+class EncodedSet:
+    """A captioned set and its vectors.
+
+    Attributes:
+        model: name of the encoder.
+        data: the images and captions.
+        images: ``(N, D)`` unit vectors.
+        captions: ``(M, D)`` unit vectors of ``data.flat_captions()``.
+        image_of_caption: ``(M,)``, for each caption the row of its image.
+    """
+
+    model: str
+    data: CaptionedImages
+    images: Vectors
+    captions: Vectors
+    image_of_caption: NDArray[np.int64]
+
+    @cached_property
+    def captions_of_image(self) -> list[NDArray[np.int64]]:
+        """For each image the rows of its captions."""
+        return [np.flatnonzero(self.image_of_caption == image) for image in range(len(self.images))]
+
+
+def encode_captioned(encoder: DualEncoder, data: CaptionedImages, on_progress: Progress | None = None) -> EncodedSet:
+    """Encode every image and every caption."""
+    captions, image_of_caption = data.flat_captions()
+    images = encode_files(encoder, data.files, on_progress)
+    return EncodedSet(encoder.card.name, data, images, encoder.encode_texts(captions), np.array(image_of_caption))
+
+
+def encode_files(encoder: DualEncoder, files: Sequence[Path], on_progress: Progress | None = None) -> Vectors:
+    """Decode and encode image files, ``(N, D)``."""
+
+    def read(file: Path) -> Pixels:
+        return encoder.prepare(decode_image(file, shrink_to=encoder.card.preprocessing.size).pixels)
+
+    parts: list[Vectors] = []
+    with ThreadPoolExecutor(2) as pool:
+        prepared = pool.map(read, files)
+        while batch := list(islice(prepared, _BATCH)):
+            parts.append(encoder.encode_images(np.stack(batch)))
+            if on_progress:
+                on_progress(min(len(parts) * _BATCH, len(files)), len(files))
+    return np.concatenate(parts) if parts else np.empty((0, encoder.card.dimension), np.float32)
