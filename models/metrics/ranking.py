@@ -35,15 +35,16 @@ def best_ranks(queries: Vectors, items: Vectors, relevant: Sequence[Sequence[int
         items: ``(N, D)``; the score is the inner product.
         relevant: for each query the rows of its relevant items, at least one.
 
-    The rank of an item is 1 + the number of *irrelevant* items that score at least as high.
+    The rank of an item is 1 + the number of *irrelevant* items that do not score below it. A NaN is never below and
+    never above: a relevant item with one is last, an irrelevant one stands before every other.
     """
     ranks = np.empty(len(queries), dtype=np.int64)
     for start in range(0, len(queries), _BLOCK):
         scores = queries[start : start + _BLOCK] @ items.T
         for row, line in enumerate(scores):
             own = np.asarray(relevant[start + row])
-            best = line[own].max()
-            ranks[start + row] = 1 + (line >= best).sum() - (line[own] >= best).sum()
+            ahead = ~(line < np.fmax.reduce(line[own]))
+            ranks[start + row] = 1 + ahead.sum() - ahead[own].sum()
     return ranks
 
 

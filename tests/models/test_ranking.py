@@ -39,3 +39,14 @@ def test_image_to_text_counts_the_best_of_an_images_captions() -> None:
     to_image, to_text = retrieval_ranks(images, captions, [0, 0, 1])
     assert to_text.recall[1] == 0.5  # the first image's second caption is first; the second image's caption is second
     assert to_image.recall[1] == 2 / 3
+
+
+@given(st.integers(0, 10_000))
+def test_a_score_that_is_not_a_number_cannot_win(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    scores = random.integers(-2, 3, 6).astype(np.float32)
+    scores[random.random(6) < 0.4] = np.nan
+    own = sorted(random.choice(6, 2, replace=False).tolist())
+    pessimist = [(-9 if i in own else 9) if np.isnan(score) else score for i, score in enumerate(scores)]
+    ranks = best_ranks(np.ones((1, 1), np.float32), scores[:, None], [own])
+    assert ranks.tolist() == [_slow_rank(np.array(pessimist), own)]
