@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from models.evaluation.encoded import EncodedSet
+from models.metrics.bootstrap import bootstrap_intervals
 from models.metrics.ranking import RankSummary, best_ranks, summarise_ranks
 from models.types import Vectors
 
 
 def retrieval_ranks(
-    images: Vectors, captions: Vectors, image_of_caption: Sequence[int]
+    images: Vectors, captions: Vectors, image_of_caption: Sequence[int] | NDArray[np.int64]
 ) -> tuple[RankSummary, RankSummary]:
     """Rank both ways: each caption finds its image; each image finds the best placed of its captions.
 
@@ -22,15 +27,30 @@ def retrieval_ranks(
     Returns:
         Text to image, and image to text.
     """
-    own: list[list[int]] = [[] for _ in range(len(images))]
-    for caption, image in enumerate(image_of_caption):
-        own[image].append(caption)
-    to_image = best_ranks(captions, images, [[image] for image in image_of_caption])
-    to_text = best_ranks(images, captions, own)
+    to_image, to_text = _ranks(images, captions, image_of_caption)
     return summarise_ranks(to_image), summarise_ranks(to_text)
 
 
-def evaluate_retrieval(encoded: EncodedSet) -> dict[str, dict[str, float]]:
-    """Rank both ways."""
-    to_image, to_text = retrieval_ranks(encoded.images, encoded.captions, encoded.image_of_caption.tolist())
-    return {"text_to_image": to_image.as_dict(), "image_to_text": to_text.as_dict()}
+def evaluate_retrieval(encoded: EncodedSet, seed: int = 1) -> dict[str, dict[str, Any]]:
+    """Rank both ways; each figure with the 95 % interval of a bootstrap over the images."""
+    to_image, to_text = _ranks(encoded.images, encoded.captions, encoded.image_of_caption)
+    itself = np.arange(len(encoded.images))
+    return {
+        direction: {
+            **summarise_ranks(ranks).as_dict(),
+            "intervals": bootstrap_intervals(ranks, image_of_query, seed=seed),
+        }
+        for direction, ranks, image_of_query in (
+            ("text_to_image", to_image, encoded.image_of_caption),
+            ("image_to_text", to_text, itself),
+        )
+    }
+
+
+def _ranks(
+    images: Vectors, captions: Vectors, image_of_caption: Sequence[int] | NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    own: list[list[int]] = [[] for _ in range(len(images))]
+    for caption, image in enumerate(image_of_caption):
+        own[image].append(caption)
+    return best_ranks(captions, images, [[image] for image in image_of_caption]), best_ranks(images, captions, own)
