@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -53,6 +53,15 @@ def read_captioned(images: Path, token_file: Path, split_file: Path | None = Non
     return CaptionedImages(name or token_file.stem, files, tuple(tuple(captions[n]) for n in names))
 
 
+def read_captions(token_file: Path) -> dict[str, str]:
+    """Read the captions by their names, ``name.jpg#i``.
+
+    Raises:
+        InputError: a malformed line.
+    """
+    return dict(_token_lines(token_file))
+
+
 def training_data_root() -> Path | None:
     """Return the folder of training photographs (``SEMBLANCE_TRAINING_DATA``), or None where there is none."""
     root = Path(os.environ.get(_VARIABLE) or _DEFAULT)
@@ -87,15 +96,19 @@ def join(sets: Iterable[CaptionedImages], name: str) -> CaptionedImages:
 
 def _read_tokens(path: Path) -> dict[str, list[str]]:
     captions: dict[str, list[str]] = defaultdict(list)
+    for key, caption in _token_lines(path):
+        captions[key.rpartition("#")[0]].append(caption)
+    return captions
+
+
+def _token_lines(path: Path) -> Iterator[tuple[str, str]]:
     for number, line in enumerate(path.read_text(encoding="utf-8-sig").splitlines(), start=1):
         if not line.strip():
             continue
         key, tab, caption = line.partition("\t")
-        name, hash_sign, _ = key.rpartition("#")
-        if not (tab and hash_sign and caption.strip()):
+        if not (tab and "#" in key and caption.strip()):
             raise InputError(f"{path.name}, line {number}: expected 'name.jpg#0<TAB>caption', found {line[:60]!r}")
-        captions[name].append(caption.strip())
-    return captions
+        yield key, caption.strip()
 
 
 def _read_split(path: Path) -> list[str]:
