@@ -53,11 +53,16 @@ def encode_captioned(encoder: DualEncoder, data: CaptionedImages, on_progress: P
     return EncodedSet(encoder.card.name, data, images, encoder.encode_texts(captions), np.array(image_of_caption))
 
 
-def encode_files(encoder: DualEncoder, files: Sequence[Path], on_progress: Progress | None = None) -> Vectors:
-    """Decode and encode image files, ``(N, D)``."""
+def encode_files(
+    encoder: DualEncoder,
+    files: Sequence[Path],
+    on_progress: Progress | None = None,
+    reshape: Callable[[Pixels], Pixels] = lambda pixels: pixels,
+) -> Vectors:
+    """Decode and encode image files, each reshaped first, ``(N, D)``."""
 
     def read(file: Path) -> Pixels:
-        return encoder.prepare(decode_image(file, shrink_to=encoder.card.preprocessing.size).pixels)
+        return encoder.prepare(reshape(decode_image(file, shrink_to=encoder.card.preprocessing.size).pixels))
 
     parts: list[Vectors] = []
     with ThreadPoolExecutor(2) as pool:
