@@ -65,7 +65,7 @@ def read_judgements(
     ]
     if not lines:
         raise InputError(f"{file.name} holds no judgement")
-    separator = lines[0].separator
+    separator = next((mark for mark in (",", "\t") if mark in lines[0].text), None)
     judgements: list[Triplet] | list[Rating]
     if lines[0].split(separator) == _HEADER:
         judgements = [_triplet(line, line.split(separator), images) for line in lines[1:]]
@@ -83,10 +83,6 @@ class _Line:
     file: str
     number: int
     text: str
-
-    @property
-    def separator(self) -> str | None:
-        return next((mark for mark in (",", "\t") if mark in self.text), None)
 
     def split(self, separator: str | None) -> list[str]:
         return [field.strip() for field in self.text.split(separator)]
@@ -133,8 +129,7 @@ def _kind(line: _Line) -> Literal["expert", "crowd"]:
     raise line.error(
         "expected 'image<TAB>name.jpg#0<TAB>score<TAB>score<TAB>score' with scores 1 to 4, or "
         "'image<TAB>name.jpg#0<TAB>share<TAB>yes<TAB>no' where share is yes / (yes + no), "
-        f"or the header {_HEADER_LINE!r} on the first line; "
-        f"found {line.text[:80]!r}"
+        f"or the header {_HEADER_LINE!r} on the first line; found {line.text[:80]!r}"
     )
 
 

@@ -82,7 +82,8 @@ def agreement(
         Path, typer.Option(help="Triplets, or Flickr8k's expert or crowd judgements.", exists=True, dir_okay=False)
     ],
     captions: Annotated[
-        Path | None, typer.Option(help="Token file of the captions judged; not for triplets.", exists=True)
+        Path | None,
+        typer.Option(help="Token file of the captions judged; not for triplets.", exists=True, dir_okay=False),
     ] = None,
     model: ModelName = "semblance-base",
     output: OutputFile = None,

@@ -1,9 +1,7 @@
-"""Agreement with people, by hand, by slow oracles, and with the shipped model on real photographs."""
+"""Agreement with people, by hand, and by slow oracles."""
 
 from __future__ import annotations
 
-import csv
-import json
 from itertools import combinations
 from pathlib import Path
 
@@ -13,15 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 from toy_encoder import ToyEncoder
-from typer.testing import CliRunner
 
-from models.cli import app
 from models.data.judgements import Rating, Triplet
 from models.errors import InputError
 from models.evaluation.agreement import evaluate_agreement
 from models.metrics.agreement import agreement_with_users, inter_user_agreement, random_agreement
-
-DEMO = Path(__file__).parents[2] / "demo"
 
 
 def _slow_inter_user(votes: np.ndarray) -> float:
@@ -123,31 +117,3 @@ def test_judgements_that_say_nothing_are_refused(colours: Path) -> None:
         evaluate_agreement(ToyEncoder(), 2 * [Rating("red.png", "red", 3)], colours)
     alone = evaluate_agreement(ToyEncoder(), [Triplet("red.png", "lime.png", "green.png", (1, 0, 0))], colours)
     assert alone["inter_user_agreement"] is None
-
-
-def test_the_shipped_model_agrees_with_obvious_judgements(tmp_path: Path) -> None:
-    names = ["tabby-cat", "orange-kitten", "windmill", "windmills-by-canal", "piglet", "wall-clock"]
-    with (DEMO / "captions.csv").open(encoding="utf-8") as file:
-        captions = {row["file"]: row["caption"] for row in csv.DictReader(file)}
-    tokens = tmp_path / "token.txt"
-    tokens.write_text("".join(f"{name}.jpg#0\t{captions[f'{name}.jpg']}\n" for name in names), encoding="utf-8")
-    crowd = tmp_path / "crowd.txt"
-    crowd.write_text(
-        "".join(f"{a}.jpg\t{b}.jpg#0\t{int(a == b)}\t{3 * (a == b)}\t{3 * (a != b)}\n" for a in names for b in names)
-    )
-    triplets = tmp_path / "triplets.txt"
-    triplets.write_text(
-        "query\ta\tb\tvotes_a\tvotes_b\tvotes_neither\n"
-        "tabby-cat.jpg\torange-kitten.jpg\twindmill.jpg\t3\t0\t0\n"
-        "windmill.jpg\tpiglet.jpg\twindmills-by-canal.jpg\t0\t3\t0\n"
-    )
-    assert _agreement(crowd, tmp_path / "crowd.json", "--captions", str(tokens))["tau_b"] > 0.4
-    assert _agreement(triplets, tmp_path / "triplets.json")["agreement"] == 1
-
-
-def _agreement(judgements: Path, output: Path, *options: str) -> dict[str, float]:
-    arguments = ["evaluate", "agreement", "--images", str(DEMO / "photographs"), "--judgements", str(judgements)]
-    result = CliRunner().invoke(app, [*arguments, "--output", str(output), *options], catch_exceptions=False)
-    assert result.exit_code == 0, result.output
-    figures: dict[str, float] = json.loads(output.read_text())
-    return figures
