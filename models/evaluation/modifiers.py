@@ -83,11 +83,13 @@ def evaluate_modifiers(
         seed: of that draw.
 
     Raises:
-        InputError: fewer than 11 images.
+        InputError: fewer than 11 images, or captions that do not differ in any of the words.
     """
     if len(encoded.images) <= _TOP:
         raise InputError(f"the set has {len(encoded.images)} images: a top {_TOP} of others needs more than {_TOP}")
     words = frequent_words(encoded.data.captions, _WORDS)
+    if not (words.present.any(axis=0) & ~words.present.all(axis=0)).any():
+        raise InputError("the captions have no word that some images have and others lack: nothing to add or take away")
     towards = encode_texts(words.texts) @ encoded.images.T
     sweep = Sweep(encoded.images, towards, relevance, np.array([0, *weights]))
     random = np.random.default_rng(seed)

@@ -9,6 +9,7 @@ from typing import Any, Self
 import numpy as np
 from sklearn.feature_extraction.text import TfidfVectorizer
 
+from models.errors import InputError
 from models.text.stems import stems
 
 Document = Sequence[str]
@@ -31,9 +32,12 @@ class StemTfidf:
         """Take vocabulary and idf from a set.
 
         Raises:
-            ValueError: no document has a content word.
+            InputError: no document has a content word.
         """
-        self._vectoriser.fit(documents)
+        try:
+            self._vectoriser.fit(documents)
+        except ValueError as error:  # scikit-learn's word for an empty vocabulary
+            raise InputError(f"none of {len(documents)} documents has a content word to tell it by") from error
         return self
 
     def transform(self, documents: Sequence[Document]) -> Any:

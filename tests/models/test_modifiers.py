@@ -1,6 +1,7 @@
 """Lift and retention of signed words agree with a slow oracle."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -85,3 +86,9 @@ def test_a_set_without_ten_others_is_refused() -> None:
     small = made_up_set(10)
     with pytest.raises(InputError, match="10 images"):
         evaluate_modifiers(small, _encode, TfidfRelevance(small.data.captions))
+
+
+def test_captions_that_are_all_alike_are_refused() -> None:
+    alike = replace(SET, data=replace(SET.data, captions=(("a dog",),) * N))
+    with pytest.raises(InputError, match="nothing to add"):
+        evaluate_modifiers(alike, _encode, TfidfRelevance(alike.data.captions))

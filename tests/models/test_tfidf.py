@@ -6,6 +6,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
+from models.errors import InputError
 from models.text.frequent_words import frequent_words
 from models.text.stems import content_words, stems
 from models.text.tfidf import StemTfidf
@@ -47,6 +48,11 @@ def test_vectors_are_unit_length_float32_or_zero_where_no_word_is_known() -> Non
     vectors = StemTfidf().fit(SET).transform([*SET, ["zebra"], ["of the"]])
     assert vectors.dtype == np.float32
     np.testing.assert_allclose(np.linalg.norm(vectors.toarray(), axis=1), [1, 1, 1, 0, 0], atol=1e-6)
+
+
+def test_a_set_without_content_words_is_refused() -> None:
+    with pytest.raises(InputError, match="none of 2 documents"):
+        StemTfidf().fit([["of the"], ["and so on"]])
 
 
 def test_frequent_words_are_counted_by_caption_and_stand_for_their_stem() -> None:
