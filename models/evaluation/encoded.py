@@ -60,15 +60,39 @@ def encode_files(
     reshape: Callable[[Pixels], Pixels] = lambda pixels: pixels,
 ) -> Vectors:
     """Decode and encode image files, each reshaped first, ``(N, D)``."""
+    if not files:
+        return np.empty((0, encoder.card.dimension), np.float32)
+    size = encoder.card.preprocessing.size
+    return extract_features(
+        files, size, lambda pixels: encoder.prepare(reshape(pixels)), encoder.encode_images, on_progress
+    )
+
+
+def extract_features(
+    files: Sequence[Path],
+    size: int,
+    prepare: Callable[[Pixels], Pixels],
+    extract: Callable[[Pixels], NDArray[np.float32]],
+    on_progress: Progress | None = None,
+) -> NDArray[np.float32]:
+    """Decode image files (at least one), prepare each in the decoding threads and extract features by batches.
+
+    Args:
+        files: the images.
+        size: S, of the prepared square in pixels.
+        prepare: ``(H, W, 3)`` to ``(S, S, 3)``.
+        extract: ``(B, S, S, 3)`` to ``(B, F)``.
+        on_progress: called with images done and total.
+    """
 
     def read(file: Path) -> Pixels:
-        return encoder.prepare(reshape(decode_image(file, shrink_to=encoder.card.preprocessing.size).pixels))
+        return prepare(decode_image(file, shrink_to=size).pixels)
 
-    parts: list[Vectors] = []
+    parts: list[NDArray[np.float32]] = []
     with ThreadPoolExecutor(2) as pool:
         prepared = pool.map(read, files)
         while batch := list(islice(prepared, _BATCH)):
-            parts.append(encoder.encode_images(np.stack(batch)))
+            parts.append(extract(np.stack(batch)))
             if on_progress:
                 on_progress(min(len(parts) * _BATCH, len(files)), len(files))
-    return np.concatenate(parts) if parts else np.empty((0, encoder.card.dimension), np.float32)
+    return np.concatenate(parts)

@@ -1,0 +1,1 @@
+"""The commands of ``semblance evaluate``, one a file."""

@@ -1,0 +1,57 @@
+"""What the commands of ``semblance evaluate`` share: their options, the encoding of a set, the file of figures."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from models.progress import progress_bar
+
+if TYPE_CHECKING:
+    from models.evaluation.encoded import EncodedSet, Progress
+    from models.types import DualEncoder
+
+ImagesFolder = Annotated[Path, typer.Option("--images", help="Folder of the images.", exists=True, file_okay=False)]
+TokenFile = Annotated[
+    Path, typer.Option("--captions", help="Token file: name.jpg#0<TAB>caption.", exists=True, dir_okay=False)
+]
+SplitFile = Annotated[Path | None, typer.Option("--split", help="Names of the images to use, one a line.", exists=True)]
+ModelName = Annotated[str, typer.Option("--model", help="A model of `semblance models`, or hf:<name or folder>.")]
+DeviceName = Annotated[str, typer.Option("--device", help="cpu, cuda, …; auto takes a GPU where there is one.")]
+OutputFile = Annotated[Path | None, typer.Option("--output", help="Write the figures here as JSON, too.")]
+Seed = Annotated[int, typer.Option("--seed", help="Of what is drawn at random.", min=0)]
+
+
+def encode_set(
+    images: Path, captions: Path, split: Path | None, model: str, device: str
+) -> tuple[DualEncoder, EncodedSet]:
+    """Load the model and encode the set, with a progress bar; say what was encoded."""
+    from models.data.captioned import read_captioned
+    from models.evaluation.encoded import encode_captioned
+    from models.registry import load_encoder
+
+    data = read_captioned(images, captions, split)
+    encoder = load_encoder(model, device=device)
+    with encoding_bar() as on_progress:
+        encoded = encode_captioned(encoder, data, on_progress)
+    typer.echo(f"{model}: {len(data):,} images, {len(encoded.captions):,} captions")
+    return encoder, encoded
+
+
+@contextmanager
+def encoding_bar(what: str = "encoding images") -> Iterator[Progress]:
+    """Show how many images are encoded."""
+    with progress_bar() as progress:
+        task = progress.add_task(what)
+        yield lambda done, total: progress.update(task, completed=done, total=total)
+
+
+def write_figures(output: Path | None, figures: dict[str, Any]) -> None:
+    """Write a command's figures where they are asked for."""
+    if output:
+        output.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
