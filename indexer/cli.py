@@ -48,6 +48,13 @@ def index(
         list[str] | None,
         typer.Option(help="Model to encode with; may be repeated. Default: the collection's own, or the shipped one."),
     ] = None,
+    matcher: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Re-ranker whose features to keep, or none; may be repeated. Default: the collection's own, "
+            "in a new collection those that ship for its models."
+        ),
+    ] = None,
     add: Annotated[bool, typer.Option("--add", help="Extend the folders instead of replacing them.")] = False,
     device: Annotated[
         str, typer.Option(envvar="SEMBLANCE_DEVICE", help="cpu, cuda, …; auto takes a GPU where there is one.")
@@ -55,16 +62,22 @@ def index(
     data_dir: DataDir = DEFAULT_DATA_DIR,
 ) -> None:
     """Index folders of photographs: new and changed images are encoded, deleted ones go."""
-    from indexer.collections import collection_models
+    from indexer.collections import collection_contents
+    from indexer.ingest.image_pass import features_given
     from indexer.ingest.pipeline import IndexRequest, index_collection
-    from models.registry import DEFAULT_MODEL, load_encoder
+    from indexer.ingest.plan import choose_matchers
+    from models.registry import DEFAULT_MODEL, load_encoder, load_matcher
 
-    names = dict.fromkeys(model or collection_models(data_dir, collection) or [DEFAULT_MODEL])
+    models_held, matchers_held = collection_contents(data_dir, collection) or ([DEFAULT_MODEL], None)
+    names = list(dict.fromkeys(model or models_held))
+    matchers = choose_matchers(matcher or [], names, matchers_held)
     request = IndexRequest(data_dir, collection, tuple(paths), captions, add)
     try:
         with _progress_shown() as progress:
-            encoders = [load_encoder(name, device=device) for name in names]
-            report = index_collection(request, encoders, progress=progress)
+            encoders = [load_encoder(name, matchers=matchers, device=device) for name in names]
+            given = features_given(encoders)
+            apart = [load_matcher(name, device=device) for name in matchers if name not in given]
+            report = index_collection(request, encoders, apart, progress=progress)
     except KeyboardInterrupt:
         typer.echo("Stopped. What was encoded is stored; the same command goes on from there.", err=True)
         raise typer.Exit(_INTERRUPTED) from None

@@ -32,6 +32,7 @@ class CollectionSummary:
         images: number of images.
         captions: number of distinct captions.
         models: that encoded it, its own choice first.
+        matchers: whose features it holds.
         bytes: on disk, work files and older generations included.
         created_at: when the current generation was published, UTC.
         problem: why there is no generation to show, or None.
@@ -42,6 +43,7 @@ class CollectionSummary:
     images: int
     captions: int
     models: tuple[str, ...]
+    matchers: tuple[str, ...]
     bytes: int
     created_at: datetime | None
     problem: str | None = None
@@ -78,9 +80,10 @@ def list_collections(data_dir: Path) -> list[CollectionSummary]:
     return [_summary(layout) for layout in _layouts(data_dir)]
 
 
-def collection_models(data_dir: Path, name: str) -> tuple[str, ...]:
-    """Return the models that a collection was encoded with; none where nothing sound has been published."""
-    return _summary(collection_layout(data_dir, name)).models
+def collection_contents(data_dir: Path, name: str) -> tuple[tuple[str, ...], tuple[str, ...]] | None:
+    """Return the models and the matchers of a collection; None where nothing sound has been published."""
+    summary = _summary(collection_layout(data_dir, name))
+    return None if summary.generation is None else (summary.models, summary.matchers)
 
 
 def verify_collection(data_dir: Path, name: str) -> VerifyReport:
@@ -150,13 +153,14 @@ def _summary(layout: CollectionLayout) -> CollectionSummary:
     try:
         manifest = read_manifest(layout, read_pointer(layout))
     except (NoGenerationError, DamagedGenerationError) as error:
-        return CollectionSummary(layout.name, None, 0, 0, (), size, None, str(error))
+        return CollectionSummary(layout.name, None, 0, 0, (), (), size, None, str(error))
     return CollectionSummary(
         name=layout.name,
         generation=manifest.generation,
         images=manifest.images,
         captions=manifest.captions,
         models=tuple(dict.fromkeys(entry.model for entry in manifest.vector_sets)),
+        matchers=tuple(entry.matcher for entry in manifest.feature_arrays),
         bytes=size,
         created_at=manifest.created_at,
     )

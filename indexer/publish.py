@@ -12,8 +12,10 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from indexer.errors import DamagedGenerationError, NoGenerationError
 from indexer.layout import CollectionLayout, file_stem
@@ -22,6 +24,7 @@ from indexer.store.durable import flush, replace_durably, sha256_of
 from indexer.store.manifest import (
     CATALOG_NAME,
     MANIFEST_NAME,
+    FeatureArrayEntry,
     FileEntry,
     Manifest,
     Pointer,
@@ -29,7 +32,7 @@ from indexer.store.manifest import (
     read_pointer,
 )
 from indexer.tune import choose_index, sample_queries
-from models.types import ModelCard, Side, Vectors
+from models.types import MatcherCard, ModelCard, Side
 
 _STAGING_PREFIX = ".staging-"
 
@@ -44,7 +47,9 @@ class Content:
         sha256: digest of everything that a reader could tell apart.
         snapshot: writes the catalog to a path that does not exist yet.
         cards: the models, the collection's own choice first.
-        vectors: yields the vectors of one model and side in row order, in pieces ``(n, D)``.
+        rows: yields the vectors of one model and side, or the features of one matcher (whose side is the image), in
+            row order, in pieces ``(n, …)``.
+        matchers: those whose features it holds.
     """
 
     images: int
@@ -52,7 +57,8 @@ class Content:
     sha256: str
     snapshot: Callable[[Path], None]
     cards: Sequence[ModelCard]
-    vectors: Callable[[ModelCard, Side], Iterable[Vectors]]
+    rows: Callable[[str, Side], Iterable[NDArray[Any]]]
+    matchers: Sequence[MatcherCard] = ()
 
 
 def publish(layout: CollectionLayout, content: Content, created_at: datetime) -> Manifest:
@@ -85,6 +91,7 @@ def _write(staging: Path, collection: str, number: int, content: Content, create
     """Write every file of the generation, the manifest last, and flush them; return the manifest's bytes."""
     content.snapshot(staging / CATALOG_NAME)
     entries = [entry for card in content.cards for entry in _write_sets(staging, card, content)]
+    arrays = [_write_features(staging, card, content) for card in content.matchers]
     files = sorted(staging.iterdir())
     manifest = Manifest(
         collection=collection,
@@ -94,6 +101,7 @@ def _write(staging: Path, collection: str, number: int, content: Content, create
         images=content.images,
         captions=content.captions,
         vector_sets=tuple(entries),
+        feature_arrays=tuple(arrays),
         files=tuple(FileEntry(name=f.name, bytes=f.stat().st_size, sha256=sha256_of(f)) for f in files),
     )
     manifest_bytes = manifest.model_dump_json(indent=1).encode()
@@ -108,7 +116,9 @@ def _write_sets(staging: Path, card: ModelCard, content: Content) -> list[Vector
     stem = file_stem(card.name)
     sides: tuple[tuple[Side, int], ...] = (("image", content.images), ("text", content.captions))
     matrices = {
-        side: _write_matrix(staging / f"{stem}.{side}.vectors.npy", rows, card.dimension, content.vectors(card, side))
+        side: _write_matrix(
+            staging / f"{stem}.{side}.vectors.npy", (rows, card.dimension), "<f4", content.rows(card.name, side)
+        )
         for side, rows in sides
     }
     entries = []
@@ -135,14 +145,27 @@ def _write_sets(staging: Path, card: ModelCard, content: Content) -> list[Vector
     return entries
 
 
-def _write_matrix(path: Path, rows: int, dimension: int, chunks: Iterable[Vectors]) -> Vectors:
-    """Write the exact vectors piece by piece (a full disk is then an error, not a signal) and map them to be read."""
-    header = {"descr": "<f4", "fortran_order": False, "shape": (rows, dimension)}
+def _write_features(staging: Path, card: MatcherCard, content: Content) -> FeatureArrayEntry:
+    file = f"{file_stem(card.name)}.features.npy"
+    _write_matrix(staging / file, (content.images, *card.feature_shape), "<f2", content.rows(card.name, "image"))
+    return FeatureArrayEntry(
+        matcher=card.name,
+        weights_sha256=card.weights_sha256,
+        preprocessing_digest=card.preprocessing.digest,
+        shape=card.feature_shape,
+        rows=content.images,
+        file=file,
+    )
+
+
+def _write_matrix(path: Path, shape: tuple[int, ...], dtype: str, chunks: Iterable[NDArray[Any]]) -> NDArray[Any]:
+    """Write an array piece by piece (a full disk is then an error, not a signal) and map it to be read."""
+    header = {"descr": dtype, "fortran_order": False, "shape": shape}
     with path.open("wb") as file:
         np.lib.format.write_array_header_1_0(file, header)
         for chunk in chunks:
-            file.write(np.ascontiguousarray(chunk, dtype="<f4").data)
-    return load_matrix(path, rows)
+            file.write(np.ascontiguousarray(chunk, dtype=dtype).data)
+    return load_matrix(path, shape[0])
 
 
 def _current_number_if_any(layout: CollectionLayout) -> int | None:

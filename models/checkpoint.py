@@ -6,13 +6,15 @@ import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from models.errors import CheckpointError
-from models.types import ModelCard, Preprocessing
+from models.types import Card, MatcherCard, ModelCard, Preprocessing
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+C = TypeVar("C", bound=Card)
 
 CARD = "card.json"
 WEIGHTS = "weights.safetensors"
@@ -25,21 +27,25 @@ def file_sha256(path: Path) -> str:
 
 
 def read_card(folder: Path) -> ModelCard:
-    """Read a model's card.
+    """Read a dual encoder's card.
 
     Raises:
         CheckpointError: no card there, or one that does not fit.
     """
-    try:
-        fields: dict[str, Any] = json.loads((folder / CARD).read_text(encoding="utf-8"))
-        shape = fields.pop("preprocessing")
-        preprocessing = Preprocessing(**{**shape, "mean": tuple(shape["mean"]), "std": tuple(shape["std"])})
-        return ModelCard(**{**fields, "languages": tuple(fields["languages"])}, preprocessing=preprocessing)
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise CheckpointError(f"no readable model card in {folder.name}: {error}") from error
+    return _read_card(folder, ModelCard)
 
 
-def write_checkpoint(folder: Path, tensors: Mapping[str, Tensor], card: Mapping[str, Any]) -> ModelCard:
+def read_matcher_card(folder: Path) -> MatcherCard:
+    """Read a matcher's card; raises as ``read_card``."""
+    return _read_card(folder, MatcherCard)
+
+
+def is_matcher(folder: Path) -> bool:
+    """Tell whether the card is a matcher's, by its ``kind``."""
+    return bool(_fields(folder).get("kind") == "matcher")
+
+
+def write_checkpoint(folder: Path, tensors: Mapping[str, Tensor], card: Mapping[str, Any]) -> None:
     """Write weights and card.
 
     Matrices are stored as float16; vectors (biases, batch-norm statistics, a thousandth of the bytes) stay float32.
@@ -47,7 +53,7 @@ def write_checkpoint(folder: Path, tensors: Mapping[str, Tensor], card: Mapping[
     Args:
         folder: made when it is not there.
         tensors: the module's state.
-        card: the card's fields, without the weights' hash and size.
+        card: the card's fields, without the weights' hash and size; a matcher's has ``kind`` ``matcher``.
     """
     import torch
     from safetensors.torch import save_file
@@ -65,10 +71,9 @@ def write_checkpoint(folder: Path, tensors: Mapping[str, Tensor], card: Mapping[
         "weights_bytes": (folder / WEIGHTS).stat().st_size,
     }
     (folder / CARD).write_text(json.dumps(fields, indent=2) + "\n", encoding="utf-8")
-    return read_card(folder)
 
 
-def read_weights(folder: Path, card: ModelCard) -> dict[str, Tensor]:
+def read_weights(folder: Path, card: Card) -> dict[str, Tensor]:
     """Read a model's weights as float32, after comparing the file's hash with the card's.
 
     Raises:
@@ -85,3 +90,23 @@ def read_weights(folder: Path, card: ModelCard) -> dict[str, Tensor]:
             f"its card says {card.weights_sha256[:12]}…; install semblance again"
         )
     return {name: value.float() if value.is_floating_point() else value for name, value in load_file(path).items()}
+
+
+def _read_card(folder: Path, form: type[C]) -> C:
+    fields = _fields(folder)
+    fields.pop("kind", None)
+    try:
+        shape = fields.pop("preprocessing")
+        fields["preprocessing"] = Preprocessing(**{**shape, "mean": tuple(shape["mean"]), "std": tuple(shape["std"])})
+        fields.update({name: tuple(fields[name]) for name in ("languages", "feature_shape") if name in fields})
+        return form(**fields)
+    except (KeyError, TypeError) as error:
+        raise CheckpointError(f"no readable model card in {folder.name}: {error}") from error
+
+
+def _fields(folder: Path) -> dict[str, Any]:
+    try:
+        fields: dict[str, Any] = json.loads((folder / CARD).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise CheckpointError(f"no readable model card in {folder.name}: {error}") from error
+    return fields

@@ -11,13 +11,15 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
 Vectors = NDArray[np.float32]
 Pixels = NDArray[np.uint8]
+Features = NDArray[np.float16]
+"""What a matcher keeps of N images, ``(N, *feature_shape)``."""
 Side = Literal["image", "text"]
 
 
@@ -75,13 +77,12 @@ class Preprocessing:
         return x, y, 1 - x, 1 - y
 
 
-@dataclass(frozen=True)
-class ModelCard:
-    """What a person and an index must know of a model: identity, shape, licence, training, measured quality."""
+@dataclass(frozen=True, kw_only=True)
+class Card:
+    """What a person and an index must know of a model: identity, licence, training, measured quality."""
 
     name: str
     description: str
-    dimension: int
     preprocessing: Preprocessing
     weights_sha256: str
     weights_bytes: int
@@ -89,6 +90,32 @@ class ModelCard:
     languages: tuple[str, ...] = ("en",)
     training: Mapping[str, Any] = field(default_factory=dict)
     quality: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelCard(Card):
+    """The card of a dual encoder, of vectors ``(dimension,)``."""
+
+    dimension: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class MatcherCard(Card):
+    """The card of a matcher.
+
+    ``weights_sha256`` must differ whenever the features would: an index is told apart by it and the preprocessing.
+
+    Attributes:
+        architecture: module of ``models.matchers`` that loads it.
+        encoder: the dual encoder whose results it re-ranks.
+        feature_shape: of what it keeps of one image, stored as float16.
+        weight: what one unit of its score adds to the encoder's score of a result.
+    """
+
+    architecture: str
+    encoder: str
+    feature_shape: tuple[int, ...]
+    weight: float
 
 
 class DualEncoder(Protocol):
@@ -113,6 +140,44 @@ class DualEncoder(Protocol):
 
     def encode_texts(self, texts: Sequence[str]) -> Vectors:
         """Embed N sentences as ``(N, D)`` unit vectors; N may be 0."""
+        ...
+
+
+@runtime_checkable
+class FeatureEncoder(DualEncoder, Protocol):
+    """A dual encoder whose pass over an image also gives the features of matchers, which then cost nothing."""
+
+    @property
+    def matchers(self) -> Sequence[MatcherCard]:
+        """The matchers whose features it gives."""
+        ...
+
+    def encode_images_with_features(self, prepared: Pixels) -> tuple[Vectors, Mapping[str, Features]]:
+        """Embed ``(N, S, S, 3)`` uint8; also return the features by the name of their matcher."""
+        ...
+
+
+class Matcher(Protocol):
+    """Scores how well a sentence fits images by more than one vector of each; safe to call from several threads.
+
+    It re-orders the best results of a dual encoder. What it needs of an image is computed when the image is indexed.
+    """
+
+    @property
+    def card(self) -> MatcherCard:
+        """The matcher's card."""
+        ...
+
+    def prepare(self, pixels: Pixels) -> Pixels:
+        """Turn ``(H, W, 3)`` uint8 of any size into the ``(S, S, 3)`` uint8 that it takes in."""
+        ...
+
+    def encode_images(self, prepared: Pixels) -> Features:
+        """Return the features of ``(N, S, S, 3)`` uint8, ``(N, *feature_shape)`` float16; N may be 0."""
+        ...
+
+    def score(self, text: str, features: Features) -> NDArray[np.float32]:
+        """Score one sentence against M images of ``(M, *feature_shape)`` features, ``(M,)``; larger is better."""
         ...
 
 

@@ -36,7 +36,7 @@ def publish_collection(
     rows, texts = catalog.number_rows()
     by_hash = dict(zip(hashes.values(), image_vectors, strict=True))
 
-    def vectors(_card: object, side: str):
+    def vectors(_model: str, side: str):
         yield from ([by_hash[key]] for key in rows) if side == "image" else [encoder.encode_texts(texts)]
 
     content = Content(len(rows), len(texts), catalog.fingerprint([name]), catalog.snapshot, [encoder.card], vectors)

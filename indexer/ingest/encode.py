@@ -1,4 +1,4 @@
-"""Turns files and captions into stored vectors; reading and decoding, encoding, and writing overlap.
+"""Turns files and captions into stored vectors and features; reading and decoding, encoding, and writing overlap.
 
 Threads read and decode ahead of the encoder, which runs in the caller's thread; one more thread writes. How far each
 may be ahead of the next is bounded, and with it memory: what waits is only what the models take in, S x S pixels.
@@ -12,17 +12,19 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from indexer.catalog.working import ImageFacts, SeenFile, WorkingCatalog, text_sha256
+from indexer.ingest.image_pass import ImagePass
 from indexer.ingest.overlap import Behind, ahead
 from indexer.ingest.scan import FoundFile
 from indexer.ingest.vector_shelf import VectorShelf
 from models.errors import ImageError
 from models.imaging.decode import decode_image
-from models.types import DualEncoder, Pixels, Vectors
+from models.types import DualEncoder, Pixels
 
 IMAGES_AT_ONCE = 32
 CAPTIONS_AT_ONCE = 64
@@ -38,7 +40,7 @@ Progress = Callable[[Stage, int, int], None]
 
 @dataclass(frozen=True)
 class _ReadFile:
-    """A file that was read: what to note of it, and what each model that lacks it takes in."""
+    """A file that was read: what to note of it, and what each pass that it needs takes in."""
 
     file: FoundFile
     sha256: bytes | None = None
@@ -49,19 +51,19 @@ class _ReadFile:
 
 
 class ImageEncoding:
-    """Encodes image files with several models and notes them in the catalog."""
+    """Runs several passes over image files and notes the files in the catalog."""
 
     def __init__(
         self,
-        encoders: Sequence[DualEncoder],
+        passes: Sequence[ImagePass],
         shelf: VectorShelf,
         catalog: WorkingCatalog,
         known: Collection[bytes],
     ) -> None:
         """``known``: hashes of the images whose facts the catalog has."""
-        self._encoders = {encoder.card.name: encoder for encoder in encoders}
+        self._passes = {one.card.name: one for one in passes}
         self._shelf, self._catalog, self._known = shelf, catalog, known
-        self._shrink_to = max(encoder.card.preprocessing.size for encoder in encoders)
+        self._shrink_to = max(one.card.preprocessing.size for one in passes)
         self._claimed: set[tuple[str, bytes]] = set()
         self.unreadable: list[tuple[str, str]] = []
         self.encoded: set[bytes] = set()
@@ -102,27 +104,28 @@ class ImageEncoding:
         except ImageError as error:
             return _ReadFile(found, failure=str(error))
         facts = ImageFacts(sha256, photo.width, photo.height, photo.format, photo.taken_at, photo.camera)
-        prepared = {model: self._encoders[model].prepare(photo.pixels) for model in lacking}
+        prepared = {name: one.prepare(photo.pixels) for name, one in self._passes.items() if one.serves(lacking)}
         return _ReadFile(found, sha256, facts, prepared)
 
     def _encode(self, batch: Sequence[_ReadFile]) -> Callable[[], None]:
         """Encode what no earlier file of the same content has brought; return what is left to do: to write it."""
-        new = []
-        for model, encoder in self._encoders.items():
+        new: list[tuple[str, list[bytes], NDArray[Any]]] = []
+        for name, one in self._passes.items():
             inputs = {
-                read.sha256: read.prepared[model]
+                read.sha256: read.prepared[name]
                 for read in batch
-                if read.sha256 and model in read.prepared and (model, read.sha256) not in self._claimed
+                if read.sha256 and name in read.prepared and (name, read.sha256) not in self._claimed
             }
             if inputs:
-                self._claimed.update((model, key) for key in inputs)
-                new.append((model, list(inputs), encoder.encode_images(np.stack(list(inputs.values())))))
+                self._claimed.update((name, key) for key in inputs)
+                outputs = one.run(np.stack(list(inputs.values())))
+                new += [(model, list(inputs), rows) for model, rows in outputs.items()]
         return lambda: self._write(batch, new)
 
-    def _write(self, batch: Sequence[_ReadFile], new: Iterable[tuple[str, list[bytes], Vectors]]) -> None:
-        """Store vectors, then note the files: a file is never noted as an image before its vector is safe."""
-        for model, keys, vectors in new:
-            self._shelf.append(model, "image", keys, vectors)
+    def _write(self, batch: Sequence[_ReadFile], new: Iterable[tuple[str, list[bytes], NDArray[Any]]]) -> None:
+        """Store rows, then note the files: a file is never noted as an image before its rows are safe."""
+        for model, keys, rows in new:
+            self._shelf.append(model, "image", keys, rows)
             self.encoded.update(keys)
         self.unreadable += [(read.file.path, read.unreadable) for read in batch if read.unreadable]
         self._catalog.record(

@@ -12,6 +12,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
 
 from indexer.catalog.working import SeenFile, WorkingCatalog, content_id, text_sha256
 from indexer.collections import locked
@@ -23,6 +26,7 @@ from indexer.errors import (
 )
 from indexer.ingest.captions import match, read_caption_file, read_captions_beside
 from indexer.ingest.encode import ImageEncoding, Progress, encode_captions
+from indexer.ingest.image_pass import features_given, image_passes
 from indexer.ingest.plan import choose_sources, files_to_read, nothing_to_index, out_of_sight
 from indexer.ingest.scan import scan
 from indexer.ingest.vector_shelf import VectorShelf
@@ -31,7 +35,7 @@ from indexer.publish import Content, publish, sweep
 from indexer.store.durable import clear_storage_errors
 from indexer.store.manifest import damaged_files, read_manifest, read_pointer
 from models.errors import InputError
-from models.types import DualEncoder, ModelCard, Side, Vectors
+from models.types import DualEncoder, Matcher, Side
 
 
 @dataclass(frozen=True)
@@ -95,6 +99,7 @@ class IndexReport:
 def index_collection(
     request: IndexRequest,
     encoders: Sequence[DualEncoder],
+    matchers: Sequence[Matcher] = (),
     *,
     progress: Progress = lambda stage, done, total: None,  # noqa: ARG005 - silence
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
@@ -103,7 +108,8 @@ def index_collection(
 
     Args:
         request: what to index.
-        encoders: the models; the first is the collection's own choice.
+        encoders: the models; the first is the collection's own choice. Features that they give along are kept.
+        matchers: those whose features are to be kept and that no encoder gives along.
         progress: told how far the images and the captions are.
         now: the time that the generation bears.
 
@@ -121,9 +127,10 @@ def index_collection(
             is_new = not layout.work.exists()
             sweep(layout)
             catalog = WorkingCatalog(layout.work / "catalog.sqlite")
-            shelf = VectorShelf(layout.work / "vectors", [encoder.card for encoder in encoders])
+            models = _Models(encoders, matchers)
+            shelf = VectorShelf(layout.work / "vectors", [*models.cards, *models.matcher_cards])
             try:
-                return _Run(layout, request, encoders, catalog, shelf, progress).finish(now)
+                return _Run(layout, request, models, catalog, shelf, progress).finish(now)
             except InputError:
                 if is_new:  # nothing to index: leave no empty collection behind
                     shutil.rmtree(layout.root)
@@ -133,6 +140,16 @@ def index_collection(
                 catalog.close()
 
 
+class _Models:
+    """What a run encodes with, and the cards of all that it keeps rows of."""
+
+    def __init__(self, encoders: Sequence[DualEncoder], matchers: Sequence[Matcher]) -> None:
+        self.encoders = encoders
+        self.passes = image_passes(encoders, matchers)
+        self.cards = [encoder.card for encoder in encoders]
+        self.matcher_cards = [*features_given(encoders).values(), *(matcher.card for matcher in matchers)]
+
+
 class _Run:
     """One run of the indexer over an open and locked collection."""
 
@@ -140,13 +157,13 @@ class _Run:
         self,
         layout: CollectionLayout,
         request: IndexRequest,
-        encoders: Sequence[DualEncoder],
+        models: _Models,
         catalog: WorkingCatalog,
         shelf: VectorShelf,
         progress: Progress,
     ) -> None:
         self._started = time.perf_counter()
-        self._layout, self._encoders = layout, encoders
+        self._layout, self._models = layout, models
         self._catalog, self._shelf, self._progress = catalog, shelf, progress
         self._roots, self._caption_files = choose_sources(
             request.paths, request.captions, catalog.sources() if request.add else None
@@ -192,7 +209,7 @@ class _Run:
     def _encode_images(self, seen: Mapping[str, SeenFile]) -> tuple[ImageEncoding, float | None]:
         started = time.perf_counter()
         known = {file.sha256 for file in seen.values() if file.sha256}
-        encoding = ImageEncoding(self._encoders, self._shelf, self._catalog, known)
+        encoding = ImageEncoding(self._models.passes, self._shelf, self._catalog, known)
         files = list(files_to_read(self._found.files.values(), seen, self._shelf))
         if files:
             encoding.run(files, self._progress)
@@ -221,14 +238,14 @@ class _Run:
         self._catalog.set_captions(by_image)
         started = time.perf_counter()
         distinct = dict.fromkeys(text for texts in by_image.values() for text in texts)
-        encoded = encode_captions(distinct, self._encoders, self._shelf, self._progress)
+        encoded = encode_captions(distinct, self._models.encoders, self._shelf, self._progress)
         return unmatched, encoded / (time.perf_counter() - started) if encoded else None
 
     def _publish(self, now: Callable[[], datetime]) -> tuple[int | None, int, int]:
         """Publish what differs from the current generation; return its number, its images and its captions."""
         self._catalog.set_sources([str(path) for path in self._roots], [str(path) for path in self._caption_files])
-        cards = [encoder.card for encoder in self._encoders]
-        identities = [(card.name, card.weights_sha256, card.preprocessing.digest) for card in cards]
+        cards, matchers = self._models.cards, self._models.matcher_cards
+        identities = [(card.name, card.weights_sha256, card.preprocessing.digest) for card in (*cards, *matchers)]
         fingerprint = self._catalog.fingerprint(identities)
         if counts := _sound_current_counts(self._layout, fingerprint):
             return None, *counts
@@ -236,10 +253,10 @@ class _Run:
         keys["image"], texts = self._catalog.number_rows()
         keys["text"] = [text_sha256(text) for text in texts]
 
-        def vectors(card: ModelCard, side: Side) -> Iterable[Vectors]:
-            return self._shelf.log(card.name, side).vectors(keys[side])
+        def rows(model: str, side: Side) -> Iterable[NDArray[Any]]:
+            return self._shelf.log(model, side).rows(keys[side])
 
-        content = Content(len(keys["image"]), len(texts), fingerprint, self._catalog.snapshot, cards, vectors)
+        content = Content(len(keys["image"]), len(texts), fingerprint, self._catalog.snapshot, cards, rows, matchers)
         manifest = publish(self._layout, content, now())
         self._shelf.compact(keys)
         return manifest.generation, manifest.images, manifest.captions

@@ -9,6 +9,35 @@ from indexer.catalog.working import SeenFile
 from indexer.errors import EmptyCollectionError, SourceError
 from indexer.ingest.scan import FoundFile, Scan
 from indexer.ingest.vector_shelf import VectorShelf
+from models.errors import InputError
+from models.registry import matcher_card, matcher_cards
+
+NO_MATCHER = "none"
+
+
+def choose_matchers(asked: Sequence[str], models: Sequence[str], held: Sequence[str] | None) -> list[str]:
+    """Return the matchers whose features a run keeps.
+
+    Args:
+        asked: names that were given, or ``none`` alone; by default a new collection gets every matcher of its models,
+            another one keeps those that it holds: no collection is read anew because a matcher has come.
+        models: of the run.
+        held: by the collection; None where it is new.
+
+    Raises:
+        UnknownModelError: no matcher of that name.
+        InputError: one that re-ranks the results of none of these models.
+    """
+    if not asked:
+        return [card.name for card in matcher_cards() if card.encoder in models and (held is None or card.name in held)]
+    cards = [] if list(asked) == [NO_MATCHER] else [matcher_card(name) for name in dict.fromkeys(asked)]
+    for card in cards:
+        if card.encoder not in models:
+            raise InputError(
+                f"{card.name} re-ranks the results of {card.encoder}, which this run does not encode with: "
+                f"add --model {card.encoder}, or leave --matcher {card.name} out"
+            )
+    return [card.name for card in cards]
 
 
 def choose_sources(

@@ -1,4 +1,4 @@
-"""The VectorStore protocol and the vector set that a generation offers for one model and side.
+"""The VectorStore protocol, the vector set of one model and side, and the feature array of one matcher.
 
 Vectors are unit-length float32, ``(N, D)``; scores are inner products, larger is better; a vector's row is its
 position, 0 to N - 1, and the catalog knows which image or caption a row is.
@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from models.types import Side, Vectors
+from models.types import Features, Side, Vectors
 
 Rows = NDArray[np.int64]
 Mask = NDArray[np.bool_]
@@ -82,13 +82,35 @@ class VectorSet:
         Raises:
             IndexError: a row is outside 0 to N - 1.
         """
-        asked = np.asarray(rows, dtype=np.int64)
-        if asked.size and (asked.min() < 0 or asked.max() >= len(self.matrix)):
-            raise IndexError(f"rows must be 0 to {len(self.matrix) - 1}, got {asked.min()} to {asked.max()}")
-        return np.ascontiguousarray(self.matrix[asked])
+        return _rows_of(self.matrix, rows)
 
 
-def load_matrix(path: Path, rows: int) -> Vectors:
-    """Memory-map a file of vectors; where it has no rows there is nothing to map, and it is read."""
-    matrix: Vectors = np.load(path, mmap_mode="r" if rows else None, allow_pickle=False)
+@dataclass(frozen=True)
+class FeatureArray:
+    """What a matcher keeps of the images of one generation, one row an image."""
+
+    matcher: str
+    weights_sha256: str
+    preprocessing_digest: str
+    matrix: Features = field(repr=False)
+
+    def features(self, rows: Sequence[int]) -> Features:
+        """Return the features of rows, ``(len(rows), *shape)``, a copy.
+
+        Raises:
+            IndexError: a row is outside 0 to N - 1.
+        """
+        return _rows_of(self.matrix, rows)
+
+
+def load_matrix(path: Path, rows: int) -> NDArray[Any]:
+    """Memory-map an array of rows; where it has none there is nothing to map, and it is read."""
+    matrix: NDArray[Any] = np.load(path, mmap_mode="r" if rows else None, allow_pickle=False)
     return matrix.view(np.ndarray)
+
+
+def _rows_of(matrix: NDArray[Any], rows: Sequence[int]) -> NDArray[Any]:
+    asked = np.asarray(rows, dtype=np.int64)
+    if asked.size and (asked.min() < 0 or asked.max() >= len(matrix)):
+        raise IndexError(f"rows must be 0 to {len(matrix) - 1}, got {asked.min()} to {asked.max()}")
+    return np.ascontiguousarray(matrix[asked])

@@ -6,17 +6,19 @@ from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
-import numpy as np
+from numpy.typing import NDArray
 
 from indexer.catalog.repository import CatalogReader
 from indexer.errors import DamagedGenerationError, ModelMismatchError, NoGenerationError
 from indexer.layout import CollectionLayout
-from indexer.store.base import VectorSet, VectorStore, load_matrix
+from indexer.store.base import FeatureArray, VectorSet, VectorStore, load_matrix
 from indexer.store.faiss_flat import FlatStore
 from indexer.store.faiss_ivf import IvfStore
 from indexer.store.manifest import (
     CATALOG_NAME,
+    FeatureArrayEntry,
     Manifest,
     Pointer,
     VectorSetEntry,
@@ -36,9 +38,12 @@ class Generation:
         manifest: Manifest,
         catalog: CatalogReader,
         sets: Mapping[tuple[str, Side], VectorSet],
+        feature_arrays: Mapping[str, FeatureArray],
     ) -> None:
         self.pointer, self.manifest, self.catalog = pointer, manifest, catalog
         self._sets = dict(sets)
+        self.feature_arrays = feature_arrays
+        """By the name of their matcher; a generation may have none."""
 
     @property
     def number(self) -> int:
@@ -114,16 +119,17 @@ def _open(layout: CollectionLayout, pointer: Pointer) -> Generation:
     for damage in damaged_files(folder, manifest):
         raise damage
     sets = {(entry.model, entry.side): _open_set(folder, entry) for entry in manifest.vector_sets}
+    arrays = {entry.matcher: _open_features(folder, entry, manifest.images) for entry in manifest.feature_arrays}
     catalog = CatalogReader(folder / CATALOG_NAME)
     if (catalog.image_count, catalog.caption_count) != (manifest.images, manifest.captions):
         counts = f"{catalog.image_count} images and {catalog.caption_count} captions"
         catalog.close()
         raise DamagedGenerationError(folder / CATALOG_NAME, f"holds {counts}, which the manifest contradicts")
-    return Generation(pointer, manifest, catalog, sets)
+    return Generation(pointer, manifest, catalog, sets, arrays)
 
 
 def _open_set(folder: Path, entry: VectorSetEntry) -> VectorSet:
-    matrix = _open_matrix(folder / entry.vectors_file, entry)
+    matrix = _open_matrix(folder / entry.vectors_file, (entry.rows, entry.dimension), "float32")
     store = _open_store(folder / entry.index_file, entry, matrix)
     return VectorSet(
         model=entry.model,
@@ -140,13 +146,21 @@ def _open_set(folder: Path, entry: VectorSetEntry) -> VectorSet:
     )
 
 
-def _open_matrix(path: Path, entry: VectorSetEntry) -> Vectors:
-    """Memory-map the exact vectors."""
+def _open_features(folder: Path, entry: FeatureArrayEntry, images: int) -> FeatureArray:
+    path = folder / entry.file
+    if entry.rows != images:
+        raise DamagedGenerationError(path, f"has features of {entry.rows} images, the catalog has {images}")
+    matrix = _open_matrix(path, (entry.rows, *entry.shape), entry.dtype)
+    return FeatureArray(entry.matcher, entry.weights_sha256, entry.preprocessing_digest, matrix)
+
+
+def _open_matrix(path: Path, shape: tuple[int, ...], dtype: str) -> NDArray[Any]:
+    """Memory-map an array of rows."""
     try:
-        matrix = load_matrix(path, entry.rows)
+        matrix = load_matrix(path, shape[0])
     except (OSError, ValueError) as error:
         raise DamagedGenerationError(path, f"cannot be read ({error})") from None
-    if matrix.shape != (entry.rows, entry.dimension) or matrix.dtype != np.float32:
+    if matrix.shape != shape or matrix.dtype != dtype:
         raise DamagedGenerationError(path, f"holds {matrix.dtype} {matrix.shape}, which the manifest contradicts")
     return matrix
 

@@ -54,9 +54,14 @@ class VectorSetEntry(_Strict):
 
 
 class FeatureArrayEntry(_Strict):
-    """A memory-mapped array, one row an image, for re-rankers."""
+    """What a matcher keeps of the images, one row an image: what made it, and its form."""
 
-    name: str
+    matcher: str
+    weights_sha256: str
+    preprocessing_digest: str
+    shape: tuple[int, ...]
+    dtype: Literal["float16"] = "float16"
+    rows: int
     file: str
 
 

@@ -1,7 +1,7 @@
-"""Keeps vectors as soon as they are encoded, so that a kill costs at most the batch in hand.
+"""Keeps vectors and features as soon as they are encoded, so that a kill costs at most the batch in hand.
 
-One append-only file a model and side: records of fixed size, ``key (32 bytes) + float32 vector + CRC-32``. A torn
-record at the end is cut off when the log is opened; a record whose checksum is wrong counts as absent.
+One append-only file a model and side: records of fixed size, ``key (32 bytes) + array + CRC-32``. A torn record at the
+end is cut off when the log is opened; a record whose checksum is wrong counts as absent.
 """
 
 from __future__ import annotations
@@ -10,23 +10,30 @@ import os
 import zlib
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from indexer.store.durable import flush
-from models.types import Vectors
 
 KEY_BYTES = 32
-_ROWS_AT_ONCE = 4096
+_BYTES_AT_ONCE = 2**23
 
 
 class VectorLog:
-    """Vectors by key; one writer, and reading only while nobody writes."""
+    """Arrays of one shape by key; one writer, and reading only while nobody writes.
 
-    def __init__(self, path: Path, dimension: int) -> None:
+    Args:
+        path: of the file, made where it is not there.
+        shape: of each array.
+        dtype: of each array, with its byte order.
+    """
+
+    def __init__(self, path: Path, shape: tuple[int, ...], dtype: str = "<f4") -> None:
         self._path = path
-        self._record = np.dtype([("key", f"V{KEY_BYTES}"), ("vector", "<f4", (dimension,)), ("crc", "<u4")])
+        self._record = np.dtype([("key", f"V{KEY_BYTES}"), ("row", dtype, shape), ("crc", "<u4")])
+        self._rows_at_once = max(1, _BYTES_AT_ONCE // self._record.itemsize)
         path.parent.mkdir(parents=True, exist_ok=True)
         self._open()
 
@@ -36,15 +43,15 @@ class VectorLog:
     def __len__(self) -> int:
         return len(self._positions)
 
-    def append(self, keys: Sequence[bytes], vectors: Vectors) -> None:
-        """Store ``(len(keys), D)`` vectors; on return they are on the disk.
+    def append(self, keys: Sequence[bytes], rows: NDArray[Any]) -> None:
+        """Store ``(len(keys), *shape)``; on return they are on the disk.
 
         Raises:
             OSError: they could not be written; the log is as it was before.
         """
         records = np.zeros(len(keys), dtype=self._record)
         records["key"] = np.array(keys, dtype=f"V{KEY_BYTES}")
-        records["vector"] = vectors
+        records["row"] = rows
         records["crc"] = _checksums(records)
         end = self._count * self._record.itemsize
         try:
@@ -55,16 +62,16 @@ class VectorLog:
         self._positions.update((key, self._count + place) for place, key in enumerate(keys))
         self._count += len(keys)
 
-    def vectors(self, keys: Sequence[bytes]) -> Iterator[Vectors]:
-        """Yield the vectors of keys in the order given, in pieces ``(n, D)``.
+    def rows(self, keys: Sequence[bytes]) -> Iterator[NDArray[Any]]:
+        """Yield the arrays of keys in the order given, in pieces ``(n, *shape)``.
 
         Raises:
             KeyError: a key is not in the log.
         """
         records = self._map()
-        for start in range(0, len(keys), _ROWS_AT_ONCE):
-            positions = [self._positions[key] for key in keys[start : start + _ROWS_AT_ONCE]]
-            yield np.ascontiguousarray(records["vector"][positions])
+        for start in range(0, len(keys), self._rows_at_once):
+            positions = [self._positions[key] for key in keys[start : start + self._rows_at_once]]
+            yield np.ascontiguousarray(records["row"][positions])
 
     def compact(self, live: Collection[bytes]) -> None:
         """Drop every record but those of live keys, in one step that a kill cannot spoil."""
@@ -73,8 +80,8 @@ class VectorLog:
         records, aside = self._map(), self._path.with_suffix(".compacting")
         positions = sorted(self._positions[key] for key in live)
         with aside.open("wb") as file:
-            for start in range(0, len(positions), _ROWS_AT_ONCE):
-                file.write(records[positions[start : start + _ROWS_AT_ONCE]].tobytes())
+            for start in range(0, len(positions), self._rows_at_once):
+                file.write(records[positions[start : start + self._rows_at_once]].tobytes())
         flush(aside)
         self.close()
         aside.replace(self._path)
@@ -91,8 +98,8 @@ class VectorLog:
         self._count = self._file.tell() // self._record.itemsize
         self._file.truncate(self._count * self._record.itemsize)
         self._positions: dict[bytes, int] = {}
-        for start in range(0, self._count, _ROWS_AT_ONCE):
-            records = np.array(self._map()[start : start + _ROWS_AT_ONCE])
+        for start in range(0, self._count, self._rows_at_once):
+            records = np.array(self._map()[start : start + self._rows_at_once])
             for place in np.flatnonzero(records["crc"] == _checksums(records)):
                 self._positions[records["key"][place].tobytes()] = start + int(place)
 
@@ -109,6 +116,6 @@ class VectorLog:
 
 
 def _checksums(records: NDArray[np.void]) -> NDArray[np.uint32]:
-    """CRC-32 of each record's key and vector."""
+    """CRC-32 of each record's key and array."""
     content = records.view(np.uint8).reshape(len(records), -1)[:, :-4]
     return np.array([zlib.crc32(line.tobytes()) for line in content], dtype=np.uint32)

@@ -1,8 +1,9 @@
-"""A dual encoder made of two compiled towers."""
+"""A dual encoder made of two compiled towers; the image tower may give the features of matchers along."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,20 +11,21 @@ from numpy.typing import NDArray
 
 from models.imaging.transforms import fit_square
 from models.runtime.base import Runner
-from models.types import ModelCard, Pixels, Vectors
+from models.types import Features, MatcherCard, ModelCard, Pixels, Vectors
 
 _IMAGE_BATCH = 32
 _TEXT_BATCH = 64
 
 
 class CompiledDualEncoder:
-    """Runs two towers that a runtime compiled; the ``DualEncoder`` of every family here.
+    """Runs two towers that a runtime compiled; the ``DualEncoder`` and ``FeatureEncoder`` of every family here.
 
     Args:
         card: of the model.
-        image_tower: ``(N, S, S, 3)`` uint8 to ``(N, D)``.
+        image_tower: ``(N, S, S, 3)`` uint8 to ``(N, D)``; behind each vector the flat features of ``matchers``.
         text_tower: the tokeniser's arrays to ``(N, D)``.
         tokenise: sentences to arrays whose first axis is the batch.
+        matchers: whose features the image tower gives along.
     """
 
     def __init__(
@@ -32,8 +34,9 @@ class CompiledDualEncoder:
         image_tower: Runner,
         text_tower: Runner,
         tokenise: Callable[[Sequence[str]], tuple[NDArray[Any], ...]],
+        matchers: Sequence[MatcherCard] = (),
     ) -> None:
-        self.card = card
+        self.card, self.matchers = card, matchers
         self._image_tower, self._text_tower, self._tokenise = image_tower, text_tower, tokenise
 
     def prepare(self, pixels: Pixels) -> Pixels:
@@ -42,10 +45,19 @@ class CompiledDualEncoder:
 
     def encode_images(self, prepared: Pixels) -> Vectors:
         """Embed ``(N, S, S, 3)`` uint8 as ``(N, D)`` unit vectors."""
-        vectors = np.empty((len(prepared), self.card.dimension), np.float32)
+        return self.encode_images_with_features(prepared)[0]
+
+    def encode_images_with_features(self, prepared: Pixels) -> tuple[Vectors, Mapping[str, Features]]:
+        """Embed ``(N, S, S, 3)`` uint8; also return the features by the name of their matcher."""
+        widths = [self.card.dimension, *(math.prod(card.feature_shape) for card in self.matchers)]
+        rows = np.empty((len(prepared), sum(widths)), np.float32)
         for start in range(0, len(prepared), _IMAGE_BATCH):
-            vectors[start : start + _IMAGE_BATCH] = self._image_tower(prepared[start : start + _IMAGE_BATCH])
-        return _unit(vectors)
+            rows[start : start + _IMAGE_BATCH] = self._image_tower(prepared[start : start + _IMAGE_BATCH])
+        vectors, *features = np.split(rows, np.cumsum(widths)[:-1], axis=1)
+        return _unit(np.ascontiguousarray(vectors)), {
+            card.name: flat.astype(np.float16).reshape(-1, *card.feature_shape)
+            for card, flat in zip(self.matchers, features, strict=True)
+        }
 
     def encode_texts(self, texts: Sequence[str]) -> Vectors:
         """Embed N sentences as ``(N, D)`` unit vectors."""

@@ -6,6 +6,7 @@ same cost. Two-tower training by a symmetric contrastive loss follows Radford et
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from models.dual.heads import ResidualHead
 from models.errors import CheckpointError
 from models.runtime.base import RuntimeName, compile_module
 from models.text.tokeniser import Tokeniser
-from models.types import ModelCard, Preprocessing
+from models.types import MatcherCard, ModelCard, Preprocessing
 
 DIMENSION = 512
 _HIDDEN = 1024
@@ -74,6 +75,25 @@ class ImageTower(nn.Module):
         return self.head(self.pool(self.maps(pixels)))  # type: ignore[no-any-return]
 
 
+class FeatureTower(nn.Module):
+    """``(B, 260, 260, 3)`` uint8 pixels to vectors with the flat features of matchers behind them, ``(B, 512 + …)``.
+
+    Args:
+        tower: gives the vectors.
+        heads: each maps the tower's feature maps to one matcher's features, ``(B, *feature_shape)``.
+    """
+
+    def __init__(self, tower: ImageTower, heads: Sequence[nn.Module]) -> None:
+        super().__init__()
+        self.tower, self.heads = tower, nn.ModuleList(heads)
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        """Run the backbones once for all."""
+        maps = self.tower.maps(pixels)
+        vectors = self.tower.head(self.tower.pool(maps))
+        return torch.cat([vectors, *(head(maps).flatten(1) for head in self.heads)], dim=1)
+
+
 class TextTower(nn.Module):
     """Token ids and mask ``(B, T)`` to ``(B, 512)`` unit vectors: MiniLM, mean over tokens, head."""
 
@@ -120,18 +140,26 @@ def load_two_tower(card: ModelCard, folder: Path) -> TwoTower:
 
 
 def load_two_tower_encoder(
-    card: ModelCard, folder: Path, *, runtime: RuntimeName, device: str, threads: int | None
+    card: ModelCard,
+    folder: Path,
+    *,
+    runtime: RuntimeName,
+    device: str,
+    threads: int | None,
+    feature_heads: Sequence[tuple[MatcherCard, nn.Module]] = (),
 ) -> CompiledDualEncoder:
-    """Load shipped weights and compile both towers."""
+    """Load shipped weights and compile both towers, the heads of matchers on the image tower (see ``FeatureTower``)."""
     towers = load_two_tower(card, folder)
+    image = FeatureTower(towers.image, [head for _, head in feature_heads]).eval()
     tokenise = Tokeniser(folder / TOKENISER, MAX_TOKENS)
     pixels = torch.zeros(1, INPUT.size, INPUT.size, 3, dtype=torch.uint8)
     words = [torch.from_numpy(array) for array in tokenise(["a dog", "a dog runs"])]
     return CompiledDualEncoder(
         card,
-        compile_module(towers.image, [pixels], [(0,)], runtime=runtime, device=device, threads=threads),
+        compile_module(image, [pixels], [(0,)], runtime=runtime, device=device, threads=threads),
         compile_module(towers.text, words, [(0, 1), (0, 1)], runtime=runtime, device=device, threads=threads),
         tokenise,
+        [matcher for matcher, _ in feature_heads],
     )
 
 

@@ -49,9 +49,9 @@ def train_and_ship(
         "training": {"command": "semblance train semblance-base", "data": list(TRAIN_SETS), **asdict(recipe)},
         "quality": {},
     }
-    written = write_checkpoint(output, towers.state_dict(), card)
+    write_checkpoint(output, towers.state_dict(), card)
     shutil.copyfile(minilm_folder() / TOKENISER, output / TOKENISER)
-    encoder = load_two_tower_encoder(written, output, runtime="auto", device="cpu", threads=None)
+    encoder = load_two_tower_encoder(read_card(output), output, runtime="auto", device="cpu", threads=None)
     for name in DEV_SETS:
         progress.console.print(f"measuring on {name}")
         card["quality"][name] = evaluate_retrieval(encode_captioned(encoder, load_split(name, data_root)))

@@ -1,11 +1,12 @@
 """A folder of tiny photographs, and short ways to index it and to open what comes of it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
 from PIL import Image
 from toy_encoder import ToyEncoder
+from toy_matcher import ToyMatcher
 
 from indexer.collections import collection_dir
 from indexer.ingest.pipeline import IndexReport, IndexRequest, index_collection
@@ -33,9 +34,15 @@ class Workshop:
         for name in COLOURS:
             self.paint(f"{name}.png", name)
 
-    def index(self, *paths: Path, encoders: list[ToyEncoder] | None = None, **options) -> IndexReport:
+    def index(
+        self,
+        *paths: Path,
+        encoders: list[ToyEncoder] | None = None,
+        matchers: Sequence[ToyMatcher] = (),
+        **options,
+    ) -> IndexReport:
         request = IndexRequest(self.data_dir, "toy", paths or (self.photos,), **options)
-        return index_collection(request, encoders or [self.encoder])
+        return index_collection(request, encoders or [self.encoder], matchers)
 
     def open(self) -> Generation:
         return open_current(collection_dir(self.data_dir, "toy"))

@@ -1,6 +1,6 @@
 """Programs that index and are killed by SIGKILL on the way; the tests start them as processes of their own.
 
-``encoding DATA PHOTOS STORED``    dies in the encoder when STORED images are in the log
+``encoding DATA PHOTOS STORED``    dies in the encoder when the vectors and features of STORED images are in the logs
 ``publishing DATA PHOTOS SCRATCH`` for every durable step (flush, rename, delete) of an indexing run in turn: runs it in
                                    a fork that dies before that step, then checks what is left and indexes again
 """
@@ -16,6 +16,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from toy_encoder import ToyEncoder
+from toy_matcher import ToyFeatureEncoder
 
 from indexer.ingest.pipeline import IndexRequest, index_collection
 from indexer.layout import CollectionLayout
@@ -23,24 +24,24 @@ from indexer.store.generation import current_pointer, open_current
 from models.types import Pixels, Vectors
 
 DURABLE_STEPS = ("fsync", "rename", "replace", "unlink", "rmdir")
-RECORD_BYTES = 32 + 4 * 4 + 4
+RECORD_BYTES = {"toy": 32 + 4 * 4 + 4, "toy-matcher": 32 + 4 * 3 * 2 + 4}
 
 
 def die() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-class DyingEncoder(ToyEncoder):
-    """Dies instead of encoding once enough vectors are on the disk."""
+class DyingEncoder(ToyFeatureEncoder):
+    """Dies instead of encoding once enough vectors and features are on the disk."""
 
     def __init__(self, log_folder: Path, stored: int) -> None:
         super().__init__()
         self.log_folder, self.stored = log_folder, stored
 
     def encode_images(self, prepared: Pixels) -> Vectors:
-        (log,) = self.log_folder.glob("toy.image.*")
+        sizes = {next(self.log_folder.glob(f"{name}.image.*")): size for name, size in RECORD_BYTES.items()}
         while self.images_encoded >= self.stored:  # all of them are handed over: wait until they are written
-            if log.stat().st_size >= self.stored * RECORD_BYTES:
+            if all(log.stat().st_size >= self.stored * size for log, size in sizes.items()):
                 die()
             time.sleep(0.01)
         return super().encode_images(prepared)

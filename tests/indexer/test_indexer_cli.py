@@ -1,6 +1,7 @@
 """The commands index, verify, list and delete, and tell a person what happened."""
 
 import json
+from collections.abc import Sequence
 
 import pytest
 from toy_encoder import ToyEncoder
@@ -16,7 +17,7 @@ def semblance(workshop, monkeypatch):
     """Run a command in the workshop's data folder; any model's name loads the toy encoder under that name."""
     loaded = []
 
-    def load(name: str, device: str) -> ToyEncoder:
+    def load(name: str, matchers: Sequence[str], device: str) -> ToyEncoder:
         assert device == "auto"
         loaded.append(name)
         return ToyEncoder(name)

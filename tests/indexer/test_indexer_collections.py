@@ -3,8 +3,8 @@
 import pytest
 
 from indexer.collections import (
+    collection_contents,
     collection_dir,
-    collection_models,
     delete_collection,
     list_collections,
     locked,
@@ -22,8 +22,8 @@ def test_a_list_tells_name_counts_models_and_size(workshop):
     assert (summary.name, summary.generation, summary.images, summary.captions) == ("toy", 1, 4, 0)
     assert (summary.models, summary.problem) == (("toy",), None)
     assert summary.bytes == sum(path.stat().st_size for path in workshop.root.rglob("*"))
-    assert collection_models(workshop.data_dir, "toy") == ("toy",)
-    assert collection_models(workshop.data_dir, "absent") == ()
+    assert collection_contents(workshop.data_dir, "toy") == (("toy",), ())
+    assert collection_contents(workshop.data_dir, "absent") is None
 
 
 def test_a_collection_that_was_never_finished_or_is_damaged_is_listed_with_the_reason(workshop):

@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from toy_matcher import ToyFeatureEncoder
+
 PROGRAM = Path(__file__).with_name("killed_indexer.py")
 ROOT = PROGRAM.parents[2]
 
@@ -21,15 +23,18 @@ def test_after_a_kill_while_encoding_what_was_stored_is_not_encoded_again(worksh
         workshop.paint(f"{number:03}.png", (number, 0, 9))
     killed = run("encoding", workshop.data_dir, workshop.photos, 64)
     assert killed.returncode == -signal.SIGKILL, killed.stderr
-    (log,) = (workshop.root / "work" / "vectors").glob("toy.image.*")
-    with log.open("ab") as file:
-        file.write(b"torn")  # what a kill in the middle of a write leaves
-    report = workshop.index()
+    for log in (workshop.root / "work" / "vectors").glob("*.image.*"):
+        with log.open("ab") as file:
+            file.write(b"torn")  # what a kill in the middle of a write leaves
+    encoder = ToyFeatureEncoder()
+    report = workshop.index(encoders=[encoder])
     assert (report.images, report.added, report.reused) == (150, 86, 64)
-    assert workshop.encoder.images_encoded == 86
+    assert encoder.images_encoded == 86
     with workshop.open() as generation:
         vectors = generation.vector_set("toy", "image").vectors(range(150))
+        features = generation.feature_arrays["toy-matcher"].features(range(150))
     assert (vectors[:, 0].argsort(kind="stable") == range(150)).all()  # each image has its own vector
+    assert (features[:, 3, 0].argsort(kind="stable") == range(150)).all()
 
 
 def test_after_a_kill_at_any_step_of_publishing_the_index_is_whole_and_the_next_run_succeeds(workshop, tmp_path):

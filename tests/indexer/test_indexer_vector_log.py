@@ -22,7 +22,7 @@ def rows(*numbers: int) -> np.ndarray:
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    log = VectorLog(tmp_path / "log", 3)
+    log = VectorLog(tmp_path / "log", (3,))
     log.append([key(1), key(2)], rows(1, 2))
     log.append([key(3)], rows(3))
     log.close()
@@ -30,10 +30,10 @@ def path(tmp_path: Path) -> Path:
 
 
 def content(path: Path, *numbers: int) -> np.ndarray:
-    log = VectorLog(path, 3)
+    log = VectorLog(path, (3,))
     log.close()
     assert [n for n in range(10) if key(n) in log] == sorted(numbers)
-    return np.concatenate([*log.vectors([key(n) for n in numbers]), rows()[:0].reshape(0, 3)])
+    return np.concatenate([*log.rows([key(n) for n in numbers]), rows()[:0].reshape(0, 3)])
 
 
 def test_vectors_come_back_in_the_order_asked(path):
@@ -43,7 +43,7 @@ def test_vectors_come_back_in_the_order_asked(path):
 @pytest.mark.parametrize("left", range(2 * RECORD, 3 * RECORD))
 def test_a_torn_last_record_is_cut_off_and_the_log_goes_on(path, left):
     os.truncate(path, left)
-    log = VectorLog(path, 3)
+    log = VectorLog(path, (3,))
     assert key(3) not in log
     log.append([key(4)], rows(4))
     log.close()
@@ -58,7 +58,7 @@ def test_a_record_with_a_flipped_bit_counts_as_absent(path):
 
 
 def test_compacting_drops_what_is_dead_or_damaged(path):
-    log = VectorLog(path, 3)
+    log = VectorLog(path, (3,))
     log.compact([key(3), key(1)])
     assert path.stat().st_size == 2 * RECORD
     log.append([key(5)], rows(5))
@@ -67,7 +67,7 @@ def test_compacting_drops_what_is_dead_or_damaged(path):
 
 
 def test_compacting_to_nothing_leaves_an_empty_log(path):
-    log = VectorLog(path, 3)
+    log = VectorLog(path, (3,))
     log.compact([])
     log.close()
     assert path.stat().st_size == 0
@@ -75,7 +75,7 @@ def test_compacting_to_nothing_leaves_an_empty_log(path):
 
 
 def test_a_write_that_fails_leaves_no_trace(path, monkeypatch):
-    log = VectorLog(path, 3)
+    log = VectorLog(path, (3,))
 
     def full(_descriptor: int) -> None:
         raise OSError(28, "No space left on device")

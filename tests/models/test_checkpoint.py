@@ -16,8 +16,8 @@ _CARD = {"name": "tiny", "description": "d", "dimension": 2, "preprocessing": as
 
 def test_a_round_trip_keeps_matrices_at_half_and_vectors_at_full_precision(tmp_path: Path) -> None:
     tensors = {"m": torch.tensor([[1 / 3]]), "v": torch.tensor([1 / 3]), "n": torch.tensor(7)}
-    card = write_checkpoint(tmp_path, tensors, _CARD)
-    assert read_card(tmp_path) == card
+    write_checkpoint(tmp_path, tensors, _CARD)
+    card = read_card(tmp_path)
     assert card.preprocessing == INPUT
     weights = read_weights(tmp_path, card)
     assert weights["m"].dtype == torch.float32
@@ -27,7 +27,8 @@ def test_a_round_trip_keeps_matrices_at_half_and_vectors_at_full_precision(tmp_p
 
 
 def test_damaged_weights_are_refused(tmp_path: Path) -> None:
-    card = write_checkpoint(tmp_path, {"m": torch.zeros(4, 4)}, _CARD)
+    write_checkpoint(tmp_path, {"m": torch.zeros(4, 4)}, _CARD)
+    card = read_card(tmp_path)
     content = bytearray((tmp_path / WEIGHTS).read_bytes())
     content[-1] ^= 1
     (tmp_path / WEIGHTS).write_bytes(content)

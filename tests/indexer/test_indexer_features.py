@@ -1,0 +1,235 @@
+"""Features of matchers are kept, published and refused as vectors are; some encoders give them in their own pass."""
+
+import json
+from hashlib import sha256
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from toy_encoder import ToyEncoder
+from toy_matcher import NAME, ToyFeatureEncoder, ToyMatcher, quarters
+from typer.testing import CliRunner
+
+import indexer.ingest.plan
+import models.registry
+from indexer import cli
+from indexer.errors import DamagedGenerationError
+from indexer.ingest.plan import choose_matchers
+from models.errors import InputError, ModelError, UnknownModelError
+
+FEATURES = f"{NAME}.features.npy"
+
+
+def by_hand(workshop) -> np.ndarray:
+    """Return the features of the workshop's pictures in the order of their rows, straight from the files."""
+    pixels = [np.asarray(Image.open(workshop.photos / name).convert("RGB")) for name in workshop.names()]
+    return quarters(np.stack([ToyEncoder().prepare(picture) for picture in pixels]))
+
+
+def kept(workshop) -> np.ndarray:
+    with workshop.open() as generation:
+        array = generation.feature_arrays[NAME]
+        assert array.matrix.dtype == np.float16
+        return array.features(range(len(array.matrix)))
+
+
+def log_bytes(workshop) -> int:
+    (log,) = (workshop.root / "work" / "vectors").glob(f"{NAME}.*")
+    return log.stat().st_size
+
+
+@pytest.fixture
+def painted(workshop):
+    workshop.paint_all()
+    for number in range(60):
+        workshop.paint(f"{number:02}.png", (4 * number, 250 - 3 * number, number))
+    return workshop
+
+
+@pytest.mark.parametrize("shared", [True, False])
+def test_each_image_has_its_features_whichever_pass_they_come_from(painted, shared):
+    encoder, matcher = (ToyFeatureEncoder() if shared else ToyEncoder()), ToyMatcher()
+    painted.index(encoders=[encoder], matchers=[] if shared else [matcher])
+    assert (encoder.images_encoded, matcher.images_encoded) == (64, 0 if shared else 64)
+    np.testing.assert_array_equal(kept(painted), by_hand(painted))
+
+
+def test_a_row_outside_is_an_error(painted):
+    painted.index(matchers=[ToyMatcher()])
+    with painted.open() as generation, pytest.raises(IndexError, match="0 to 63"):
+        generation.feature_arrays[NAME].features([64])
+
+
+@pytest.mark.parametrize("shared", [True, False])
+def test_a_matcher_that_comes_later_is_added_and_no_vector_changes(painted, shared):
+    painted.index()
+    with painted.open() as generation:
+        assert generation.feature_arrays == {}
+        before = generation.vector_set("toy", "image").vectors(range(64))
+    encoder, matcher = (ToyFeatureEncoder() if shared else ToyEncoder()), ToyMatcher()
+    report = painted.index(encoders=[encoder], matchers=[] if shared else [matcher])
+    assert (report.generation, report.images, report.added) == (2, 64, 64)
+    assert encoder.images_encoded == (64 if shared else 0)
+    np.testing.assert_array_equal(kept(painted), by_hand(painted))
+    with painted.open() as generation:
+        np.testing.assert_array_equal(generation.vector_set("toy", "image").vectors(range(64)), before)
+    assert painted.index(encoders=[encoder], matchers=[] if shared else [matcher]).generation is None
+
+
+def test_one_that_is_left_out_goes_and_nothing_is_encoded_for_it(painted):
+    painted.index(matchers=[ToyMatcher()])
+    report = painted.index()
+    assert (report.generation, report.added) == (2, 0)
+    with painted.open() as generation:
+        assert generation.feature_arrays == {}
+    assert not list((painted.root / "work" / "vectors").glob(f"{NAME}.*"))
+
+
+def test_other_weights_compute_anew(painted):
+    painted.index(matchers=[ToyMatcher()])
+    again = ToyMatcher(weights_sha256="b" * 64)
+    assert painted.index(matchers=[again]).added == again.images_encoded == 64
+    with painted.open() as generation:
+        assert generation.feature_arrays[NAME].weights_sha256 == "b" * 64
+
+
+def test_features_of_deleted_images_do_not_stay_on_disk(painted):
+    painted.index(matchers=[ToyMatcher()])
+    before = log_bytes(painted)
+    for number in range(48):
+        (painted.photos / f"{number:02}.png").unlink()
+    painted.index(matchers=[ToyMatcher()])
+    assert log_bytes(painted) == before // 4
+    np.testing.assert_array_equal(kept(painted), by_hand(painted))
+
+
+def test_a_run_that_was_stopped_goes_on_where_it_was(painted):
+    class Stopping(ToyMatcher):
+        def encode_images(self, prepared):
+            if self.images_encoded:
+                raise KeyboardInterrupt
+            return super().encode_images(prepared)
+
+    with pytest.raises(KeyboardInterrupt):
+        painted.index(matchers=[Stopping()])
+    matcher = ToyMatcher()
+    painted.index(matchers=[matcher])
+    assert matcher.images_encoded == 32
+    np.testing.assert_array_equal(kept(painted), by_hand(painted))
+
+
+@pytest.mark.parametrize("factor", [np.nan, 1e6])
+def test_features_that_float16_cannot_hold_are_refused(painted, factor):
+    class Broken(ToyMatcher):
+        def encode_images(self, prepared):
+            return super().encode_images(prepared).astype(np.float32) * factor
+
+    with pytest.raises(ModelError, match=f"{NAME} gave"):
+        painted.index(matchers=[Broken()])
+
+
+def test_one_flipped_bit_or_a_missing_file_is_refused_by_name(painted):
+    painted.index(matchers=[ToyMatcher()])
+    file = painted.root / "generations" / "000001" / FEATURES
+    content = bytearray(file.read_bytes())
+    content[-1] ^= 1
+    file.write_bytes(content)
+    with pytest.raises(DamagedGenerationError, match=FEATURES):
+        painted.open()
+    file.unlink()
+    with pytest.raises(DamagedGenerationError, match=FEATURES):
+        painted.open()
+    assert painted.index(matchers=[ToyMatcher()]).added == 0  # from the log
+    np.testing.assert_array_equal(kept(painted), by_hand(painted))
+
+
+def forge(root: Path, array: np.ndarray, **claims: object) -> None:
+    """Put another array in the place of the features, and make every hash agree."""
+    folder = root / "generations" / "000001"
+    np.save(folder / FEATURES, array)
+    manifest = json.loads((folder / "manifest.json").read_bytes())
+    manifest["feature_arrays"][0].update(claims)
+    for entry in manifest["files"]:
+        data = (folder / entry["name"]).read_bytes()
+        entry.update(bytes=len(data), sha256=sha256(data).hexdigest())
+    forged = json.dumps(manifest).encode()
+    (folder / "manifest.json").write_bytes(forged)
+    (root / "CURRENT").write_text(json.dumps({"generation": 1, "manifest_sha256": sha256(forged).hexdigest()}))
+
+
+@pytest.mark.parametrize(
+    ("array", "claims", "told"),
+    [
+        (np.zeros((64, 4, 3), np.float32), {}, "float32"),
+        (np.zeros((64, 12), np.float16), {}, r"\(64, 12\)"),
+        (np.zeros((63, 4, 3), np.float16), {}, r"\(63, 4, 3\)"),
+        (np.zeros((63, 4, 3), np.float16), {"rows": 63}, "63 images, the catalog has 64"),
+        (np.zeros((64, 4, 3), np.float16), {"dtype": "float64"}, "this version"),
+    ],
+)
+def test_an_array_of_another_form_is_refused(painted, array, claims, told):
+    painted.index(matchers=[ToyMatcher()])
+    forge(painted.root, array, **claims)
+    with pytest.raises(DamagedGenerationError, match=told):
+        painted.open()
+
+
+def test_a_manifest_from_before_features_still_opens(painted):
+    painted.index()
+    folder = painted.root / "generations" / "000001"
+    manifest = json.loads((folder / "manifest.json").read_bytes())
+    del manifest["feature_arrays"]
+    old = json.dumps(manifest).encode()
+    (folder / "manifest.json").write_bytes(old)
+    (painted.root / "CURRENT").write_text(json.dumps({"generation": 1, "manifest_sha256": sha256(old).hexdigest()}))
+    with painted.open() as generation:
+        assert (generation.feature_arrays, generation.catalog.image_count) == ({}, 64)
+    assert painted.index().generation is None
+
+
+class TestChoice:
+    """Which matchers a run keeps."""
+
+    @pytest.fixture(autouse=True)
+    def shipped(self, monkeypatch):
+        """Let two toy matchers ship."""
+        cards = (ToyMatcher().card, ToyMatcher("of-another", encoder="other").card)
+        monkeypatch.setattr(models.registry, "matcher_cards", lambda: cards)
+        monkeypatch.setattr(indexer.ingest.plan, "matcher_cards", lambda: cards)
+
+    def test_a_new_collection_gets_those_of_its_models(self):
+        assert choose_matchers([], ["toy"], None) == [NAME]
+        assert choose_matchers([], ["toy", "other"], None) == [NAME, "of-another"]
+        assert choose_matchers([], ["hf:some/clip"], None) == []
+
+    def test_an_old_one_keeps_its_own(self):
+        assert choose_matchers([], ["toy"], []) == []
+        assert choose_matchers([], ["toy", "other"], [NAME, "no longer shipped"]) == [NAME]
+
+    def test_what_is_asked_for_is_taken(self):
+        assert choose_matchers([NAME, NAME], ["toy"], []) == [NAME]
+        assert choose_matchers(["none"], ["toy"], [NAME]) == []
+
+    def test_what_does_not_fit_is_refused_with_the_way_out(self):
+        with pytest.raises(InputError, match="add --model other"):
+            choose_matchers(["of-another"], ["toy"], None)
+        with pytest.raises(UnknownModelError, match=f"'x'; there are: {NAME}, of-another"):
+            choose_matchers(["x"], ["toy"], None)
+
+    @pytest.mark.parametrize("encoder", [ToyEncoder, ToyFeatureEncoder])
+    def test_the_command_keeps_features_until_told_otherwise(self, painted, monkeypatch, encoder):
+        loaded = []
+        monkeypatch.setattr(models.registry, "load_encoder", lambda name, **_options: encoder(name))
+        monkeypatch.setattr(models.registry, "load_matcher", lambda name, device: loaded.append(name) or ToyMatcher())
+        command = ["index", str(painted.photos), "--collection", "toy", "--data-dir", str(painted.data_dir)]
+
+        def run(*options: str) -> set[str]:
+            result = CliRunner().invoke(cli.app, [*command, *options])
+            assert result.exit_code == 0, result.output
+            with painted.open() as generation:
+                return set(generation.feature_arrays)
+
+        assert run("--model", "toy") == {NAME}
+        assert run() == {NAME}
+        assert loaded == ([] if encoder is ToyFeatureEncoder else [NAME, NAME])
