@@ -16,7 +16,8 @@ from starlette.concurrency import run_in_threadpool
 
 from models.registry import load_encoder as load_registered_encoder
 from models.registry import load_explainer as load_registered_explainer
-from models.types import DualEncoder, Explainer
+from models.registry import load_matcher as load_registered_matcher
+from models.types import DualEncoder, Explainer, Matcher
 from service.api import collections, explain, images, operations, search
 from service.api.pages import install_pages
 from service.api.state import State
@@ -26,6 +27,7 @@ from service.runtime.admission import Admission
 from service.runtime.encoder import Encoders
 from service.runtime.explanations import Explanations
 from service.runtime.generations import Generations
+from service.runtime.matchers import Matchers
 from service.runtime.queries import Queries
 from service.runtime.thumbnails import Thumbnails
 from service.security.headers import SecurityHeaders
@@ -37,10 +39,14 @@ log = structlog.get_logger()
 
 EncoderLoader = Callable[[str], DualEncoder]
 ExplainerLoader = Callable[[str], Explainer]
+MatcherLoader = Callable[[str], Matcher]
 
 
 def create_app(
-    settings: Settings, load_encoder: EncoderLoader | None = None, load_explainer: ExplainerLoader | None = None
+    settings: Settings,
+    load_encoder: EncoderLoader | None = None,
+    load_explainer: ExplainerLoader | None = None,
+    load_matcher: MatcherLoader | None = None,
 ) -> FastAPI:
     """Build the application; collections and models are loaded when it starts.
 
@@ -48,17 +54,17 @@ def create_app(
         settings: see ``docs/settings.md``.
         load_encoder: gives the encoder of a model's name; by default the registry does.
         load_explainer: the same for explainers.
+        load_matcher: the same for matchers.
     """
-    load_encoder = load_encoder or partial(
-        load_registered_encoder, runtime=settings.runtime, device=settings.device, threads=settings.encoder_threads
-    )
+    load_encoder = load_encoder or partial(load_registered_encoder, **settings.execution)
+    load_matcher = load_matcher or partial(load_registered_matcher, **settings.execution)
     load_explainer = load_explainer or partial(load_registered_explainer, device=settings.device)
     metrics = Metrics()
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         _warn_if_open(settings)
-        with _running(settings, metrics, load_encoder, load_explainer) as state:
+        with _running(settings, metrics, load_encoder, load_explainer, load_matcher) as state:
             await run_in_threadpool(state.generations.load_all)
             app.state.parts = state
             yield
@@ -87,7 +93,11 @@ def create_app(
 
 @contextmanager
 def _running(
-    settings: Settings, metrics: Metrics, load_encoder: EncoderLoader, load_explainer: ExplainerLoader
+    settings: Settings,
+    metrics: Metrics,
+    load_encoder: EncoderLoader,
+    load_explainer: ExplainerLoader,
+    load_matcher: MatcherLoader,
 ) -> Iterator[State]:
     """Build the parts, and end them in the opposite order: what is used ends after what uses it."""
 
@@ -98,7 +108,11 @@ def _running(
         encoders = Encoders(load_encoder, max_batch=settings.max_batch, on_batch=metrics.count_batch)
         stack.callback(encoders.close)
         generations = Generations(
-            settings.data_dir, encoders.get, model=settings.model, default=settings.default_collection
+            settings.data_dir,
+            encoders.get,
+            Matchers(load_matcher),
+            model=settings.model,
+            default=settings.default_collection,
         )
         stack.callback(generations.close)
         explanations = Explanations(
@@ -115,6 +129,8 @@ def _running(
             bounded("explanations", settings.max_explanations),
             threads=settings.search_threads,
             max_pixels=settings.max_pixels,
+            rerank=settings.rerank,
+            rerank_depth=settings.rerank_depth,
         )
         stack.callback(queries.close)
         thumbnails = Thumbnails(

@@ -65,6 +65,9 @@ def search(
     modifier: Annotated[list[str] | None, typer.Option(help="Signed words, +beach or -people; repeatable.")] = None,
     k: Annotated[int, typer.Option("--k", "-k", help="Number of results.")] = 10,
     target: Annotated[Literal["image", "text"], typer.Option(help="Find images, or captions.")] = "image",
+    rerank: Annotated[
+        str | None, typer.Option(help="Matcher that re-ranks the best images [SEMBLANCE_RERANK].")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     data_dir: DataDir = None,
 ) -> None:
@@ -85,7 +88,7 @@ def search(
         image=None if image is None else _read(image),
         modifiers=parse_modifiers(modifier or [], limits),
     )
-    lines, warnings = search_once(settings, collection, query, target, k)
+    lines, warnings = search_once(settings, collection, query, target, k, rerank=rerank)
     for warning in warnings:
         print(f"semblance: {warning}", file=sys.stderr)
     if as_json:

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+import numpy as np
+
+from indexer.collections import collection_dir
+from indexer.store.generation import open_current
 from models.imaging.decode import decode_image
 from models.registry import load_encoder as load_registered_encoder
-from models.types import DualEncoder, Side
-from service.runtime.encoder import Encoders
-from service.runtime.generations import Generations
+from models.registry import load_matcher as load_registered_matcher
+from models.types import DualEncoder, Matcher, Side, Vectors
+from service.runtime.generations import check_same_model
+from service.runtime.matchers import Matchers
 from service.search.compose import compose, terms_of
 from service.search.engine import search
 from service.search.query import Query
+from service.search.rerank import NO_MATCHER, choose_reranking
 from service.settings import Settings
 
 
@@ -40,49 +45,50 @@ class Line:
 
 
 def search_once(
-    settings: Settings,
-    collection: str,
-    query: Query,
-    target: Side,
-    k: int,
-    load_encoder: Callable[[str], DualEncoder] | None = None,
+    settings: Settings, collection: str, query: Query, target: Side, k: int, *, rerank: str | None = None
 ) -> tuple[list[Line], tuple[str, ...]]:
     """Load a collection and its model, search once, and return the results with the warnings.
+
+    Args:
+        settings: see ``docs/settings.md``.
+        collection: its name.
+        query: what is searched for.
+        target: what is to be found.
+        k: how many results.
+        rerank: name of a matcher, ``none``, or None for the setting's choice.
 
     Raises:
         SemblanceError: whatever is wrong with the collection, the model or the query.
     """
-    load_encoder = load_encoder or partial(
-        load_registered_encoder, runtime=settings.runtime, device=settings.device, threads=settings.encoder_threads
-    )
-    encoders = Encoders(load_encoder, max_batch=settings.max_batch)
-    generations = Generations(settings.data_dir, encoders.get, model=settings.model)
-    try:
-        generations.reload(collection)
-        with generations.pin(collection) as serving:
-            encoder = serving.encoder.encoder
-            source = None
-            if query.image is not None:
-                shrink_to = encoder.card.preprocessing.size
-                photograph = decode_image(query.image, max_pixels=settings.max_pixels, shrink_to=shrink_to)
-                source = encoder.encode_images(encoder.prepare(photograph.pixels)[None])[0]
-            composed = compose(terms_of(query, list(encoder.encode_texts(query.words)), source))
-            found = search(serving.generation, serving.model, composed, k=k, target=target)
-            lines = [
-                Line(
-                    rank=hit.rank,
-                    score=hit.score,
-                    path=_printable(serving.generation.catalog.original_paths(hit.image.id)[0]),
-                    id=hit.id,
-                    caption=hit.caption,
-                    contributions=tuple(map(Share, composed.labels, hit.contributions)),
-                )
-                for hit in found.hits
-            ]
-            return lines, found.warnings
-    finally:
-        generations.close()
-        encoders.close()
+    with open_current(collection_dir(settings.data_dir, collection)) as generation:
+        model = settings.model or generation.models[0]
+        images = generation.vector_set(model, "image")
+        encoder = load_registered_encoder(model, **settings.execution)
+        check_same_model(images, encoder.card)
+        matchers: dict[str, Matcher] = {}
+        if (rerank or settings.rerank) != NO_MATCHER:  # they are slow to load
+            matchers = Matchers(partial(load_registered_matcher, **settings.execution)).fitting(generation, model)
+        reranking = choose_reranking(rerank, settings.rerank, matchers, query, target, settings.rerank_depth)
+        source = None if query.image is None else _image_vector(encoder, query.image, settings.max_pixels)
+        composed = compose(terms_of(query, list(encoder.encode_texts(query.words)), source))
+        found = search(generation, model, composed, k=k, target=target, reranking=reranking)
+        lines = [
+            Line(
+                rank=hit.rank,
+                score=hit.score,
+                path=_printable(generation.catalog.original_paths(hit.image.id)[0]),
+                id=hit.id,
+                caption=hit.caption,
+                contributions=tuple(Share(*part) for part in hit.contributions),
+            )
+            for hit in found.hits
+        ]
+        return lines, found.warnings
+
+
+def _image_vector(encoder: DualEncoder, image: bytes, max_pixels: int) -> Vectors:
+    photograph = decode_image(image, max_pixels=max_pixels, shrink_to=encoder.card.preprocessing.size)
+    return np.asarray(encoder.encode_images(encoder.prepare(photograph.pixels)[None])[0])
 
 
 def _printable(path: Path) -> str:

@@ -37,7 +37,11 @@ class Settings(BaseSettings):
         (), "comma-separated", "keys of which a request has to carry one; without any the service is open to everybody"
     )
 
-    model: str | None = _setting(None, "name", "model whose vectors are searched; unset: each collection's first one")
+    model: str | None = _setting(
+        None, "name", "model that answers requests which name none; unset: each collection's first"
+    )
+    rerank: str = _setting("none", "name", "matcher that re-ranks where a request names none and it fits; or none")
+    rerank_depth: int = _setting(50, "results", "how many of the best results a matcher re-ranks", ge=1, le=1000)
     runtime: Literal["auto", "openvino", "torch"] = _setting("auto", "name", "what runs the encoders")
     device: str = _setting("auto", "name", "where models run: cpu, cuda, cuda:1, ...; auto takes a GPU if there is one")
     encoder_threads: int | None = _setting(None, "threads", "threads of one encoder; unset: one a core", ge=1)
@@ -71,6 +75,11 @@ class Settings(BaseSettings):
         if isinstance(value, str):
             return tuple(key.strip() for key in value.split(",") if key.strip())
         return value
+
+    @property
+    def execution(self) -> dict[str, Any]:
+        """How models run: the keyword arguments of the registry's loaders."""
+        return {"runtime": self.runtime, "device": self.device, "threads": self.encoder_threads}
 
     @property
     def query_limits(self) -> QueryLimits:

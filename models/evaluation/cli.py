@@ -7,10 +7,11 @@ import typer
 from models.evaluation.commands.agreement import agreement
 from models.evaluation.commands.modifiers import modifiers
 from models.evaluation.commands.pairwise import pairwise
+from models.evaluation.commands.reranking import reranking
 from models.evaluation.commands.retrieval import retrieval
 from models.evaluation.commands.semantic import semantic
 from models.evaluation.commands.shapes import shapes
 
 app = typer.Typer(no_args_is_help=True, help="Measure a model by the protocols of the field.")
-for command in (retrieval, pairwise, semantic, agreement, modifiers, shapes):
+for command in (retrieval, reranking, pairwise, semantic, agreement, modifiers, shapes):
     app.command()(command)

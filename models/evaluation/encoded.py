@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,8 @@ from numpy.typing import NDArray
 from models.data.captioned import CaptionedImages
 from models.imaging.decode import decode_image
 from models.types import DualEncoder, Pixels, Vectors
+
+Number = TypeVar("Number", bound=np.floating[Any])
 
 _BATCH = 32
 
@@ -72,23 +75,23 @@ def extract_features(
     files: Sequence[Path],
     size: int,
     prepare: Callable[[Pixels], Pixels],
-    extract: Callable[[Pixels], NDArray[np.float32]],
+    extract: Callable[[Pixels], NDArray[Number]],
     on_progress: Progress | None = None,
-) -> NDArray[np.float32]:
+) -> NDArray[Number]:
     """Decode image files (at least one), prepare each in the decoding threads and extract features by batches.
 
     Args:
         files: the images.
         size: S, of the prepared square in pixels.
         prepare: ``(H, W, 3)`` to ``(S, S, 3)``.
-        extract: ``(B, S, S, 3)`` to ``(B, F)``.
+        extract: ``(B, S, S, 3)`` to ``(B, …)``.
         on_progress: called with images done and total.
     """
 
     def read(file: Path) -> Pixels:
         return prepare(decode_image(file, shrink_to=size).pixels)
 
-    parts: list[NDArray[np.float32]] = []
+    parts: list[NDArray[Number]] = []
     with ThreadPoolExecutor(2) as pool:
         prepared = pool.map(read, files)
         while batch := list(islice(prepared, _BATCH)):

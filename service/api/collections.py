@@ -6,7 +6,7 @@ from fastapi import APIRouter
 from starlette.concurrency import run_in_threadpool
 
 from indexer.errors import CollectionNotFoundError
-from service.api.schemas import CollectionAnswer, CollectionsAnswer, IndexAnswer, ModelAnswer
+from service.api.schemas import CollectionAnswer, CollectionsAnswer, IndexAnswer, MatcherAnswer, ModelAnswer
 from service.api.state import State, StateNow
 from service.errors import problems
 
@@ -48,8 +48,12 @@ def _describe(state: State, name: str) -> CollectionAnswer:
             captions=generation.catalog.caption_count,
             created_at=generation.created_at,
             models=[
-                ModelAnswer(name=model, dimension=generation.vector_set(model, "image").dimension)
-                for model in generation.models
+                ModelAnswer(name=model, dimension=served.images.dimension) for model, served in serving.models.items()
+            ],
+            matchers=[
+                MatcherAnswer(name=matcher, model=model)
+                for model, served in serving.models.items()
+                for matcher in served.matchers
             ],
             index=IndexAnswer(kind=images.index_kind, exact=images.exact, recall_at_10=images.recall_at_10),
             model=serving.model,

@@ -70,7 +70,7 @@ async def _answer(request: Request, state: State, parameters: ExplainParameters,
         known = ", ".join(EXPLAIN_METHODS)
         raise QueryError(f"There is no method {parameters.method[:40]!r}; there are: {known}.")
     query = explained_query(parameters, image, state.settings)
-    with state.generations.pin(parameters.collection) as serving:
+    with state.generations.pin(parameters.collection, parameters.model) as serving:
         key = _key(serving, parameters, query)
         headers = {"ETag": f'"{key}-{parameters.format}"', "Cache-Control": _CACHE_CONTROL}
         if is_known(request, headers["ETag"]):
@@ -119,6 +119,7 @@ def _overlay_url(serving: Serving, parameters: ExplainParameters, query: Query) 
         "collection": serving.name,
         "query": parameters.query,
         "query_image_id": parameters.query_image_id,
+        "model": parameters.model,
         "modifier": [modifier.label for modifier in query.modifiers],
         "method": parameters.method,
         "format": "png",

@@ -14,6 +14,16 @@ CollectionName = Annotated[
     BeforeValidator(lambda value: value or None),
     Field(description="may be left out where there is only one, or a default"),
 ]
+ModelName = Annotated[
+    str | None,
+    BeforeValidator(lambda value: value or None),
+    Field(description="a model that the collection holds vectors of; by default its first, or the service's choice"),
+]
+RerankName = Annotated[
+    str | None,
+    BeforeValidator(lambda value: value or None),
+    Field(description="a matcher of the collection that re-ranks the best images for a sentence, or none"),
+]
 Modifiers = Annotated[
     list[str],
     Field(description="signed words: +beach adds, -people takes away; no sign adds", examples=[["+beach", "-people"]]),
@@ -39,6 +49,8 @@ class TextSearch(_Request):
     modifiers: Modifiers = []
     target: Target = Field("image", description="what to find: images, or captions")
     offset: int = Field(0, description="results to pass over: the `next` of the page before", ge=0)
+    model: ModelName = None
+    rerank: RerankName = None
 
 
 class ImageSearchParameters(_Request):
@@ -49,6 +61,8 @@ class ImageSearchParameters(_Request):
     modifier: Modifiers = []
     target: Target = Field("image", description="what to find: images, or captions")
     offset: int = Field(0, description="results to pass over: the `next` of the page before", ge=0)
+    model: ModelName = None
+    rerank: RerankName = None
 
 
 class ImageSource(_Request):
@@ -70,6 +84,7 @@ class ExplainParameters(_Request):
     query_image_id: Annotated[str | None, BeforeValidator(lambda value: value or None)] = Field(
         None, description="the image of the collection that was searched for"
     )
+    model: ModelName = None
     method: str = "grad-cam"
     format: Literal["json", "png"] = "json"
 
@@ -136,6 +151,7 @@ class Milliseconds(_Answer):
 
     encode: float
     search: float
+    rerank: float
     hydrate: float
     total: float
 
@@ -192,10 +208,17 @@ class ExplanationAnswer(_Answer):
 
 
 class ModelAnswer(_Answer):
-    """A model whose vectors a collection holds."""
+    """A model that can answer."""
 
     name: str
     dimension: int
+
+
+class MatcherAnswer(_Answer):
+    """A matcher that can re-rank, and the model whose results it re-ranks."""
+
+    name: str
+    model: str
 
 
 class IndexAnswer(_Answer):
@@ -215,8 +238,9 @@ class CollectionAnswer(_Answer):
     captions: int
     created_at: datetime
     models: list[ModelAnswer]
+    matchers: list[MatcherAnswer]
     index: IndexAnswer
-    model: str = Field(description="the model that answers")
+    model: str = Field(description="the model that answers by default")
 
 
 class CollectionsAnswer(_Answer):

@@ -9,12 +9,13 @@ from fastapi import APIRouter, Request
 from fastapi import Query as Parameters
 from starlette.responses import Response
 
-from service.api.schemas import ImageSearchParameters, ImageSource, SearchResults, Target, TextSearch
+from service.api.schemas import ImageSearchParameters, ImageSource, SearchResults, TextSearch
 from service.api.shaping import json_response, search_results
 from service.api.sources import image_query, wait_until_gone
 from service.api.state import State, StateNow
 from service.errors import problems
 from service.runtime.admission import while_connected
+from service.runtime.queries import SearchRequest
 from service.search.query import Query, check_page, parse_modifiers, parse_sentence
 
 router = APIRouter(tags=["search"])
@@ -39,7 +40,7 @@ async def search_text(body: TextSearch, request: Request, state: StateNow) -> Re
     """Find what a sentence means."""
     limits = state.settings.query_limits
     query = Query(text=parse_sentence(body.query, limits), modifiers=parse_modifiers(body.modifiers, limits))
-    return await _answer(request, state, query, body.collection, body.target, body.k, body.offset)
+    return await _answer(request, state, query, body)
 
 
 @router.post(
@@ -54,17 +55,15 @@ async def search_image(
     """Find what resembles an image, steered by signed words."""
     modifiers = parse_modifiers(parameters.modifier, state.settings.query_limits)
     query = await image_query(request, modifiers, state.settings)
-    return await _answer(
-        request, state, query, parameters.collection, parameters.target, parameters.k, parameters.offset
-    )
+    return await _answer(request, state, query, parameters)
 
 
-async def _answer(
-    request: Request, state: State, query: Query, collection: str | None, target: Target, k: int, offset: int
-) -> Response:
+async def _answer(request: Request, state: State, query: Query, asked: TextSearch | ImageSearchParameters) -> Response:
     started = perf_counter()
-    check_page(k, offset, state.settings.query_limits)
-    searching = state.queries.search(collection, query, target, k, offset)
+    check_page(asked.k, asked.offset, state.settings.query_limits)
+    searching = state.queries.search(
+        SearchRequest(query, asked.collection, asked.target, asked.k, asked.offset, asked.model, asked.rerank)
+    )
     answer = await while_connected(wait_until_gone(request), searching)
     results = search_results(query, answer, state.settings.max_offset, (perf_counter() - started) * 1e3)
     return json_response(results)

@@ -31,7 +31,7 @@ def json_response(answer: BaseModel, headers: dict[str, str] | None = None) -> R
 
 def search_results(query: Query, answer: SearchAnswer, max_offset: int, total_ms: float) -> SearchResults:
     """Shape a page of results; no page beyond ``max_offset`` is offered."""
-    labels, found, name = answer.composed.labels, answer.found, answer.serving.name
+    found, name = answer.found, answer.serving.name
     next_offset = found.next_offset
     return SearchResults(
         query=query_answer(query),
@@ -44,7 +44,7 @@ def search_results(query: Query, answer: SearchAnswer, max_offset: int, total_ms
                 image_id=hit.image.id,
                 thumbnail_url=image_url(hit.image.id, "thumbnail", name),
                 metadata=image_metadata(hit.image),
-                contributions=contributions(zip(labels, hit.contributions, strict=True)),
+                contributions=contributions(hit.contributions),
             )
             for hit in found.hits
         ],
@@ -52,6 +52,7 @@ def search_results(query: Query, answer: SearchAnswer, max_offset: int, total_ms
         took_ms=Milliseconds(
             encode=round(answer.encode_ms, 3),
             search=round(found.search_ms, 3),
+            rerank=round(found.rerank_ms, 3),
             hydrate=round(found.hydrate_ms, 3),
             total=round(total_ms, 3),
         ),

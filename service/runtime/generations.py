@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import structlog
@@ -16,8 +16,9 @@ from indexer.store.base import VectorSet
 from indexer.store.generation import Generation, current_pointer, open_current
 from indexer.store.manifest import Pointer
 from models.errors import InputError, SemblanceError
-from models.types import ModelCard
+from models.types import Matcher, ModelCard
 from service.runtime.encoder import BatchingEncoder
+from service.runtime.matchers import Matchers
 
 log = structlog.get_logger()
 
@@ -26,15 +27,55 @@ class CollectionChoiceError(InputError):
     """The request names no collection, and there is not exactly one."""
 
 
+class ModelChoiceError(InputError):
+    """The request asks for a model that the collection has no vectors of."""
+
+
+@dataclass(frozen=True)
+class ServedModel:
+    """A model that answers: its encoder, the vectors of its space, and the matchers that re-rank its results."""
+
+    encoder: BatchingEncoder
+    images: VectorSet
+    matchers: Mapping[str, Matcher]
+
+
 @dataclass(frozen=True)
 class Serving:
-    """An open generation with the encoder whose space its vectors are of."""
+    """An open generation, the models that can answer from it, and the name of the one that does."""
 
     name: str
     generation: Generation
+    models: Mapping[str, ServedModel]
     model: str
-    encoder: BatchingEncoder
-    images: VectorSet
+
+    @property
+    def encoder(self) -> BatchingEncoder:
+        """The encoder of the model that answers."""
+        return self.models[self.model].encoder
+
+    @property
+    def images(self) -> VectorSet:
+        """The image vectors of the model that answers."""
+        return self.models[self.model].images
+
+    @property
+    def matchers(self) -> Mapping[str, Matcher]:
+        """What can re-rank the results of the model that answers."""
+        return self.models[self.model].matchers
+
+    def answered_by(self, model: str) -> Serving:
+        """Return the same with another model.
+
+        Raises:
+            ModelChoiceError: it is none of ``models``.
+        """
+        if model not in self.models:
+            there_are = ", ".join(self.models)
+            raise ModelChoiceError(
+                f"This collection is not served with the model {model[:64]!r}; there are: {there_are}."
+            )
+        return replace(self, model=model)
 
 
 @dataclass
@@ -50,7 +91,8 @@ class Generations:
     Args:
         data_dir: the indexer's data folder.
         encoder_for: gives the encoder of a model's name.
-        model: whose vectors are searched; None takes each collection's first model.
+        matchers: gives the matchers.
+        model: that answers requests which name none; None takes each collection's first model.
         default: collection for requests that name none.
     """
 
@@ -58,12 +100,14 @@ class Generations:
         self,
         data_dir: Path,
         encoder_for: Callable[[str], BatchingEncoder],
+        matchers: Matchers,
         *,
         model: str | None = None,
         default: str | None = None,
     ) -> None:
         self._data_dir = data_dir
         self._encoder_for = encoder_for
+        self._matchers = matchers
         self._model = model
         self._default = default
         self._serving: dict[str, _Counted] = {}
@@ -103,11 +147,12 @@ class Generations:
                 raise
 
     @contextmanager
-    def pin(self, name: str | None) -> Iterator[Serving]:
-        """Hold one collection's generation open for the length of the block.
+    def pin(self, name: str | None, model: str | None = None) -> Iterator[Serving]:
+        """Hold one collection's generation open for the length of the block, for one model or the default one.
 
         Raises:
             CollectionChoiceError: no name is given and there is no default.
+            ModelChoiceError: it is not served with that model.
             CollectionNotFoundError: no such collection.
             SemblanceError: the reason for which the collection could not be loaded.
         """
@@ -115,7 +160,7 @@ class Generations:
             counted = self._find(name)
             counted.pins += 1
         try:
-            yield counted.serving
+            yield counted.serving if model is None else counted.serving.answered_by(model)
         finally:
             self._release(counted)
 
@@ -169,14 +214,30 @@ class Generations:
         generation = open_current(folder)
         try:
             model = self._model or generation.models[0]
-            images = generation.vector_set(model, "image")
-            encoder = self._encoder_for(model)
-            _check_same_model(images, encoder.encoder.card)
+            models = {model: self._open_model(generation, model)}
+            models |= self._open_others(generation, model)
         except BaseException:
             generation.close()
             raise
         log.info("collection loaded", collection=name, generation=generation.number, model=model)
-        return Serving(name, generation, model, encoder, images)
+        return Serving(name, generation, models, model)
+
+    def _open_model(self, generation: Generation, model: str) -> ServedModel:
+        images = generation.vector_set(model, "image")
+        encoder = self._encoder_for(model)
+        check_same_model(images, encoder.encoder.card)
+        return ServedModel(encoder, images, self._matchers.fitting(generation, model))
+
+    def _open_others(self, generation: Generation, but: str) -> dict[str, ServedModel]:
+        """Return the models beside the default one; one that cannot answer is left out, and the log says why."""
+        found = {}
+        for model in generation.models:
+            if model != but:
+                try:
+                    found[model] = self._open_model(generation, model)
+                except SemblanceError as error:
+                    log.warning("model left out", model=model, reason=str(error))
+        return found
 
     def _pointer_in_service(self, name: str) -> Pointer | None:
         with self._lock:
@@ -184,7 +245,7 @@ class Generations:
             return counted.serving.generation.pointer if counted else None
 
 
-def _check_same_model(images: VectorSet, card: ModelCard) -> None:
+def check_same_model(images: VectorSet, card: ModelCard) -> None:
     """Refuse an encoder of the same name but other weights: its vectors are of another space."""
     indexed = _identity(images.model, images.weights_sha256, images.preprocessing_digest)
     loaded = _identity(card.name, card.weights_sha256, card.preprocessing.digest)

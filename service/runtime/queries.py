@@ -12,10 +12,34 @@ from service.runtime.admission import Admission
 from service.runtime.explanations import Explanations
 from service.runtime.generations import Generations, Serving
 from service.runtime.threads import run_in
-from service.search.compose import ComposedQuery, Term, compose, terms_of
+from service.search.compose import Term, compose, terms_of
 from service.search.engine import Found, find_image, image_vector, search, unit_embedding
 from service.search.explanation import Explanation
 from service.search.query import Query
+from service.search.rerank import NO_MATCHER, choose_reranking
+
+
+@dataclass(frozen=True)
+class SearchRequest:
+    """A page of a search: where, what, how much of it.
+
+    Attributes:
+        query: what is searched for.
+        collection: its name; None for the only or the default one.
+        target: what is to be found.
+        k: how many results.
+        offset: how many better ones to pass over.
+        model: that answers; None for the default one.
+        rerank: name of a matcher, ``none``, or None for the default.
+    """
+
+    query: Query
+    collection: str | None
+    target: Side
+    k: int
+    offset: int
+    model: str | None = None
+    rerank: str | None = None
 
 
 @dataclass(frozen=True)
@@ -23,13 +47,23 @@ class SearchAnswer:
     """What a search found, and in which generation."""
 
     serving: Serving
-    composed: ComposedQuery
     found: Found
     encode_ms: float
 
 
 class Queries:
-    """Answers queries; called on the event loop, works in threads."""
+    """Answers queries; called on the event loop, works in threads.
+
+    Args:
+        generations: what is served.
+        explanations: explains matches.
+        searches: bounds searches.
+        explaining: bounds explanations.
+        threads: that search and decode.
+        max_pixels: cap on query images.
+        rerank: the matcher of requests that name none, where it fits; or ``none``.
+        rerank_depth: how many of the best results are re-ranked.
+    """
 
     def __init__(
         self,
@@ -40,22 +74,28 @@ class Queries:
         *,
         threads: int,
         max_pixels: int,
+        rerank: str = NO_MATCHER,
+        rerank_depth: int = 50,
     ) -> None:
         self._generations = generations
         self._explanations = explanations
         self._searches = searches
         self._explaining = explaining
         self._max_pixels = max_pixels
+        self._rerank, self._rerank_depth = rerank, rerank_depth
         self._threads = ThreadPoolExecutor(threads, "search")
 
-    async def search(self, collection: str | None, query: Query, target: Side, k: int, offset: int) -> SearchAnswer:
+    async def search(self, asked: SearchRequest) -> SearchAnswer:
         """Find what a query means; an image of the collection does not find itself.
 
         Raises:
             SemblanceError: whatever is wrong with the query, the collection or the load.
         """
-        started = perf_counter()
-        with self._searches.admit(), self._generations.pin(collection) as serving:
+        started, query = perf_counter(), asked.query
+        with self._searches.admit(), self._generations.pin(asked.collection, asked.model) as serving:
+            reranking = choose_reranking(
+                asked.rerank, self._rerank, serving.matchers, query, asked.target, self._rerank_depth
+            )
             composed = compose(await self._terms(serving, query))
             encode_ms = (perf_counter() - started) * 1e3
             found = await run_in(
@@ -64,12 +104,13 @@ class Queries:
                 serving.generation,
                 serving.model,
                 composed,
-                k=k,
-                offset=offset,
-                target=target,
+                k=asked.k,
+                offset=asked.offset,
+                target=asked.target,
                 exclude_id=query.image_id,
+                reranking=reranking,
             )
-            return SearchAnswer(serving, composed, found, encode_ms)
+            return SearchAnswer(serving, found, encode_ms)
 
     async def explain(self, serving: Serving, key: str, query: Query, image_id: str) -> Explanation:
         """Explain a match; raises as ``search``, and where the photograph's file is gone."""

@@ -17,7 +17,7 @@ from models.types import Vectors
 from service.search.query import Query
 
 _VANISHING = 1e-6
-_SHOWN_DECIMALS = 6
+SHOWN_DECIMALS = 6
 """Shares are rounded before they are added, so that the printed shares add up to the printed score."""
 
 
@@ -54,12 +54,12 @@ class ComposedQuery:
 
     def contributions(self, vectors: Vectors) -> NDArray[np.float64]:
         """Return each term's share of the score of each of ``(N, D)`` vectors, ``(N, T)``."""
-        shares: NDArray[np.float64] = np.round(vectors.astype(np.float64) @ self.parts.T, _SHOWN_DECIMALS)
+        shares: NDArray[np.float64] = np.round(vectors.astype(np.float64) @ self.parts.T, SHOWN_DECIMALS)
         return shares
 
     def scores(self, contributions: NDArray[np.float64]) -> NDArray[np.float64]:
         """Add up ``(N, T)`` shares to N scores."""
-        scores: NDArray[np.float64] = np.round(contributions.sum(axis=1), _SHOWN_DECIMALS)
+        scores: NDArray[np.float64] = np.round(contributions.sum(axis=1), SHOWN_DECIMALS)
         return scores
 
 

@@ -1,8 +1,8 @@
-"""Search over one pinned generation: candidates from its vector store, exact scores, catalog entries."""
+"""Search over one pinned generation: candidates from its vector store, exact scores, a new order, catalog entries."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from time import perf_counter
 
@@ -15,6 +15,7 @@ from indexer.store.generation import Generation
 from models.errors import InputError, QueryError
 from models.types import Side, Vectors
 from service.search.compose import ComposedQuery
+from service.search.rerank import Reranking
 
 
 class ImageNotFoundError(InputError):
@@ -31,7 +32,7 @@ class Hit:
         image: the image, or the first one that the caption describes.
         rank: from 1, earlier pages included.
         score: exact; the sum of the contributions.
-        contributions: of each term of the query.
+        contributions: ``(label, value)`` of each term of the query, and of the matcher where it re-ranked the result.
     """
 
     id: str
@@ -39,7 +40,7 @@ class Hit:
     image: ImageRecord
     rank: int
     score: float
-    contributions: tuple[float, ...]
+    contributions: tuple[tuple[str, float], ...]
 
 
 @dataclass(frozen=True)
@@ -49,15 +50,26 @@ class Found:
     hits: tuple[Hit, ...]
     next_offset: int | None
     search_ms: float = 0.0
+    rerank_ms: float = 0.0
     hydrate_ms: float = 0.0
     warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class _Ranking:
+    """N rows, best first, with the shares ``(N, T)`` of each label in each score."""
+
     rows: NDArray[np.int64]
     scores: NDArray[np.float64]
     contributions: NDArray[np.float64]
+    labels: tuple[str, ...]
+
+    def lines(self) -> Iterator[tuple[int, float, tuple[tuple[str, float], ...]]]:
+        """Yield the row, the score and the named contributions of each result."""
+        for row, score, shares in zip(
+            self.rows.tolist(), self.scores.tolist(), self.contributions.tolist(), strict=True
+        ):
+            yield row, score, tuple(zip(self.labels, shares, strict=True))
 
 
 def search(
@@ -69,8 +81,11 @@ def search(
     offset: int = 0,
     target: Side = "image",
     exclude_id: str | None = None,
+    reranking: Reranking | None = None,
 ) -> Found:
     """Return results ``offset`` to ``offset + k`` of a query, best first.
+
+    Results beyond the re-ranked ones keep the order and the score that they have without re-ranking.
 
     Args:
         generation: pinned by the caller for as long as this runs.
@@ -80,6 +95,7 @@ def search(
         offset: how many better ones to pass over.
         target: ``image`` finds photographs, ``text`` the collection's captions.
         exclude_id: an image that is not to be among the results ("more like this" does not want itself).
+        reranking: how to re-order the best; the generation holds its matcher's features.
 
     Raises:
         ImageNotFoundError: the image to exclude does not exist.
@@ -88,18 +104,31 @@ def search(
         return Found((), None, warnings=("This collection has no captions, so there is no text to find.",))
     started = perf_counter()
     excluded = find_image(generation, exclude_id).row if exclude_id is not None and target == "image" else None
-    ranking = _rank(generation.vector_set(model, target), query, offset + k + 1, excluded)
-    page = slice(offset, offset + k)
-    searched = perf_counter()
-    entries = _entries(generation, target, ranking.rows[page].tolist())
+    vectors, wanted = generation.vector_set(model, target), offset + k + 1
+    if reranking is None:
+        rankings = [_rank(vectors, query, wanted, excluded)]
+        searched = reranked = perf_counter()
+    else:
+        rankings = _head_and_tail(vectors, query, wanted, excluded, reranking.depth)
+        searched = perf_counter()
+        if offset < reranking.depth:
+            rankings[0] = _rerank(generation, query, rankings[0], reranking)
+        reranked = perf_counter()
+    lines = [line for ranking in rankings for line in ranking.lines()]
+    page = lines[offset : offset + k]
+    entries = _entries(generation, target, [row for row, _, _ in page])
     hits = tuple(
-        Hit(*entry, rank, score, tuple(shares))
-        for rank, (entry, score, shares) in enumerate(
-            zip(entries, ranking.scores[page].tolist(), ranking.contributions[page].tolist(), strict=True), offset + 1
-        )
+        Hit(*entry, rank, score, shares)
+        for rank, (entry, (_, score, shares)) in enumerate(zip(entries, page, strict=True), offset + 1)
     )
-    next_offset = offset + k if len(ranking.rows) > offset + k else None
-    return Found(hits, next_offset, (searched - started) * 1e3, (perf_counter() - searched) * 1e3)
+    next_offset = offset + k if len(lines) > offset + k else None
+    return Found(
+        hits,
+        next_offset,
+        search_ms=(searched - started) * 1e3,
+        rerank_ms=(reranked - searched) * 1e3,
+        hydrate_ms=(perf_counter() - reranked) * 1e3,
+    )
 
 
 def find_image(generation: Generation, image_id: str) -> ImageRecord:
@@ -153,4 +182,29 @@ def _rank(vector_set: VectorSet, query: ComposedQuery, wanted: int, excluded: in
     contributions = query.contributions(vector_set.vectors(rows.tolist()))
     scores = query.scores(contributions)
     order = np.lexsort((rows, -scores))[:wanted]
-    return _Ranking(rows[order], scores[order], contributions[order])
+    return _Ranking(rows[order], scores[order], contributions[order], query.labels)
+
+
+def _head_and_tail(
+    vector_set: VectorSet, query: ComposedQuery, wanted: int, excluded: int | None, depth: int
+) -> list[_Ranking]:
+    """Return the ``depth`` best rows, and the rows that follow them up to ``wanted``.
+
+    An approximate index may find others when it is asked for more; the head is asked for alone, so that it is the same
+    on every page and pages have neither gaps nor doubles.
+    """
+    head = _rank(vector_set, query, depth, excluded)
+    if wanted <= depth:
+        return [head]
+    more = _rank(vector_set, query, wanted, excluded)
+    rest = ~np.isin(more.rows, head.rows)
+    return [head, _Ranking(more.rows[rest], more.scores[rest], more.contributions[rest], more.labels)]
+
+
+def _rerank(generation: Generation, query: ComposedQuery, head: _Ranking, reranking: Reranking) -> _Ranking:
+    """Return the same rows in their new order; equal scores go by row."""
+    features = generation.feature_arrays[reranking.matcher.card.name].features(head.rows.tolist())
+    contributions = np.column_stack([head.contributions, reranking.contributions(features)])
+    scores = query.scores(contributions)
+    order = np.lexsort((head.rows, -scores))
+    return _Ranking(head.rows[order], scores[order], contributions[order], (*head.labels, reranking.label))

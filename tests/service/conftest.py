@@ -14,6 +14,7 @@ from colour_collection import COLOURS, ToyExplainer, index, save_colours, served
 from fastapi import FastAPI
 from starlette.testclient import TestClient
 from toy_encoder import ToyEncoder
+from toy_matcher import ToyMatcher
 
 from service.app import create_app
 from service.settings import Settings
@@ -47,9 +48,14 @@ def data_dir(published: tuple[Path, Path], tmp_path: Path) -> Path:
 def build_app(data_dir: Path) -> Callable[..., FastAPI]:
     """Build the application over ``data_dir``; keyword arguments are settings."""
 
-    def build(load_encoder: Callable[[str], Any] = ToyEncoder, load_explainer: Any = None, **settings: Any) -> FastAPI:
+    def build(
+        load_encoder: Callable[[str], Any] = ToyEncoder,
+        load_explainer: Any = None,
+        load_matcher: Callable[[str], Any] = ToyMatcher,
+        **settings: Any,
+    ) -> FastAPI:
         explainer = load_explainer or (lambda _name: ToyExplainer())
-        return create_app(Settings(**{"data_dir": data_dir, **settings}), load_encoder, explainer)
+        return create_app(Settings(**{"data_dir": data_dir, **settings}), load_encoder, explainer, load_matcher)
 
     return build
 

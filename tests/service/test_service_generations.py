@@ -13,11 +13,13 @@ import pytest
 from colour_collection import COLOURS, assert_problem, index, names, save_colours
 from starlette.testclient import TestClient
 from toy_encoder import ToyEncoder
+from toy_matcher import ToyMatcher
 
 from indexer.errors import CollectionNotFoundError, DamagedGenerationError, ModelMismatchError
 from models.types import ModelCard
 from service.runtime.encoder import Encoders
 from service.runtime.generations import CollectionChoiceError, Generations
+from service.runtime.matchers import Matchers
 
 
 class OtherWeights(ToyEncoder):
@@ -72,7 +74,7 @@ def encoders() -> Iterator[Encoders]:
 @pytest.fixture
 def generations(growing: Path, encoders: Encoders) -> Iterator[Generations]:
     """What is served of the growing collection."""
-    served = Generations(growing, encoders.get)
+    served = Generations(growing, encoders.get, Matchers(ToyMatcher))
     served.load_all()
     yield served
     served.close()
@@ -131,7 +133,7 @@ def test_a_collection_that_is_damaged_from_the_start_is_refused_with_its_reason(
     growing: Path, encoders: Encoders
 ) -> None:
     name = damage(growing)
-    generations = Generations(growing, encoders.get)
+    generations = Generations(growing, encoders.get, Matchers(ToyMatcher))
     generations.load_all()
     assert generations.names == []
     for asked in ("colours", None):
@@ -142,9 +144,9 @@ def test_a_collection_that_is_damaged_from_the_start_is_refused_with_its_reason(
 def test_an_index_of_other_weights_or_another_model_is_refused_and_both_are_named(growing: Path) -> None:
     encoders = Encoders(OtherWeights, max_batch=8)
     with pytest.raises(ModelMismatchError, match=r"0000.*1111"):
-        Generations(growing, encoders.get).reload("colours")
+        Generations(growing, encoders.get, Matchers(ToyMatcher)).reload("colours")
     with pytest.raises(ModelMismatchError, match="toy, not with other"):
-        Generations(growing, encoders.get, model="other").reload("colours")
+        Generations(growing, encoders.get, Matchers(ToyMatcher), model="other").reload("colours")
     encoders.close()
 
 
@@ -200,6 +202,7 @@ def test_collections_are_described(client: TestClient) -> None:
     assert client.get("/collections/colours").json() == colours
     assert (colours["images"], colours["captions"]) == (len(COLOURS), len(COLOURS))
     assert colours["models"] == [{"name": "toy", "dimension": 4}]
+    assert colours["matchers"] == []
     assert colours["index"]["exact"] is True
     assert_problem(client.get("/collections/sounds"), 404, "colours")
     assert_problem(client.post("/collections/sounds/reload"), 404, "colours")

@@ -103,7 +103,8 @@ class TestText:
             ({"query": None}, "body.query"),
             ({"filter": {}}, "body.filter"),
             ({"rerank": True}, "body.rerank"),
-            ({"model": "other"}, "body.model"),
+            ({"rerank": "other"}, "'other' to re-rank with; there are: none"),
+            ({"model": "other"}, "'other'; there are: toy"),
         ],
     )
     def test_a_wrong_field_is_refused_by_name(self, client: TestClient, fields: dict[str, Any], told: str) -> None:
