@@ -24,11 +24,11 @@ app.add_typer(models.evaluation.cli.app, name="evaluate")
 def list_models(
     as_json: Annotated[bool, typer.Option("--json", help="Print the cards as JSON.")] = False,
 ) -> None:
-    """List the models that ship, with dimension, size and measured quality."""
-    from models.registry import model_cards
+    """List the models that ship, with dimension, size and measured quality, and the matchers that re-rank them."""
+    from models.registry import matcher_cards, model_cards
 
     if as_json:
-        typer.echo(json.dumps([asdict(card) for card in model_cards()], indent=2))
+        typer.echo(json.dumps([asdict(card) for card in (*model_cards(), *matcher_cards())], indent=2))
         return
     from rich.console import Console
     from rich.table import Table
@@ -44,6 +44,8 @@ def list_models(
             table.add_row(*head, name, recall_line(figures["text_to_image"]), recall_line(figures["image_to_text"]))
     console = Console()
     console.print(table)
+    for matcher in matcher_cards():
+        console.print(f"matcher {matcher.name} ({matcher.weights_bytes / 1e6:.1f} MB) re-ranks {matcher.encoder}")
     console.print("Also hf:<name or folder>: a CLIP, SigLIP or SigLIP2 checkpoint.", style="dim")
 
 

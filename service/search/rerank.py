@@ -74,7 +74,7 @@ def choose_reranking(
 
 def _misfit(name: str, matchers: Mapping[str, Matcher], query: Query, target: Side) -> str | None:
     if name not in matchers:
-        there_are = ", ".join(matchers) or "none, for it was indexed without features"
+        there_are = ", ".join(matchers) or "none; semblance index --matcher NAME stores what one needs"
         return f"This collection and model have no matcher {name[:64]!r} to re-rank with; there are: {there_are}."
     if query.text is None:
         return "A matcher scores a sentence, and this query has none: leave rerank out."

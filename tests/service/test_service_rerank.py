@@ -134,7 +134,7 @@ def test_a_depth_beyond_the_collection_re_ranks_all(http: Callable[..., httpx.Cl
 
 def test_what_does_not_fit_is_refused_with_what_does(client: httpx.Client) -> None:
     assert_problem(ask(client, rerank="other"), 422, "'other'", f"there are: {NAME}")
-    assert_problem(ask(client, collection="bare"), 422, "indexed without features")
+    assert_problem(ask(client, collection="bare"), 422, "there are: none", "--matcher")
     assert_problem(ask(client, model="second"), 422, NAME, "there are: none")
     assert_problem(ask(client, target="text"), 422, "captions")
     picture = {"content": png("red"), "headers": {"Content-Type": "image/png"}}
