@@ -5,9 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from models.calibration import read_calibrations
 from models.errors import CheckpointError
 from models.types import Card, MatcherCard, ModelCard, Preprocessing
 
@@ -18,6 +20,7 @@ C = TypeVar("C", bound=Card)
 
 CARD = "card.json"
 WEIGHTS = "weights.safetensors"
+CALIBRATION = "calibration.json"
 
 
 def file_sha256(path: Path) -> str:
@@ -27,12 +30,13 @@ def file_sha256(path: Path) -> str:
 
 
 def read_card(folder: Path) -> ModelCard:
-    """Read a dual encoder's card.
+    """Read a dual encoder's card, and the calibrations of its weights where there are some.
 
     Raises:
         CheckpointError: no card there, or one that does not fit.
     """
-    return _read_card(folder, ModelCard)
+    card = _read_card(folder, ModelCard)
+    return replace(card, calibrations=read_calibrations(folder / CALIBRATION, card.weights_sha256))
 
 
 def read_matcher_card(folder: Path) -> MatcherCard:

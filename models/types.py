@@ -16,6 +16,8 @@ from typing import Any, Literal, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from models.calibration import Calibration
+
 Vectors = NDArray[np.float32]
 Pixels = NDArray[np.uint8]
 Features = NDArray[np.float16]
@@ -94,9 +96,13 @@ class Card:
 
 @dataclass(frozen=True, kw_only=True)
 class ModelCard(Card):
-    """The card of a dual encoder, of vectors ``(dimension,)``."""
+    """The card of a dual encoder, of vectors ``(dimension,)``.
+
+    ``calibrations`` turn scores into probabilities, by ``SOURCE-to-TARGET`` (``text-to-image``), where they are fitted.
+    """
 
     dimension: int
+    calibrations: Mapping[str, Calibration] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)

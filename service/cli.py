@@ -71,7 +71,7 @@ def search(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     data_dir: DataDir = None,
 ) -> None:
-    """Search a collection without a server, and print ranked paths and scores."""
+    """Search a collection without a server, and print ranked paths with score and, where calibrated, confidence."""
     from service.logs import configure_quiet_logging
     from service.offline import search_once
     from service.search.query import Query, check_page, parse_modifiers, parse_sentence
@@ -96,7 +96,8 @@ def search(
         return
     for line in lines:
         caption = f"  {line.caption}" if target == "text" else ""
-        print(f"{line.rank:4}  {line.score:.4f}  {line.path}{caption}")
+        confidence = "" if line.confidence is None else f"{line.confidence:4.0%}  "
+        print(f"{line.rank:4}  {line.score:.4f}  {confidence}{line.path}{caption}")
 
 
 app.add_typer(indexer.cli.app)

@@ -18,6 +18,7 @@ from models.types import DualEncoder, Matcher, Side, Vectors
 from service.runtime.generations import check_same_model
 from service.runtime.matchers import Matchers
 from service.search.compose import compose, terms_of
+from service.search.confidence import calibration_for
 from service.search.engine import search
 from service.search.query import Query
 from service.search.rerank import NO_MATCHER, choose_reranking
@@ -42,6 +43,7 @@ class Line:
     id: str
     caption: str | None
     contributions: tuple[Share, ...]
+    confidence: float | None
 
 
 def search_once(
@@ -71,7 +73,8 @@ def search_once(
         reranking = choose_reranking(rerank, settings.rerank, matchers, query, target, settings.rerank_depth)
         source = None if query.image is None else _image_vector(encoder, query.image, settings.max_pixels)
         composed = compose(terms_of(query, list(encoder.encode_texts(query.words)), source))
-        found = search(generation, model, composed, k=k, target=target, reranking=reranking)
+        calibration = calibration_for(encoder.card, query, target)
+        found = search(generation, model, composed, k=k, target=target, reranking=reranking, calibration=calibration)
         lines = [
             Line(
                 rank=hit.rank,
@@ -80,6 +83,7 @@ def search_once(
                 id=hit.id,
                 caption=hit.caption,
                 contributions=tuple(Share(*part) for part in hit.contributions),
+                confidence=hit.confidence,
             )
             for hit in found.hits
         ]

@@ -1,15 +1,19 @@
 """A dual encoder small enough to compute by hand: colours and their names share one space."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from models.calibration import Calibration
 from models.types import ModelCard, Pixels, Preprocessing, Vectors
 
 WORDS = {
     "red": (1, 0, 0), "green": (0, 1, 0), "blue": (0, 0, 1),
     "yellow": (1, 1, 0), "cyan": (0, 1, 1), "magenta": (1, 0, 1), "white": (1, 1, 1),
 }  # fmt: skip
+
+CALIBRATION = Calibration(temperature=0.05, result=(1.0, 1.0, 1.0), match=(-40.0, 50.0, 0.0, 0.0, 0.0), threshold=0.5)
+"""By which a query has a match where its best score is over 0.8."""
 
 
 class ToyEncoder:
@@ -18,7 +22,7 @@ class ToyEncoder:
     It is a real implementation of the ``DualEncoder`` protocol: fast, deterministic, and its neighbours are obvious.
     """
 
-    def __init__(self, name: str = "toy", size: int = 8) -> None:
+    def __init__(self, name: str = "toy", size: int = 8, calibrations: Mapping[str, Calibration] | None = None) -> None:
         self.card = ModelCard(
             name=name,
             description="mean colour",
@@ -27,6 +31,7 @@ class ToyEncoder:
             weights_sha256="0" * 64,
             weights_bytes=0,
             licence="Apache-2.0",
+            calibrations=calibrations or {},
         )
         self.images_encoded = 0
 

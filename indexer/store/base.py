@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from models.calibration import null_rows
 from models.types import Features, Side, Vectors
 
 Rows = NDArray[np.int64]
@@ -83,6 +85,11 @@ class VectorSet:
             IndexError: a row is outside 0 to N - 1.
         """
         return _rows_of(self.matrix, rows)
+
+    @cached_property
+    def sample(self) -> Vectors:
+        """Some rows that stand for all where a query's null distribution is asked for; kept in memory once read."""
+        return self.vectors(null_rows(len(self.matrix)).tolist())
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from models.evaluation.commands.agreement import agreement
+from models.evaluation.commands.calibration import calibration
 from models.evaluation.commands.modifiers import modifiers
 from models.evaluation.commands.pairwise import pairwise
 from models.evaluation.commands.reranking import reranking
@@ -13,5 +14,5 @@ from models.evaluation.commands.semantic import semantic
 from models.evaluation.commands.shapes import shapes
 
 app = typer.Typer(no_args_is_help=True, help="Measure a model by the protocols of the field.")
-for command in (retrieval, reranking, pairwise, semantic, agreement, modifiers, shapes):
+for command in (retrieval, reranking, pairwise, semantic, agreement, modifiers, calibration, shapes):
     app.command()(command)

@@ -128,7 +128,9 @@ class Result(_Answer):
     id: str
     rank: int
     score: float
-    confidence: float | None = None
+    confidence: float | None = Field(
+        description="probability that the result is relevant; null where it is not calibrated, as for modifiers"
+    )
     caption: str | None
     image_id: str
     thumbnail_url: str

@@ -40,6 +40,7 @@ def search_results(query: Query, answer: SearchAnswer, max_offset: int, total_ms
                 id=hit.id,
                 rank=hit.rank,
                 score=hit.score,
+                confidence=hit.confidence,
                 caption=hit.caption,
                 image_id=hit.image.id,
                 thumbnail_url=image_url(hit.image.id, "thumbnail", name),

@@ -13,6 +13,7 @@ from service.runtime.explanations import Explanations
 from service.runtime.generations import Generations, Serving
 from service.runtime.threads import run_in
 from service.search.compose import Term, compose, terms_of
+from service.search.confidence import calibration_for
 from service.search.engine import Found, find_image, image_vector, search, unit_embedding
 from service.search.explanation import Explanation
 from service.search.query import Query
@@ -109,6 +110,7 @@ class Queries:
                 target=asked.target,
                 exclude_id=query.image_id,
                 reranking=reranking,
+                calibration=calibration_for(serving.encoder.encoder.card, query, asked.target),
             )
             return SearchAnswer(serving, found, encode_ms)
 

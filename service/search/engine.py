@@ -12,9 +12,11 @@ from numpy.typing import NDArray
 from indexer.catalog.repository import ImageRecord
 from indexer.store.base import VectorSet
 from indexer.store.generation import Generation
+from models.calibration import BEST, Calibration
 from models.errors import InputError, QueryError
 from models.types import Side, Vectors
 from service.search.compose import ComposedQuery
+from service.search.confidence import judge
 from service.search.rerank import Reranking
 
 
@@ -33,6 +35,7 @@ class Hit:
         rank: from 1, earlier pages included.
         score: exact; the sum of the contributions.
         contributions: ``(label, value)`` of each term of the query, and of the matcher where it re-ranked the result.
+        confidence: the probability that it is relevant; None where that is not calibrated.
     """
 
     id: str
@@ -41,6 +44,7 @@ class Hit:
     rank: int
     score: float
     contributions: tuple[tuple[str, float], ...]
+    confidence: float | None = None
 
 
 @dataclass(frozen=True)
@@ -82,6 +86,7 @@ def search(
     target: Side = "image",
     exclude_id: str | None = None,
     reranking: Reranking | None = None,
+    calibration: Calibration | None = None,
 ) -> Found:
     """Return results ``offset`` to ``offset + k`` of a query, best first.
 
@@ -96,6 +101,7 @@ def search(
         target: ``image`` finds photographs, ``text`` the collection's captions.
         exclude_id: an image that is not to be among the results ("more like this" does not want itself).
         reranking: how to re-order the best; the generation holds its matcher's features.
+        calibration: of this kind of query and target; without it there is no confidence.
 
     Raises:
         ImageNotFoundError: the image to exclude does not exist.
@@ -104,13 +110,16 @@ def search(
         return Found((), None, warnings=("This collection has no captions, so there is no text to find.",))
     started = perf_counter()
     excluded = find_image(generation, exclude_id).row if exclude_id is not None and target == "image" else None
-    vectors, wanted = generation.vector_set(model, target), offset + k + 1
+    vectors, wanted = generation.vector_set(model, target), max(offset + k + 1, BEST)
     if reranking is None:
         rankings = [_rank(vectors, query, wanted, excluded)]
-        searched = reranked = perf_counter()
     else:
         rankings = _head_and_tail(vectors, query, wanted, excluded, reranking.depth)
-        searched = perf_counter()
+    scores = np.concatenate([ranking.scores for ranking in rankings])
+    confidences, warnings = judge(calibration, vectors, query.vector, scores)
+    searched = reranked = perf_counter()
+    if reranking is not None:
+        confidences = [None] * len(confidences)  # they are fitted to the encoder's scores and order
         if offset < reranking.depth:
             rankings[0] = _rerank(generation, query, rankings[0], reranking)
         reranked = perf_counter()
@@ -118,7 +127,7 @@ def search(
     page = lines[offset : offset + k]
     entries = _entries(generation, target, [row for row, _, _ in page])
     hits = tuple(
-        Hit(*entry, rank, score, shares)
+        Hit(*entry, rank, score, shares, confidences[rank - 1])
         for rank, (entry, (_, score, shares)) in enumerate(zip(entries, page, strict=True), offset + 1)
     )
     next_offset = offset + k if len(lines) > offset + k else None
@@ -128,6 +137,7 @@ def search(
         search_ms=(searched - started) * 1e3,
         rerank_ms=(reranked - searched) * 1e3,
         hydrate_ms=(perf_counter() - reranked) * 1e3,
+        warnings=warnings,
     )
 
 

@@ -4,7 +4,7 @@
  * @typedef {{term: string, value: number}} Contribution
  * @typedef {{name: string, width: number, height: number, format: string, taken_at: ?string, camera: ?string}} Metadata
  * @typedef {{id: string, rank: number, score: number, caption: ?string, image_id: string, thumbnail_url: string,
- *   metadata: Metadata, contributions: Contribution[]}} Result
+ *   metadata: Metadata, contributions: Contribution[], confidence: ?number}} Result
  * @typedef {{results: Result[], collection: {name: string, generation: number, model: string, index: string,
  *   exact: boolean}, took_ms: {total: number}, next: ?number, warnings: string[]}} Answer
  * @typedef {{score: number, contributions: Contribution[], heat_map: {rows: number, columns: number,

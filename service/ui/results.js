@@ -38,6 +38,9 @@ export const titleOf = (result) => result.caption ?? result.metadata.name;
 /** @param {number} score */
 export const scoreText = (score) => score.toFixed(3).replace('-', '−');
 
+/** @param {number} confidence @returns {string} in percent; a probability is never shown as certain */
+const confidenceText = (confidence) => `${Math.min(99, Math.round(100 * confidence)) || '<1'}%`;
+
 function photograph(result, options) {
   const { width, height } = result.metadata;
   const ratio = Math.min(WIDEST, Math.max(NARROWEST, width / height || 1));
@@ -72,10 +75,17 @@ function meter({ score }, { best }) {
   return element('div.meter', { 'aria-hidden': 'true', '--share': share.toFixed(3) });
 }
 
+function likelihood({ confidence }) {
+  if (confidence === null) return null;
+  return element('data.confidence', { value: confidence, title: 'How likely it is that this is what was meant' },
+    element('span.unseen', {}, 'Likely to match: '), confidenceText(confidence));
+}
+
 function foot(result, { onSimilar }) {
   return element('p.foot', {},
     element('data.score', { value: result.score, title: `Similarity, rank ${result.rank}` },
       element('span.unseen', {}, 'Score '), scoreText(result.score)),
+    likelihood(result),
     element('button.similar', { type: 'button', onclick: () => onSimilar(result) },
       'More like this', element('span.unseen', {}, `: ${titleOf(result)}`)));
 }

@@ -9,13 +9,14 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
 import pytest
 import structlog
 from colour_collection import png
-from toy_encoder import ToyEncoder
+from toy_encoder import CALIBRATION, ToyEncoder
 from typer.testing import CliRunner
 
 import service.offline
@@ -76,6 +77,21 @@ def test_a_search_by_an_image_and_modifiers_prints_json(data_dir: Path, tmp_path
     assert best["path"].endswith("cyan.jpg")
     assert [share["term"] for share in best["contributions"]] == ["image", "-red", "+green"]
     assert round(sum(share["value"] for share in best["contributions"]), 6) == best["score"]
+
+
+def test_a_search_tells_how_likely_each_result_is_and_that_nothing_matches(
+    data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    encoder = ToyEncoder(calibrations={"text-to-image": replace(CALIBRATION, threshold=1.0)})
+    monkeypatch.setattr(service.offline, "load_registered_encoder", lambda _name, **_options: encoder)
+    code, output, errors = run("search", "colours", "red", "-k", "7", "--data-dir", data_dir)
+    assert code == 0
+    assert "Nothing in this collection seems to match" in errors
+    percents = [int(line.split()[2].removesuffix("%")) for line in output.splitlines()]
+    assert percents == sorted(percents, reverse=True)
+    assert percents[0] > 70 > 10 > percents[-1]
+    code, output, _ = run("search", "colours", "red", "--json", "--data-dir", data_dir)
+    assert [round(100 * line["confidence"]) for line in json.loads(output)] == percents
 
 
 def test_captions_are_searched_too(data_dir: Path) -> None:

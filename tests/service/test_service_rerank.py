@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import pytest
 import structlog
 from colour_collection import COLOURS, assert_problem, names, png
 from PIL import Image
-from toy_encoder import ToyEncoder
+from toy_encoder import CALIBRATION, ToyEncoder
 from toy_matcher import NAME, WEIGHT, ToyMatcher
 from typer.testing import CliRunner
 
@@ -23,6 +24,7 @@ from indexer.ingest.pipeline import IndexRequest, index_collection
 from models.errors import UnknownModelError
 from models.types import Features, Pixels
 from service.cli import app
+from service.search.confidence import NOTHING_MATCHES
 
 LABEL = f"rerank: {NAME}"
 LEFT = 5
@@ -235,3 +237,16 @@ def test_the_command_line_re_ranks_too(mixed: Path, monkeypatch: pytest.MonkeyPa
         assert (refused.exit_code, NAME in refused.stderr) == (1, True)
     finally:
         structlog.reset_defaults()
+
+
+def test_re_ranked_results_have_no_confidence_but_the_answer_still_tells_that_nothing_matches(
+    http: Callable[..., httpx.Client], mixed: Path
+) -> None:
+    never = replace(CALIBRATION, threshold=1.0)
+    encoder = ToyEncoder(calibrations={"text-to-image": never})
+    client = http(data_dir=mixed, default_collection="mixed", load_encoder=lambda _name: encoder, rerank_depth=4)
+    for offset in (0, 2, 6):
+        plain, re_ranked = (ask(client, rerank=rerank, offset=offset).json() for rerank in ("none", NAME))
+        assert all(0 <= result["confidence"] <= 1 for result in plain["results"])
+        assert {result["confidence"] for result in re_ranked["results"]} == {None}
+        assert plain["warnings"] == re_ranked["warnings"] == [NOTHING_MATCHES]

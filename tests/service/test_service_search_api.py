@@ -8,11 +8,18 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
-from colour_collection import COLOURS, assert_problem, index, names, png
+from colour_collection import COLOURS, assert_problem, index, names, png, save_colours
+from published_collection import publish_collection
 from starlette.testclient import TestClient
+from toy_encoder import CALIBRATION, ToyEncoder
 
+from indexer.collections import collection_dir
+from indexer.store.generation import open_current
+from models.calibration import NULL_SAMPLE, null_rows
 from service.api.schemas import SearchResults
+from service.search.confidence import NOTHING_MATCHES, judge
 
 
 def text(client: TestClient, query: str = "red", **fields: Any) -> Any:
@@ -266,3 +273,80 @@ def test_no_page_is_offered_that_would_be_refused(start: Callable[..., TestClien
     client = start(max_offset=4)
     assert text(client, "red", k=3).json()["next"] == 3
     assert text(client, "red", k=3, offset=3).json()["next"] is None
+
+
+class TestConfidence:
+    """What a model with a calibration says of its results; the toy model's holds a match where a score is over 0.8."""
+
+    @pytest.fixture
+    def sure(self, start: Callable[..., TestClient]) -> TestClient:
+        calibrations = {"text-to-image": CALIBRATION, "image-to-text": CALIBRATION}
+        return start(load_encoder=lambda name: ToyEncoder(name, calibrations=calibrations))
+
+    def test_each_result_tells_how_likely_it_is_to_be_relevant(self, sure: TestClient) -> None:
+        answer = text(sure, "red").json()
+        scores = np.array([result["score"] for result in answer["results"]])
+        weights = np.exp((scores - scores[0]) / 0.05)  # the collection has seven images: these are all
+        share = np.log(weights[0] / weights.sum())
+        match = 1 / (1 + np.exp(-(50 * scores[0] - 40)))
+        expected = match / (1 + np.exp(-(1 + share + (scores - scores[0]) / 0.05)))
+        confidences = [result["confidence"] for result in answer["results"]]
+        assert confidences == pytest.approx(expected.tolist(), abs=2e-6)
+        assert confidences == sorted(confidences, reverse=True)
+        assert confidences[0] > 0.7
+        assert answer["warnings"] == []
+
+    def test_a_confidence_does_not_depend_on_the_page(self, sure: TestClient) -> None:
+        whole = text(sure, "cyan", k=7).json()["results"]
+        pages = [text(sure, "cyan", k=1, offset=offset).json()["results"] for offset in range(7)]
+        assert [result for page in pages for result in page] == whole
+
+    def test_an_image_finds_captions_with_confidence(self, sure: TestClient) -> None:
+        found = image(sure, png("blue"), target="text").json()["results"]
+        assert found[0]["caption"] == "a blue square"
+        assert found[0]["confidence"] > 0.7 > 0.1 > found[-1]["confidence"]
+
+    def test_what_is_not_calibrated_has_none(self, sure: TestClient, ids: dict[str, str]) -> None:
+        answers = [
+            text(sure, "red", modifiers=["+blue"]),
+            text(sure, "red", target="text"),
+            image(sure, png("red")),
+            sure.post("/search/image", json={"id": ids["red"]}),
+            sure.post("/search/image?target=text", json={"embedding": [0, 0, 1, 0]}),
+            image(sure, png("red"), target="text", modifier="+blue"),
+        ]
+        for answer in answers:
+            assert {result["confidence"] for result in answer.json()["results"]} == {None}
+            assert answer.json()["warnings"] == []
+
+    def test_where_nothing_matches_the_answer_says_so_and_still_lists_the_nearest(
+        self, start: Callable[..., TestClient], tmp_path: Path
+    ) -> None:
+        save_colours(tmp_path / "warm", ["red", "yellow"])
+        index(tmp_path / "few", "warm", tmp_path / "warm")
+        encoder = ToyEncoder(calibrations={"text-to-image": CALIBRATION})
+        client = start(data_dir=tmp_path / "few", load_encoder=lambda _name: encoder)
+        answer = text(client, "blue").json()
+        assert answer["warnings"] == [NOTHING_MATCHES]
+        assert len(answer["results"]) == 2
+        assert all(result["confidence"] < 0.01 for result in answer["results"])
+        assert text(client, "yellow").json()["warnings"] == []
+
+    def test_a_large_collection_is_judged_by_a_sample_of_it(self, tmp_path: Path) -> None:
+        vectors = np.random.default_rng(0).normal(size=(NULL_SAMPLE + 900, 4)).astype(np.float32)
+        vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+        paths = [Path(f"/photographs/{number:05}.jpg") for number in range(len(vectors))]
+        publish_collection(tmp_path, "many", paths, vectors, ToyEncoder())
+        with open_current(collection_dir(tmp_path, "many")) as generation:
+            stored = generation.vector_set("toy", "image")
+            assert stored.sample is stored.sample
+            assert stored.sample.tolist() == stored.matrix[null_rows(len(vectors))].tolist()
+            query = ToyEncoder().encode_texts(["red"])[0]
+            scores = np.sort(vectors.astype(np.float64) @ query)[::-1]
+            sampled, warnings = judge(CALIBRATION, stored, query, scores[:20])
+            weights = np.exp((scores - scores[0]) / 0.05)
+            share = -np.log(weights.sum())
+            match = 1 / (1 + np.exp(-(50 * scores[0] - 40)))
+            whole = match / (1 + np.exp(-(1 + share + (scores[:20] - scores[0]) / 0.05)))
+            assert sampled == pytest.approx(whole.tolist(), rel=0.1)
+            assert warnings == ()

@@ -13,7 +13,7 @@ import structlog
 import uvicorn
 from PIL import Image
 from playwright.sync_api import sync_playwright
-from toy_encoder import ToyEncoder
+from toy_encoder import CALIBRATION, ToyEncoder
 
 from indexer.ingest.pipeline import IndexRequest, index_collection
 from models.types import Pixels, Vectors
@@ -83,9 +83,9 @@ def quiet() -> Iterator[None]:
 
 
 @contextmanager
-def serving(**settings: object) -> Iterator[str]:
+def serving(encoder: ToyEncoder | None = None, **settings: object) -> Iterator[str]:
     """Serve until the block ends; gives the address."""
-    app = create_app(load_settings(**settings), lambda _: ToyEncoder(), lambda _: BrightestCells())
+    app = create_app(load_settings(**settings), lambda _: encoder or ToyEncoder(), lambda _: BrightestCells())
     server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_config=None))
     thread = threading.Thread(target=server.run)
     thread.start()
@@ -102,6 +102,14 @@ def serving(**settings: object) -> Iterator[str]:
 @pytest.fixture(scope="session")
 def address(data_dir: Path) -> Iterator[str]:
     with serving(data_dir=data_dir, default_collection="colours") as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def calibrated_address(data_dir: Path) -> Iterator[str]:
+    """Serve the same collections by a model that is sure of its answers to words, and says how sure."""
+    encoder = ToyEncoder(calibrations={"text-to-image": CALIBRATION})
+    with serving(encoder, data_dir=data_dir, default_collection="colours") as url:
         yield url
 
 

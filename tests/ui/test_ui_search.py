@@ -229,3 +229,24 @@ def test_newer_search_wins_over_a_slow_older_one(page: Page, address: str) -> No
     assert failed.value.failure == "net::ERR_ABORTED"
     expect(page.locator("#list .caption").first).to_contain_text("blue")
     expect(page.locator("#results")).to_have_attribute("aria-busy", "false")
+
+
+def test_each_result_tells_how_likely_it_is_and_the_page_says_where_nothing_matches(
+    page: Page, calibrated_address: str, address: str
+) -> None:
+    page.goto(f"{calibrated_address}/?q=red")
+    likely = page.locator("#list .confidence")
+    expect(likely).to_have_count(24)
+    percents = [float(value) for value in likely.evaluate_all("all => all.map((one) => one.value)")]
+    assert percents == sorted(percents, reverse=True)
+    expect(likely.first).to_have_text(f"Likely to match: {round(100 * percents[0])}%")
+    expect(likely.last).to_have_text("Likely to match: <1%")
+    expect(page.locator("#warnings li")).to_have_count(0)
+
+    page.goto(f"{calibrated_address}/?q=green&collection=plain")  # which is red and blue
+    expect(page.locator("#warnings li")).to_contain_text("Nothing in this collection seems to match")
+    expect(page.locator("#list .card .photo")).to_have_count(2)
+
+    page.goto(f"{address}/?q=red")  # a model without a calibration
+    expect(page.locator("#list .score").first).to_be_visible()
+    expect(likely).to_have_count(0)

@@ -1,0 +1,44 @@
+"""How sure an answer is: the probability that each result is relevant, and whether anything matches at all."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from indexer.store.base import VectorSet
+from models.calibration import BEST, Calibration, log_share, match_features
+from models.types import ModelCard, Side, Vectors
+from service.search.query import Query
+
+NOTHING_MATCHES = "Nothing in this collection seems to match: these are only the nearest results."
+
+_DECIMALS = 6
+
+
+def calibration_for(card: ModelCard, query: Query, target: Side) -> Calibration | None:
+    """Return what is fitted for this kind of query and target; modifiers and embeddings are of no kind that is."""
+    if query.modifiers or query.embedding is not None:
+        return None
+    source = "image" if query.text is None else "text"
+    return card.calibrations.get(f"{source}-to-{target}")
+
+
+def judge(
+    calibration: Calibration | None, vectors: VectorSet, query: Vectors, scores: NDArray[np.float64]
+) -> tuple[list[float | None], tuple[str, ...]]:
+    """Return the confidence in each result, and the warning that nothing seems to match where that is so.
+
+    Args:
+        calibration: of the query's kind, or None.
+        vectors: what is searched.
+        query: ``(D,)``.
+        scores: of the results from the first one on, descending; at least ``BEST`` where the collection has so many.
+    """
+    if calibration is None or not len(scores):
+        return [None] * len(scores), ()
+    null = np.vecdot(vectors.sample, query)  # not @: BLAS would wake all cores for a tenth of a millisecond's work
+    best, size = scores[:BEST], vectors.store.size
+    match = calibration.match_probability(match_features(best, null, size))
+    share = log_share(best, null, size, calibration.temperature)
+    confidences = calibration.confidence(match, share, scores - scores[0])
+    return np.round(confidences, _DECIMALS).tolist(), () if match >= calibration.threshold else (NOTHING_MATCHES,)
