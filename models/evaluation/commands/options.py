@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -24,6 +25,7 @@ SplitFile = Annotated[Path | None, typer.Option("--split", help="Names of the im
 ModelName = Annotated[str, typer.Option("--model", help="A model of `semblance models`, or hf:<name or folder>.")]
 DeviceName = Annotated[str, typer.Option("--device", help="cpu, cuda, …; auto takes a GPU where there is one.")]
 OutputFile = Annotated[Path | None, typer.Option("--output", help="Write the figures here as JSON, too.")]
+Date = Annotated[str | None, typer.Option("--date", help="The date to print; today's if not given.")]
 Seed = Annotated[int, typer.Option("--seed", help="Of what is drawn at random.", min=0)]
 
 
@@ -35,7 +37,7 @@ def encode_set(
     from models.evaluation.encoded import encode_captioned
     from models.registry import load_encoder
 
-    data = read_captioned(images, captions, split)
+    data = read_captioned(images, captions, split, name=split.stem if split else "")
     encoder = load_encoder(model, device=device)
     with encoding_bar() as on_progress:
         encoded = encode_captioned(encoder, data, on_progress)
@@ -49,6 +51,11 @@ def encoding_bar(what: str = "encoding images") -> Iterator[Progress]:
     with progress_bar() as progress:
         task = progress.add_task(what)
         yield lambda done, total: progress.update(task, completed=done, total=total)
+
+
+def today() -> str:
+    """Return the date in UTC, ISO 8601."""
+    return f"{datetime.now(UTC):%Y-%m-%d}"
 
 
 def write_figures(output: Path | None, figures: dict[str, Any]) -> None:
