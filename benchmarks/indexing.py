@@ -2,7 +2,8 @@
 
 What the command ``semblance index`` calls, ``index_collection``, runs in a process of its own with the model loaded and
 warm; each round indexes everything afresh, between two timings of decoding alone and of encoding alone, on all cores.
-The peak memory is that process's, loading the model included. OpenVINO and torch take turns in another process.
+The peak memory is that process's, loading the model included. OpenVINO, torch and the bare smaller backbone take turns
+in another process.
 """
 
 from __future__ import annotations
@@ -68,12 +69,16 @@ def measure(photographs: Photographs) -> list[Figure]:
     """Measure everything about indexing; leaves the collection in ``DATA_DIR``."""
     effort = _QUICK if photographs.quick else _FULL
     rounds = _in_own_process(_index_rounds, photographs, effort)
-    openvino, torch = _in_own_process(_runtime_rounds, photographs.files, effort)
+    openvino, torch, bare = _in_own_process(_runtime_rounds, photographs.files, effort)
     return [
         *_rate_figures(rounds),
         Figure("captions", rounds.captions_per_s, "captions/s", note=f"a sample of {effort.captions:,}"),
         Figure("OpenVINO, encoding alone", statistics.median(openvino), "images/s"),
         Figure("torch eager fp32, encoding alone", statistics.median(torch), "images/s"),
+        Figure("bare EfficientNet-Lite0 at 224, OpenVINO", statistics.median(bare), "images/s"),
+        Figure(
+            "encoding over bare Lite0", median_ratio(openvino, bare), "ratio", ">= 0.25", "median of rounds in turns"
+        ),
         Figure("OpenVINO over torch", median_ratio(openvino, torch), "ratio", ">= 5", "median of rounds in turns"),
         Figure("peak memory of indexing", rounds.peak_bytes[0] / 1e9, "GB", "< 2", "maximum resident set; images"),
         Figure("peak memory with captions", rounds.peak_bytes[1] / 1e9, "GB", "< 2", "the same, after the captions"),
@@ -100,12 +105,16 @@ def _index_rounds(photographs: Photographs, effort: _Effort) -> _Rounds:
     prepared = _prepared(encoder, files)
     encoder.encode_images(prepared)
     encoder.encode_texts(["warm-up"] * 64)
-    reports, decode_s, encode_s = [], [_decode_alone(encoder, files)], [_encode_alone(encoder, prepared, len(files))]
+    reports, decode_s, encode_s = (
+        [],
+        [_decode_alone(encoder, files)],
+        [_encode_alone(encoder.encode_images, prepared, len(files))],
+    )
     for _ in range(effort.index_rounds):
         shutil.rmtree(DATA_DIR / "collections" / photographs.name, ignore_errors=True)
         reports.append(index_collection(IndexRequest(DATA_DIR, photographs.name, photographs.paths), [encoder]))
         decode_s.append(_decode_alone(encoder, files))
-        encode_s.append(_encode_alone(encoder, prepared, len(files)))
+        encode_s.append(_encode_alone(encoder.encode_images, prepared, len(files)))
     peak_bytes = _peak_bytes()
     captions_per_s = _captions_per_s(photographs, encoder, effort.captions)
     return _Rounds(reports, decode_s, encode_s, captions_per_s, (peak_bytes, _peak_bytes()))
@@ -139,27 +148,50 @@ def _decode_alone(encoder: DualEncoder, files: Sequence[Path]) -> float:
     return (time.perf_counter() - started) / len(files)
 
 
-def _encode_alone(encoder: DualEncoder, prepared: Pixels, count: int) -> float:
+def _encode_alone(encode: Callable[[Pixels], object], prepared: Pixels, count: int) -> float:
     """Return seconds an image for encoding ``count`` prepared images on all cores, batched as the indexer does."""
     batches = -(-count // len(prepared))
     started = time.perf_counter()
     for _ in range(batches):
-        encoder.encode_images(prepared)
+        encode(prepared)
     return (time.perf_counter() - started) / (batches * len(prepared))
 
 
-def _runtime_rounds(files: Sequence[Path], effort: _Effort) -> tuple[list[float], list[float]]:
-    """Return images/s of OpenVINO and of torch, in turns."""
+def _runtime_rounds(files: Sequence[Path], effort: _Effort) -> tuple[list[float], ...]:
+    """Return images/s of OpenVINO, of torch, and of the smaller backbone alone with OpenVINO, in turns."""
     openvino, torch = (load_encoder(DEFAULT_MODEL, runtime=runtime) for runtime in ("openvino", "torch"))
     prepared = _prepared(openvino, files)
-    rates: tuple[list[float], list[float]] = ([], [])
-    for encoder in (openvino, torch):
-        encoder.encode_images(prepared)  # warm-up
+    contestants = (
+        (openvino.encode_images, prepared, 256),
+        (torch.encode_images, prepared, 64),
+        (_bare_lite0(), np.ascontiguousarray(prepared[:, :224, :224]), 512),
+    )
+    rates: tuple[list[float], ...] = ([], [], [])
+    for encode, pixels, _ in contestants:
+        encode(pixels)  # warm-up
     for _ in range(effort.runtime_rounds):
-        for encoder, images, of_runtime in ((openvino, 256, rates[0]), (torch, 64, rates[1])):
+        for (encode, pixels, images), of_contestant in zip(contestants, rates, strict=True):
             time.sleep(_PAUSE_S)
-            of_runtime.append(1 / _encode_alone(encoder, prepared, images))
+            of_contestant.append(1 / _encode_alone(encode, pixels, images))
     return rates
+
+
+def _bare_lite0() -> Callable[[Pixels], object]:
+    """Compile the backbone from pixels to its mean-pooled feature map."""
+    import torch
+
+    from models.backbones.efficientnet_lite import EfficientNetLite
+    from models.runtime.base import compile_module
+
+    class Pooled(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.backbone = EfficientNetLite("lite0")
+
+        def forward(self, pixels: torch.Tensor) -> torch.Tensor:
+            return self.backbone(pixels.permute(0, 3, 1, 2).float() / 127.5 - 1).mean(dim=(2, 3))  # type: ignore[no-any-return]
+
+    return compile_module(Pooled(), [torch.zeros(2, 224, 224, 3, dtype=torch.uint8)], [(0,)])
 
 
 def _prepared(encoder: DualEncoder, files: Sequence[Path]) -> Pixels:

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from benchmarks.figures import read_csv
+from benchmarks.quality_page import quality_page
 from models.registry import DEFAULT_MODEL, model_card
 from service.settings import settings_table
 
@@ -30,6 +31,7 @@ def pages() -> dict[Path, str]:
     return {
         ROOT / "docs" / "settings.md": settings_table() + "\n",
         ROOT / "docs" / "benchmarks.md": benchmarks_page(),
+        ROOT / "docs" / "quality.md": quality_page(),
         ROOT / "docs" / "experiments.md": experiments_page(read_csv(_RESULTS / "experiments.csv")),
         **{path: with_figures(path.read_text(encoding="utf-8")) for path in (ROOT / "README.md", _MODEL_PAGE)},
     }

@@ -22,6 +22,9 @@ CARD = "card.json"
 WEIGHTS = "weights.safetensors"
 CALIBRATION = "calibration.json"
 
+_VOCABULARY_ROWS = 10_000
+_SCALE = ".int8_scale"
+
 
 def file_sha256(path: Path) -> str:
     """Return the hex SHA-256 of a file."""
@@ -52,7 +55,8 @@ def is_matcher(folder: Path) -> bool:
 def write_checkpoint(folder: Path, tensors: Mapping[str, Tensor], card: Mapping[str, Any]) -> None:
     """Write weights and card.
 
-    Matrices are stored as float16; vectors (biases, batch-norm statistics, a thousandth of the bytes) stay float32.
+    Matrices are stored as float16; vectors (biases, batch-norm statistics, a thousandth of the bytes) stay float32;
+    vocabularies (matrices of 10,000 rows and more) become int8 with a scale a row, in a tensor of its own.
 
     Args:
         folder: made when it is not there.
@@ -63,11 +67,14 @@ def write_checkpoint(folder: Path, tensors: Mapping[str, Tensor], card: Mapping[
     from safetensors.torch import save_file
 
     folder.mkdir(parents=True, exist_ok=True)
-    stored = {
-        name: value.detach().to(torch.float16 if value.ndim > 1 and value.is_floating_point() else value.dtype)
-        for name, value in tensors.items()
-    }
-    save_file({name: value.contiguous() for name, value in stored.items()}, folder / WEIGHTS)
+    stored: dict[str, Tensor] = {}
+    for name, value in tensors.items():
+        if value.ndim == 2 and len(value) >= _VOCABULARY_ROWS:
+            stored[name], stored[name + _SCALE] = _quantise(value.detach().float())
+        else:
+            half = value.ndim > 1 and value.is_floating_point()
+            stored[name] = value.detach().to(torch.float16 if half else value.dtype).contiguous()
+    save_file(stored, folder / WEIGHTS)
     (folder / WEIGHTS).chmod(0o644)  # safetensors writes private files; an installed package is read by other users
     fields = {
         **card,
@@ -93,7 +100,17 @@ def read_weights(folder: Path, card: Card) -> dict[str, Tensor]:
             f"the weights of {card.name!r} are damaged: SHA-256 is {found[:12]}…, "
             f"its card says {card.weights_sha256[:12]}…; install semblance again"
         )
-    return {name: value.float() if value.is_floating_point() else value for name, value in load_file(path).items()}
+    stored = {name: value.float() if value.is_floating_point() else value for name, value in load_file(path).items()}
+    scales = {name.removesuffix(_SCALE): stored.pop(name) for name in list(stored) if name.endswith(_SCALE)}
+    return stored | {name: stored[name] * scale for name, scale in scales.items()}
+
+
+def _quantise(matrix: Tensor) -> tuple[Tensor, Tensor]:
+    """Round each row to 255 steps; return ``(N, D)`` int8 and the size of a step, ``(N, 1)``."""
+    import torch
+
+    steps = matrix.abs().amax(dim=1, keepdim=True).clamp(min=1e-12) / 127
+    return (matrix / steps).round().to(torch.int8), steps
 
 
 def _read_card(folder: Path, form: type[C]) -> C:

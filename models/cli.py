@@ -14,7 +14,7 @@ from models.metrics.recall_line import recall_line
 from models.progress import progress_bar
 
 if TYPE_CHECKING:
-    from models.types import ModelCard
+    from models.types import Card
 
 app = typer.Typer(no_args_is_help=True)
 app.add_typer(models.evaluation.cli.app, name="evaluate")
@@ -61,19 +61,20 @@ def train(
     """Train a model with the choices that made its shipped weights."""
     from models.data.captioned import training_data_root
     from models.errors import InputError, UnknownModelError
-    from models.training.ship import train_and_ship
+    from models.training.reporter import ProgressReporter
+    from models.training.ship import SHIPPING
 
-    if model != "semblance-base":
-        raise UnknownModelError(f"no training recipe for {model!r}; there is: semblance-base")
+    if model not in SHIPPING:
+        raise UnknownModelError(f"no training recipe for {model!r}; there are: {', '.join(SHIPPING)}")
     root = data or training_data_root()
     if root is None:
         raise InputError("the captioned photographs are not here: give --data or set SEMBLANCE_TRAINING_DATA")
     with progress_bar() as progress:
-        card = train_and_ship(root, work / model, output / model, progress)
+        card = SHIPPING[model](root, work / model, output / model, ProgressReporter(progress))
     _print_card(card)
 
 
-def _print_card(card: ModelCard) -> None:
+def _print_card(card: Card) -> None:
     typer.echo(f"{card.name}: {card.weights_bytes / 1e6:.1f} MB, SHA-256 {card.weights_sha256[:12]}…")
     for name, figures in card.quality.items():
         typer.echo(

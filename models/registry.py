@@ -98,9 +98,9 @@ def load_encoder(
     from models.dual.two_tower import load_two_tower_encoder
 
     own = [card for card in map(matcher_card, matchers) if card.encoder == name]
-    heads = [(card, _architecture(card).load_feature_head(card, _WEIGHTS / card.name)) for card in own]
+    heads = [(card, _architecture(card).load_feature_head(card, weights_folder(card.name))) for card in own]
     return load_two_tower_encoder(
-        model_card(name), _WEIGHTS / name, runtime=runtime, device=device, threads=threads, feature_heads=heads
+        model_card(name), weights_folder(name), runtime=runtime, device=device, threads=threads, feature_heads=heads
     )
 
 
@@ -112,7 +112,7 @@ def load_matcher(
 
     card = matcher_card(name)
     matcher: Matcher = _architecture(card).load_matcher(
-        card, _WEIGHTS / name, runtime=runtime, device=resolve_device(device), threads=threads
+        card, weights_folder(name), runtime=runtime, device=resolve_device(device), threads=threads
     )
     return matcher
 
@@ -135,7 +135,12 @@ def load_explainer(name: str, *, device: str = "auto") -> Explainer:
         return GradCam(load_huggingface_image_tower(name), device=device)
     from models.dual.two_tower import load_two_tower
 
-    return GradCam(load_two_tower(model_card(name), _WEIGHTS / name).image, device=device)
+    return GradCam(load_two_tower(model_card(name), weights_folder(name)).image, device=device)
+
+
+def weights_folder(name: str) -> Path:
+    """Return the folder of a shipped model's or matcher's weights."""
+    return _WEIGHTS / name
 
 
 def _folders() -> list[Path]:

@@ -18,6 +18,9 @@ import indexer.cli
 import models.cli
 from models.errors import InputError, QueryError, SemblanceError
 
+_OF_EXTRAS = dict.fromkeys(("jinja2", "matplotlib", "openTSNE", "scipy", "sklearn", "snowballstemmer"), "evaluate")
+"""Packages that only some commands need, and the extra that brings each."""
+
 
 class _OneLineErrors(TyperGroup):
     """Tells an expected error in one line, without a traceback."""
@@ -28,6 +31,12 @@ class _OneLineErrors(TyperGroup):
             return super().invoke(ctx)
         except SemblanceError as error:
             print(f"semblance: {error}", file=sys.stderr)
+            raise typer.Exit(1) from None
+        except ModuleNotFoundError as error:
+            if error.name not in _OF_EXTRAS:
+                raise
+            extra = _OF_EXTRAS[error.name]
+            print(f"semblance: this command needs {error.name}: pip install 'semblance[{extra}]'", file=sys.stderr)
             raise typer.Exit(1) from None
 
 
@@ -74,7 +83,14 @@ def search(
     """Search a collection without a server, and print ranked paths with score and, where calibrated, confidence."""
     from service.logs import configure_quiet_logging
     from service.offline import search_once
-    from service.search.query import Query, check_page, parse_modifiers, parse_sentence
+    from service.search.query import (
+        WEIGHT_BESIDE_IMAGE,
+        WEIGHT_BESIDE_SENTENCE,
+        Query,
+        check_page,
+        parse_modifiers,
+        parse_sentence,
+    )
     from service.settings import load_settings
 
     configure_quiet_logging()
@@ -83,10 +99,11 @@ def search(
     check_page(k, 0, limits)
     if (words is None) == (image is None):
         raise QueryError("Give either words or --image; --modifier steers both.")
+    weight = WEIGHT_BESIDE_IMAGE if words is None else WEIGHT_BESIDE_SENTENCE
     query = Query(
         text=None if words is None else parse_sentence(words, limits),
         image=None if image is None else _read(image),
-        modifiers=parse_modifiers(modifier or [], limits),
+        modifiers=parse_modifiers(modifier or [], limits, weight),
     )
     lines, warnings = search_once(settings, collection, query, target, k, rerank=rerank)
     for warning in warnings:
@@ -109,3 +126,7 @@ def _read(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}") from None
+
+
+if __name__ == "__main__":
+    app()

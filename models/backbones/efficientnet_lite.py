@@ -104,7 +104,15 @@ class EfficientNetLite(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Compute the feature map."""
-        return self.head(self.blocks(self.stem(x)))  # type: ignore[no-any-return]
+        return self.upper(self.lower(x, 0), 0)
+
+    def lower(self, x: Tensor, block: int) -> Tensor:
+        """Compute what goes into one of the blocks, ``(B, C, h, w)``, from pixels."""
+        return self.blocks[:block](self.stem(x))  # type: ignore[no-any-return]
+
+    def upper(self, x: Tensor, block: int) -> Tensor:
+        """Compute the feature map from what goes into one of the blocks."""
+        return self.head(self.blocks[block:](x))  # type: ignore[no-any-return]
 
     def load_released(self, state: dict[str, Tensor]) -> None:
         """Take the weights of the released ImageNet checkpoints, whose layers carry other names in the same order.

@@ -10,6 +10,10 @@ from pathlib import Path
 
 from models.errors import InputError
 
+TRAIN_SETS = ("flickr8k-train", "coco-train")
+DEV_SETS = ("flickr8k-dev", "coco-dev")
+"""What models are trained on, and what decides between them; test splits are for neither."""
+
 _VARIABLE = "SEMBLANCE_TRAINING_DATA"
 _DEFAULT = Path("../shared/data")
 

@@ -1,7 +1,11 @@
 """``semblance-base``: an image tower of two EfficientNet-Lites and a MiniLM text tower on one unit sphere.
 
-The two backbones see the picture at two resolutions; their errors differ, and two small frozen towers beat one of the
-same cost. Two-tower training by a symmetric contrastive loss follows Radford et al. 2021 (CLIP).
+The two backbones see the picture at two resolutions; their errors differ, and two small towers beat one of the same
+cost. Two-tower training by a symmetric contrastive loss follows Radford et al. 2021 (CLIP).
+
+A vector has two blocks: what captioned photographs taught (``LEARNED`` dimensions), and what ImageNet's classes say
+(see ``models.dual.classes``). How much the second counts is up to the query, and lies in its vector: much for a bare
+noun, little for a sentence. Both are one vector and one inner product to all others.
 """
 
 from __future__ import annotations
@@ -16,6 +20,7 @@ from torch.nn import functional as F
 
 from models.backbones.efficientnet_lite import CHANNELS, MEAN, STD, EfficientNetLite
 from models.checkpoint import read_weights
+from models.dual.classes import ClassMixture, NameSpace
 from models.dual.encoder import CompiledDualEncoder
 from models.dual.heads import ResidualHead
 from models.errors import CheckpointError
@@ -23,17 +28,27 @@ from models.runtime.base import RuntimeName, compile_module
 from models.text.tokeniser import Tokeniser
 from models.types import MatcherCard, ModelCard, Preprocessing
 
-DIMENSION = 512
-_HIDDEN = 1024
+LEARNED = 512
+_CLASSES = 128
+DIMENSION = LEARNED + _CLASSES
+HIDDEN = 1024
+
+_BARE_PIECES, _SENTENCE_PIECES = 4, 6
+"""Up to how many word pieces a query is a bare name, and from how many on a sentence; in between it is some of both."""
+_CLASS_WEIGHT_IMAGE, _CLASS_WEIGHT_SENTENCE, _CLASS_WEIGHT_BARE = 0.5, 0.2, 1.0
+"""What the class block weighs beside the learned one in an image's vector, a sentence's and a bare name's."""
 
 INPUT = Preprocessing(size=260, fit="squash", resample="bicubic", mean=MEAN, std=STD)
 """Of the image tower; the smaller backbone's 224 pixels are made from these inside the tower."""
 
-_BACKBONES = {"lite0": 224, "lite2": 260}
+BACKBONES = {"lite0": 224, "lite2": 260}
+"""Side of each backbone's input, in pixels."""
+FEATURES = CHANNELS * len(BACKBONES)
 _TEXT_CONFIG: dict[str, Any] = {
     "vocab_size": 30522, "hidden_size": 384, "num_hidden_layers": 6, "num_attention_heads": 12,
     "intermediate_size": 1536, "max_position_embeddings": 512,
 }  # fmt: skip
+SENTENCE: int = _TEXT_CONFIG["hidden_size"]
 MAX_TOKENS = 64
 """Of a sentence, specials included; longer ones are cut."""
 
@@ -41,42 +56,57 @@ TOKENISER = "tokenizer.json"
 
 
 class ImageTower(nn.Module):
-    """``(B, 260, 260, 3)`` uint8 pixels to ``(B, 512)`` unit vectors."""
+    """``(B, 260, 260, 3)`` uint8 pixels to ``(B, 640)`` unit vectors."""
 
     mean: Tensor
     std: Tensor
 
     def __init__(self, dropout: float = 0.0, noise: float = 0.0) -> None:
         super().__init__()
-        self.backbones = nn.ModuleDict({name: EfficientNetLite(name) for name in _BACKBONES})
-        self.head = ResidualHead(CHANNELS * len(_BACKBONES), DIMENSION, _HIDDEN, dropout, noise)
+        self.backbones = nn.ModuleDict({name: EfficientNetLite(name) for name in BACKBONES})
+        self.head = ResidualHead(FEATURES, LEARNED, HIDDEN, dropout, noise)
+        self.classes = ClassMixture(FEATURES, _CLASSES)
         self.register_buffer("mean", torch.tensor(INPUT.mean).reshape(1, 3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(INPUT.std).reshape(1, 3, 1, 1), persistent=False)
 
+    def train(self, mode: bool = True) -> ImageTower:
+        """Set the mode; the backbones' batch norms stay with ImageNet's statistics, for small sets are poor in them."""
+        super().train(mode)
+        self.backbones.eval()
+        return self
+
+    def inputs(self, pixels: Tensor) -> list[Tensor]:
+        """Scale pixels to what each backbone takes in, ``(B, 3, S, S)``."""
+        x = (pixels.permute(0, 3, 1, 2).float() / 255 - self.mean) / self.std
+        return [_resize(x, size) for size in BACKBONES.values()]
+
     def maps(self, pixels: Tensor) -> list[Tensor]:
         """Compute each backbone's feature map, ``(B, 1280, h, w)``."""
-        x = (pixels.permute(0, 3, 1, 2).float() / 255 - self.mean) / self.std
-        inputs = (_resize(x, size) for size in _BACKBONES.values())
-        return [backbone(i) for backbone, i in zip(self.backbones.values(), inputs, strict=True)]
+        return [backbone(x) for backbone, x in zip(self.backbones.values(), self.inputs(pixels), strict=True)]
 
     def pool(self, maps: list[Tensor]) -> Tensor:
         """Average each map over its places and put them side by side: ``(B, 2560)``."""
         return torch.cat([feature_map.mean(dim=(2, 3)) for feature_map in maps], dim=1)
+
+    def embed(self, maps: list[Tensor]) -> Tensor:
+        """Embed feature maps."""
+        features = self.pool(maps)
+        return F.normalize(torch.cat([self.head(features), _CLASS_WEIGHT_IMAGE * self.classes(features)], dim=1), dim=1)
 
     def trace(self, pixels: Tensor) -> tuple[list[Tensor], Tensor]:
         """Embed pixels; also return the feature maps as leaves that gradients reach."""
         with torch.no_grad():
             maps = self.maps(pixels)
         leaves = [feature_map.requires_grad_() for feature_map in maps]
-        return leaves, self.head(self.pool(leaves))
+        return leaves, self.embed(leaves)
 
     def forward(self, pixels: Tensor) -> Tensor:
         """Embed pixels."""
-        return self.head(self.pool(self.maps(pixels)))  # type: ignore[no-any-return]
+        return self.embed(self.maps(pixels))
 
 
 class FeatureTower(nn.Module):
-    """``(B, 260, 260, 3)`` uint8 pixels to vectors with the flat features of matchers behind them, ``(B, 512 + …)``.
+    """``(B, 260, 260, 3)`` uint8 pixels to vectors with the flat features of matchers behind them, ``(B, 640 + …)``.
 
     Args:
         tower: gives the vectors.
@@ -90,12 +120,11 @@ class FeatureTower(nn.Module):
     def forward(self, pixels: Tensor) -> Tensor:
         """Run the backbones once for all."""
         maps = self.tower.maps(pixels)
-        vectors = self.tower.head(self.tower.pool(maps))
-        return torch.cat([vectors, *(head(maps).flatten(1) for head in self.heads)], dim=1)
+        return torch.cat([self.tower.embed(maps), *(head(maps).flatten(1) for head in self.heads)], dim=1)
 
 
 class TextTower(nn.Module):
-    """Token ids and mask ``(B, T)`` to ``(B, 512)`` unit vectors: MiniLM, mean over tokens, head."""
+    """Token ids and mask ``(B, T)`` to ``(B, 640)`` unit vectors: MiniLM, mean over tokens, head."""
 
     def __init__(self, dropout: float = 0.0, noise: float = 0.0) -> None:
         super().__init__()
@@ -103,26 +132,48 @@ class TextTower(nn.Module):
 
         logging.set_verbosity_error()  # it warns of a training loss that nobody asked for
         self.bert = BertModel(BertConfig(**_TEXT_CONFIG), add_pooling_layer=False)
-        self.head = ResidualHead(_TEXT_CONFIG["hidden_size"], DIMENSION, _HIDDEN, dropout, noise)
+        self.head = ResidualHead(SENTENCE, LEARNED, HIDDEN, dropout, noise)
+        self.names = NameSpace(SENTENCE, _CLASSES)
+
+    def tokens(self, ids: Tensor, mask: Tensor) -> Tensor:
+        """Return MiniLM's last layer, ``(B, T, 384)``."""
+        return self.bert(input_ids=ids, attention_mask=mask).last_hidden_state  # type: ignore[no-any-return]
 
     def pooled(self, ids: Tensor, mask: Tensor) -> Tensor:
         """Average the last layer over the real tokens: ``(B, 384)``."""
-        states = self.bert(input_ids=ids, attention_mask=mask).last_hidden_state
+        states = self.tokens(ids, mask)
         weights = mask.unsqueeze(-1).to(states.dtype)
-        return (states * weights).sum(dim=1) / weights.sum(dim=1).clamp(min=1)  # type: ignore[no-any-return]
+        return (states * weights).sum(dim=1) / weights.sum(dim=1).clamp(min=1)
 
     def forward(self, ids: Tensor, mask: Tensor) -> Tensor:
         """Embed sentences."""
-        return self.head(self.pooled(ids, mask))  # type: ignore[no-any-return]
+        pooled, bareness = self.pooled(ids, mask), bareness_of(mask, _BARE_PIECES, _SENTENCE_PIECES)
+        weight = _CLASS_WEIGHT_SENTENCE + (_CLASS_WEIGHT_BARE - _CLASS_WEIGHT_SENTENCE) * bareness
+        return F.normalize(torch.cat([self.head(pooled), weight * self.names(pooled)], dim=1), dim=1)
+
+
+def bareness_of(mask: Tensor, bare: int, sentence: int) -> Tensor:
+    """Return how much a bare name, and not a sentence, each of ``(B, T)`` rows of tokens is, 1 to 0, ``(B, 1)``.
+
+    Up to ``bare`` word pieces it is a bare name, from ``sentence`` on a sentence.
+    """
+    pieces = mask.sum(dim=1, keepdim=True).float() - 2  # without [CLS] and [SEP]
+    return ((sentence - pieces) / (sentence - bare)).clamp(0, 1)
 
 
 class TwoTower(nn.Module):
-    """Both towers and the learned temperature of their contrastive loss."""
+    """Both towers."""
 
-    def __init__(self, dropout: float = 0.0, noise: float = 0.0) -> None:
+    def __init__(self, dropout: float = 0.0, image_noise: float = 0.0, text_noise: float = 0.0) -> None:
         super().__init__()
-        self.image = ImageTower(dropout, noise)
-        self.text = TextTower(dropout, noise)
+        self.image = ImageTower(dropout, image_noise)
+        self.text = TextTower(dropout, text_noise)
+
+    @torch.no_grad()
+    def name_classes(self, vectors: Tensor) -> None:
+        """Take MiniLM's vectors ``(1000, 384)`` of the class names, in the classifier's order."""
+        self.text.names.span(vectors)
+        self.image.classes.names.copy_(self.text.names(vectors))
 
 
 def load_two_tower(card: ModelCard, folder: Path) -> TwoTower:

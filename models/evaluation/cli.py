@@ -8,6 +8,7 @@ from models.evaluation.commands.agreement import agreement
 from models.evaluation.commands.calibration import calibration
 from models.evaluation.commands.map import draw_map
 from models.evaluation.commands.modifiers import modifiers
+from models.evaluation.commands.names import names
 from models.evaluation.commands.pairwise import pairwise
 from models.evaluation.commands.report import report
 from models.evaluation.commands.reranking import reranking
@@ -16,6 +17,6 @@ from models.evaluation.commands.semantic import semantic
 from models.evaluation.commands.shapes import shapes
 
 app = typer.Typer(no_args_is_help=True, help="Measure a model by the protocols of the field.")
-for command in (retrieval, reranking, pairwise, semantic, agreement, modifiers, calibration, shapes, report):
+for command in (retrieval, reranking, pairwise, semantic, agreement, modifiers, calibration, shapes, names, report):
     app.command()(command)
 app.command("map")(draw_map)

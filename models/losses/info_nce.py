@@ -21,8 +21,17 @@ class InfoNCE(nn.Module):
         self.log_scale = nn.Parameter(torch.tensor(math.log(1 / temperature)))
         self._max_log_scale = math.log(max_scale)
 
+    @property
+    def scale(self) -> Tensor:
+        """The inverse temperature, as it is."""
+        return self.log_scale.clamp(max=self._max_log_scale).exp()
+
     def forward(self, images: Tensor, texts: Tensor) -> Tensor:
         """Compare ``(B, D)`` image vectors with the ``(B, D)`` vectors of their sentences."""
-        logits = self.log_scale.clamp(max=self._max_log_scale).exp() * images @ texts.T
+        return self.of_scores(images @ texts.T)
+
+    def of_scores(self, scores: Tensor) -> Tensor:
+        """Compare ``(B, B)`` scores of any other kind, the pairs on the diagonal."""
+        logits = self.scale * scores
         own = torch.arange(len(logits), device=logits.device)
         return (F.cross_entropy(logits, own) + F.cross_entropy(logits.T, own)) / 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -13,8 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from models.imaging.augment import training_view
 from models.imaging.decode import decode_image
-from models.imaging.transforms import fit_square
 from models.types import Pixels, Preprocessing
 
 _CHUNK = 512
@@ -28,7 +29,7 @@ def cached_features(
     *,
     identity: str,
     cache: Path,
-    mirrored: bool = False,
+    view: int = 0,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> NDArray[np.float16]:
     """Return ``(N, ...)`` float16 features of N images, from the cache where they are there.
@@ -39,17 +40,16 @@ def cached_features(
         extract: ``(B, S, S, 3)`` uint8 to ``(B, ...)`` floats.
         identity: names the extractor and its weights; another identity is another cache.
         cache: folder; a killed run goes on where it stopped, 512 images at a time.
-        mirrored: of the images' mirror images instead.
+        view: of each image (see ``training_view``).
         on_progress: called with images done and total.
     """
-    names = "\n".join(f"{file.parent.parent.name}/{file.name}" for file in files)
-    key = hashlib.sha256(f"{identity}\n{preprocessing.digest}\n{mirrored}\n{names}".encode()).hexdigest()[:16]
+    names = "\n".join(_name(file) for file in files)
+    key = hashlib.sha256(f"{identity}\n{preprocessing.digest}\n{view}\n{names}".encode()).hexdigest()[:16]
     folder = cache / key
     chunks = []
     for start in range(0, len(files), _CHUNK):
         part = files[start : start + _CHUNK]
-        compute = partial(_extract, part, preprocessing, extract, mirrored)
-        chunks.append(cached_array(folder / f"{start:08d}.npy", compute))
+        chunks.append(cached_array(folder / f"{start:08d}.npy", partial(_extract, part, preprocessing, extract, view)))
         if on_progress:
             on_progress(min(start + _CHUNK, len(files)), len(files))
     return np.concatenate(chunks)
@@ -68,16 +68,20 @@ def cached_array(file: Path, compute: Callable[[], NDArray[Any]]) -> NDArray[Any
 
 
 def _extract(
-    files: Sequence[Path], preprocessing: Preprocessing, extract: Callable[[Pixels], NDArray[Any]], mirrored: bool
+    files: Sequence[Path], preprocessing: Preprocessing, extract: Callable[[Pixels], NDArray[Any]], view: int
 ) -> NDArray[np.float16]:
     def read(file: Path) -> Pixels:
-        pixels = fit_square(decode_image(file, shrink_to=preprocessing.size).pixels, preprocessing)
-        return pixels[:, ::-1] if mirrored else pixels
+        pixels = decode_image(file, shrink_to=preprocessing.size).pixels
+        return training_view(pixels, view, zlib.crc32(_name(file).encode()), preprocessing)
 
     with ThreadPoolExecutor(2) as pool:
         images = pool.map(read, files)
-        parts = [extract(np.stack(batch)) for batch in _batches(images, _BATCH)]
-    return np.concatenate(parts).astype(np.float16)
+        parts = [extract(np.stack(batch)).astype(np.float16) for batch in _batches(images, _BATCH)]
+    return np.concatenate(parts)
+
+
+def _name(file: Path) -> str:
+    return f"{file.parent.parent.name}/{file.name}"
 
 
 def _batches(items: Iterator[Pixels], size: int) -> Iterator[list[Pixels]]:

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor, nn
 
+from models.training.average import RunningAverage
 from models.training.state import load_state, save_state
 
 Batch = TypeVar("Batch")
@@ -33,6 +34,8 @@ class Schedule:
     warmup_steps: int = 100
     weight_decay: float = 0.01
     max_gradient_norm: float = 1.0
+    average: float = 0.0
+    """Decay a step of the running average of the weights, which is what is measured and kept; 0 keeps the weights."""
 
     def factor(self, step: int, steps: int) -> float:
         """Return the share of the peak learning rate at a step."""
@@ -86,10 +89,11 @@ def fit(
         weight_decay=schedule.weight_decay,
     )
     trained = [p for g in groups for p in g.parameters]
+    average = RunningAverage(trained, schedule.average)
     steps = schedule.passes * steps_per_pass
     progress: dict[str, Any] = {"passes_done": 0, "best_score": -math.inf}
     if state_file.exists():
-        progress = load_state(state_file, module, optimiser)
+        progress = load_state(state_file, module, optimiser, average)
     best_file = state_file.with_name(state_file.stem + "-best.safetensors")
 
     for number in range(progress["passes_done"], schedule.passes):
@@ -105,19 +109,21 @@ def fit(
             value.backward()  # type: ignore[no-untyped-call]
             nn.utils.clip_grad_norm_(trained, schedule.max_gradient_norm)
             optimiser.step()
+            average.update(step)
             total += value.item()
             if on_step:
                 on_step(step + 1, steps, value.item())
         module.eval()
-        score = evaluate()
         progress["passes_done"] = number + 1
-        if score > progress["best_score"]:
-            progress["best_score"] = score
-            save_state(best_file, module, optimiser, progress)
-        save_state(state_file, module, optimiser, progress)
+        with average.in_place():
+            score = evaluate()
+            if score > progress["best_score"]:
+                progress["best_score"] = score
+                save_state(best_file, module, optimiser, average, progress)
+        save_state(state_file, module, optimiser, average, progress)
         if on_pass:
             seconds = time.monotonic() - started
             on_pass(PassReport(number + 1, schedule.passes, total / steps_per_pass, score, seconds))
 
-    load_state(best_file, module, optimiser)
+    load_state(best_file, module, optimiser, average)
     module.eval()

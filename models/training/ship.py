@@ -1,32 +1,29 @@
-"""From a finished training to a folder that ships: weights, tokeniser, and a card with figures measured as served."""
+"""From a finished training to a folder that ships: weights, and a card with figures measured as served."""
 
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from rich.progress import Progress
-
-from models.checkpoint import read_card, write_checkpoint
-from models.data.captioned import load_split
+from models.checkpoint import read_card, read_matcher_card, write_checkpoint
+from models.data.captioned import DEV_SETS, TRAIN_SETS, load_split
 from models.dual.two_tower import DIMENSION, INPUT, TOKENISER, load_two_tower_encoder
 from models.evaluation.encoded import encode_captioned
 from models.evaluation.retrieval import evaluate_retrieval
-from models.training.loop import PassReport
+from models.matchers.late_interaction import FEATURE_SHAPE
+from models.training import late_interaction, semblance_base
 from models.training.pretrained import minilm_folder
-from models.training.semblance_base import DEV_SETS, TRAIN_SETS, Recipe, Training
-from models.types import ModelCard
+from models.training.reporter import Reporter
+from models.types import Card, ModelCard
 
-_DESCRIPTION = (
-    "Two EfficientNet-Lites (Lite0 at 224 and Lite2 at 260 pixels) and a MiniLM-L6, joined by trained heads on one "
-    "unit sphere. English only. Trained on photographs that are licensed for research only."
-)
+_LICENCE = "Apache-2.0 (code and starting weights); trained on research-only photographs"
 
 
-def train_and_ship(
-    data_root: Path, work: Path, output: Path, progress: Progress, recipe: Recipe | None = None
+def ship_semblance_base(
+    data_root: Path, work: Path, output: Path, reporter: Reporter, recipe: semblance_base.Recipe | None = None
 ) -> ModelCard:
     """Train ``semblance-base``, write its folder and measure what was written on both dev splits.
 
@@ -34,54 +31,62 @@ def train_and_ship(
         data_root: folder of the captioned photographs.
         work: keeps features and the state of the run.
         output: becomes ``weights.safetensors``, ``tokenizer.json`` and ``card.json``.
-        progress: shows how it goes.
+        reporter: shows how it goes.
         recipe: the choices; by default those of the shipped weights.
     """
-    recipe = recipe or Recipe()
-    towers = Training(data_root, work, recipe, _Shown(progress)).run()
+    recipe = recipe or semblance_base.Recipe()
+    towers = semblance_base.Training(data_root, work, recipe, reporter).run()
     card: dict[str, Any] = {
         "name": "semblance-base",
-        "description": _DESCRIPTION,
+        "description": "Two EfficientNet-Lites (Lite0 at 224 and Lite2 at 260 pixels) and a MiniLM-L6, tuned together "
+        "on captioned photographs and joined on one unit sphere, with a block that knows ImageNet's classes by name. "
+        "English only. Trained on photographs that are licensed for research only.",
         "dimension": DIMENSION,
         "preprocessing": asdict(INPUT),
-        "licence": "Apache-2.0 (code and starting weights); trained on research-only photographs",
+        "licence": _LICENCE,
         "languages": ["en"],
-        "training": {"command": "semblance train semblance-base", "data": list(TRAIN_SETS), **asdict(recipe)},
+        "training": _training("semblance-base", recipe),
         "quality": {},
     }
     write_checkpoint(output, towers.state_dict(), card)
     shutil.copyfile(minilm_folder() / TOKENISER, output / TOKENISER)
     encoder = load_two_tower_encoder(read_card(output), output, runtime="auto", device="cpu", threads=None)
     for name in DEV_SETS:
-        progress.console.print(f"measuring on {name}")
         card["quality"][name] = evaluate_retrieval(encode_captioned(encoder, load_split(name, data_root)))
     write_checkpoint(output, towers.state_dict(), card)
     return read_card(output)
 
 
-class _Shown:
-    """Draws a run's progress."""
+def ship_late_interaction(
+    data_root: Path, work: Path, output: Path, reporter: Reporter, recipe: late_interaction.Recipe | None = None
+) -> Card:
+    """Train ``late-interaction`` over the shipped ``semblance-base`` and write its folder; arguments as above."""
+    recipe = recipe or late_interaction.Recipe()
+    heads, weight = late_interaction.Training(data_root, work, recipe, reporter).run()
+    card: dict[str, Any] = {
+        "kind": "matcher",
+        "name": "late-interaction",
+        "description": "Re-ranks what semblance-base found: each word of a sentence looks for its own place among 25 "
+        "regions of a photograph.",
+        "architecture": "late_interaction",
+        "encoder": late_interaction.ENCODER,
+        "feature_shape": list(FEATURE_SHAPE),
+        "weight": weight,
+        "preprocessing": asdict(INPUT),
+        "licence": _LICENCE,
+        "languages": ["en"],
+        "training": _training("late-interaction", recipe),
+    }
+    write_checkpoint(output, heads.state_dict(), card)
+    return read_matcher_card(output)
 
-    def __init__(self, progress: Progress) -> None:
-        self._progress = progress
-        self._tasks: dict[str, Any] = {}
 
-    def features(self, part: str, done: int, total: int) -> None:
-        """Draw how far the features are."""
-        self._draw(f"features of {part}", done, total)
+SHIPPING: dict[str, Callable[[Path, Path, Path, Reporter], Card]] = {
+    "semblance-base": ship_semblance_base,
+    "late-interaction": ship_late_interaction,
+}
+"""What trains each model that ships."""
 
-    def step(self, stage: str, done: int, total: int, loss: float) -> None:  # noqa: ARG002 - the pass tells the loss
-        """Draw a step."""
-        self._draw(f"training: {stage}", done, total)
 
-    def one_pass(self, stage: str, report: PassReport) -> None:
-        """Print what a pass brought."""
-        self._progress.console.print(
-            f"{stage}: pass {report.number} of {report.passes}, loss {report.loss:.3f}, "
-            f"mean recall on dev {100 * report.score:.2f}, {report.seconds:.0f} s"
-        )
-
-    def _draw(self, name: str, done: int, total: int) -> None:
-        if name not in self._tasks:
-            self._tasks[name] = self._progress.add_task(name, total=total)
-        self._progress.update(self._tasks[name], completed=done)
+def _training(model: str, recipe: Any) -> dict[str, Any]:
+    return {"command": f"semblance train {model}", "data": list(TRAIN_SETS), **asdict(recipe)}

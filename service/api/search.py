@@ -16,7 +16,7 @@ from service.api.state import State, StateNow
 from service.errors import problems
 from service.runtime.admission import while_connected
 from service.runtime.queries import SearchRequest
-from service.search.query import Query, check_page, parse_modifiers, parse_sentence
+from service.search.query import WEIGHT_BESIDE_IMAGE, Query, check_page, parse_modifiers, parse_sentence
 
 router = APIRouter(tags=["search"])
 
@@ -53,7 +53,7 @@ async def search_image(
     request: Request, parameters: Annotated[ImageSearchParameters, Parameters()], state: StateNow
 ) -> Response:
     """Find what resembles an image, steered by signed words."""
-    modifiers = parse_modifiers(parameters.modifier, state.settings.query_limits)
+    modifiers = parse_modifiers(parameters.modifier, state.settings.query_limits, WEIGHT_BESIDE_IMAGE)
     query = await image_query(request, modifiers, state.settings)
     return await _answer(request, state, query, parameters)
 

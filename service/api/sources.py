@@ -14,7 +14,14 @@ from starlette.requests import Request
 
 from models.errors import InputError, QueryError
 from service.api.schemas import ExplainParameters, ImageSource
-from service.search.query import Modifier, Query, parse_modifiers, parse_sentence
+from service.search.query import (
+    WEIGHT_BESIDE_IMAGE,
+    WEIGHT_BESIDE_SENTENCE,
+    Modifier,
+    Query,
+    parse_modifiers,
+    parse_sentence,
+)
 from service.security.fetch import fetch_image
 from service.security.uploads import media_type, read_form
 from service.settings import Settings
@@ -76,11 +83,12 @@ def explained_query(parameters: ExplainParameters, image: bytes | None, settings
     sources = (parameters.query, parameters.query_image_id, image)
     if sum(source is not None for source in sources) != 1:
         raise QueryError("Name exactly one of query, query_image_id and an uploaded file.")
+    weight = WEIGHT_BESIDE_IMAGE if parameters.query is None else WEIGHT_BESIDE_SENTENCE
     return Query(
         text=None if parameters.query is None else parse_sentence(parameters.query, limits),
         image=image,
         image_id=parameters.query_image_id,
-        modifiers=parse_modifiers(parameters.modifier, limits),
+        modifiers=parse_modifiers(parameters.modifier, limits, weight),
     )
 
 

@@ -18,8 +18,13 @@ from dataclasses import dataclass
 
 from models.errors import QueryError
 
-DEFAULT_WEIGHT = 0.5
-"""What a modifier weighs beside the query itself, which weighs 1."""
+WEIGHT_BESIDE_SENTENCE = 0.5
+WEIGHT_BESIDE_IMAGE = 1.4
+"""What a modifier weighs beside the query itself, which weighs 1.
+
+Cosines of words and images spread less than those of images among themselves, so that beside an image words need more
+weight; how much, ``semblance evaluate modifiers`` chooses (``docs/quality.md``).
+"""
 
 _SUBTRACTING = "-\u2212\u2013"
 _SIGNS = "+" + _SUBTRACTING
@@ -82,8 +87,10 @@ def parse_sentence(text: str, limits: QueryLimits) -> str:
     return _clean(text, "The query", limits)
 
 
-def parse_modifiers(values: Iterable[str], limits: QueryLimits) -> tuple[Modifier, ...]:
-    """Parse the values of a repeated ``modifier`` parameter, in their order.
+def parse_modifiers(
+    values: Iterable[str], limits: QueryLimits, weight: float = WEIGHT_BESIDE_SENTENCE
+) -> tuple[Modifier, ...]:
+    """Parse the values of a repeated ``modifier`` parameter, in their order; each weighs ``weight``, by its sign.
 
     Raises:
         QueryError: a value is empty, a sign stands alone or doubled, or there are more than ``max_modifiers`` terms.
@@ -93,7 +100,7 @@ def parse_modifiers(values: Iterable[str], limits: QueryLimits) -> tuple[Modifie
         for term in _terms(value, limits):
             if len(modifiers) == limits.max_modifiers:
                 raise QueryError(f"There are too many modifiers: the limit is {limits.max_modifiers}.")
-            modifiers.append(_modifier(term))
+            modifiers.append(_modifier(term, weight))
     return tuple(modifiers)
 
 
@@ -115,13 +122,12 @@ def _terms(value: str, limits: QueryLimits) -> list[str]:
     return [term for term in _TERM_STARTS.split(value) if term.strip()]
 
 
-def _modifier(term: str) -> Modifier:
+def _modifier(term: str, weight: float) -> Modifier:
     term = term.strip()
     sign, words = (term[0], term[1:]) if term[0] in _SIGNS else ("+", term)
     if not words or words[0].isspace() or words[0] in _SIGNS:
         raise QueryError(f"The modifier {term!r} has a sign without a word: write +beach or -people, without a space.")
-    weight = -DEFAULT_WEIGHT if sign in _SUBTRACTING else DEFAULT_WEIGHT
-    return Modifier(" ".join(words.split()), weight)
+    return Modifier(" ".join(words.split()), -weight if sign in _SUBTRACTING else weight)
 
 
 def _clean(text: str, what: str, limits: QueryLimits) -> str:

@@ -47,3 +47,15 @@ def test_an_unreadable_card_is_named(tmp_path: Path) -> None:
 def test_an_unknown_model_lists_those_there_are() -> None:
     with pytest.raises(UnknownModelError, match="semblance-base"):
         load_encoder("semblance-huge")
+
+
+def test_a_vocabulary_is_kept_in_steps_of_its_rows_and_everything_else_is_not(tmp_path: Path) -> None:
+    random = torch.Generator().manual_seed(0)
+    table = torch.randn(10_000, 8, generator=random) * torch.logspace(-3, 1, 10_000).unsqueeze(1)
+    table[5] = 0
+    write_checkpoint(tmp_path, {"words": table, "m": torch.randn(9_999, 8, generator=random)}, _CARD)
+    weights = read_weights(tmp_path, read_card(tmp_path))
+    assert set(weights) == {"words", "m"}
+    steps = table.abs().amax(dim=1, keepdim=True) / 127
+    assert ((weights["words"] - table).abs() <= steps * 0.5001 + 1e-9).all()
+    assert (tmp_path / WEIGHTS).stat().st_size < 10_000 * (8 + 4) + 9_999 * 8 * 2 + 1000

@@ -49,7 +49,7 @@ def test_features_come_in_the_order_of_the_files_and_are_computed_once(files: li
 
 def test_mirror_images_are_another_cache(files: list[Path], tmp_path: Path) -> None:
     _run(files, _LeftColumn(), tmp_path / "cache")
-    assert (_run(files, _LeftColumn(), tmp_path / "cache", mirrored=True) == 0).all()
+    assert (_run(files, _LeftColumn(), tmp_path / "cache", view=1) == 0).all()
 
 
 def test_a_killed_run_goes_on_where_it_stopped(

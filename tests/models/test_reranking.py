@@ -21,7 +21,7 @@ from typer.testing import CliRunner
 import models.registry
 from models.checkpoint import read_matcher_card, write_checkpoint
 from models.data.captioned import CaptionedImages
-from models.dual.two_tower import FeatureTower, ImageTower
+from models.dual.two_tower import DIMENSION, FeatureTower, ImageTower
 from models.errors import CheckpointError, UnknownModelError
 from models.evaluation.cli import app
 from models.evaluation.encoded import EncodedSet
@@ -179,7 +179,7 @@ def test_one_pass_gives_the_vectors_as_ever_and_the_matcher_s_features(shipped: 
     tolerance = 0.01 if runtime == "torch" else 0.15  # OpenVINO may compute in bfloat16
     np.testing.assert_allclose(features["means-of-maps"].astype(float), own.astype(float), atol=tolerance)
     empty = encoder.encode_images_with_features(pixels[:0])
-    assert (empty[0].shape, empty[1]["means-of-maps"].shape) == ((0, 512), (0, 2, 8))
+    assert (empty[0].shape, empty[1]["means-of-maps"].shape) == ((0, DIMENSION), (0, 2, 8))
 
 
 def test_a_tower_puts_the_features_behind_the_vectors() -> None:
@@ -188,6 +188,8 @@ def test_a_tower_puts_the_features_behind_the_vectors() -> None:
     pixels = torch.randint(0, 256, (2, 260, 260, 3), dtype=torch.uint8)
     with torch.inference_mode():
         rows = FeatureTower(tower, [Means(), Means()]).eval()(pixels)
-        np.testing.assert_allclose(rows[:, :512], tower(pixels), atol=1e-6)
-        np.testing.assert_allclose(rows[:, 512:528], Means()(tower.maps(pixels)).flatten(1), atol=1e-6)
-    assert rows.shape == (2, 512 + 16 + 16)
+        np.testing.assert_allclose(rows[:, :DIMENSION], tower(pixels), atol=1e-6)
+        np.testing.assert_allclose(
+            rows[:, DIMENSION : DIMENSION + 16], Means()(tower.maps(pixels)).flatten(1), atol=1e-6
+        )
+    assert rows.shape == (2, DIMENSION + 16 + 16)

@@ -6,21 +6,35 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from openvino_tolerance import openvino_tolerance
 
 from models.data.captioned import CaptionedImages, load_split, training_data_root
 from models.dual.encoder import CompiledDualEncoder
 from models.evaluation.encoded import encode_captioned, encode_files
 from models.evaluation.retrieval import evaluate_retrieval
 from models.imaging.decode import decode_image
+from models.metrics.ranking import best_ranks
 from models.registry import load_encoder, load_explainer, model_card
 
 PHOTOGRAPHS = Path(__file__).parents[2] / "demo" / "photographs"
 SENTENCES = ["a dog", "two giraffes stand close together in front of trees", "", "naïve café ☕ in 東京", "word " * 500]
 
 AIMS = {
-    "flickr8k-dev": {"text_to_image": (0.22, 0.49, 0.62), "image_to_text": (0.28, 0.56, 0.68)},
-    "coco-dev": {"text_to_image": (0.18, 0.46, 0.62), "image_to_text": (0.24, 0.52, 0.66)},
+    "flickr8k-dev": {"text_to_image": (0.30, 0.61, 0.74), "image_to_text": (0.40, 0.67, 0.79)},
+    "coco-dev": {"text_to_image": (0.23, 0.53, 0.68), "image_to_text": (0.30, 0.59, 0.73)},
 }
+
+IMAGENET_ANIMALS = {
+    "cheetah-in-grass": "cheetah", "clownfish": "anemone fish", "bison-on-grass": "bison", "gorilla": "gorilla",
+    "ibex": "ibex", "giant-panda": "giant panda", "koala": "koala", "komodo-dragon": "komodo dragon",
+    "macaque": "macaque", "meerkats": "meerkat", "penguin": "king penguin", "polar-bear-snow": "ice bear",
+    "proboscis-monkey-with-baby": "proboscis monkey", "red-panda": "lesser panda", "scarlet-macaw": "macaw",
+    "spoonbills-in-water": "spoonbill", "toucan": "toucan", "two-jaguars": "jaguar", "tabby-cat": "tabby cat",
+    "german-shepherd": "German shepherd", "chickens": "hen", "sheep": "ram", "flying-bat": "fruit bat",
+    "gibbon-in-tree": "gibbon", "green-chameleon": "chameleon", "bee-red-blossom": "bee", "piglet": "hog",
+    "lemurs": "Madagascar cat", "owl": "great grey owl", "white-duck": "drake",
+}  # fmt: skip
+"""Photographs of the demonstration, and what ImageNet calls the animal on them."""
 
 
 @cache
@@ -35,12 +49,12 @@ def _encoder(runtime: str) -> CompiledDualEncoder:
 def test_both_runtimes_agree_on_photographs() -> None:
     files = sorted(PHOTOGRAPHS.glob("*.jpg"))[::6]
     cosines = (encode_files(_encoder("torch"), files) * encode_files(_encoder("openvino"), files)).sum(axis=1)
-    assert cosines.min() >= 0.999
+    assert cosines.min() >= 1 - openvino_tolerance(float32=0.001, bfloat16=0.01)
 
 
 def test_both_runtimes_agree_on_sentences() -> None:
     cosines = (_encoder("torch").encode_texts(SENTENCES) * _encoder("openvino").encode_texts(SENTENCES)).sum(axis=1)
-    assert cosines.min() >= 0.999
+    assert cosines.min() >= 1 - openvino_tolerance(float32=0.001, bfloat16=0.01)
 
 
 def test_vectors_are_unit_length_and_do_not_depend_on_the_company_in_a_batch() -> None:
@@ -54,8 +68,8 @@ def test_vectors_are_unit_length_and_do_not_depend_on_the_company_in_a_batch() -
 def test_nothing_in_is_nothing_out() -> None:
     encoder = _encoder("torch")
     size = encoder.card.preprocessing.size
-    assert encoder.encode_texts([]).shape == (0, 512)
-    assert encoder.encode_images(np.empty((0, size, size, 3), np.uint8)).shape == (0, 512)
+    assert encoder.encode_texts([]).shape == (0, 640)
+    assert encoder.encode_images(np.empty((0, size, size, 3), np.uint8)).shape == (0, 640)
 
 
 def test_weights_fit_the_promised_size_and_the_card_names_what_a_user_must_know() -> None:
@@ -97,6 +111,15 @@ def test_a_photograph_finds_its_own_caption_among_the_demonstrations() -> None:
     texts = _encoder("openvino").encode_texts([row["caption"] for row in rows])
     ranks = (images @ texts.T >= (images * texts).sum(axis=1, keepdims=True)).sum(axis=1)
     assert np.median(ranks) == 1
+
+
+def test_animals_are_found_by_what_imagenet_calls_them_though_captions_rarely_do() -> None:
+    files = sorted(PHOTOGRAPHS.glob("*.jpg"))
+    places = {file.stem: row for row, file in enumerate(files)}
+    images = encode_files(_encoder("openvino"), files)
+    names = _encoder("openvino").encode_texts(list(IMAGENET_ANIMALS.values()))
+    ranks = best_ranks(names, images, [[places[photograph]] for photograph in IMAGENET_ANIMALS])
+    assert (ranks <= 3).mean() >= 0.75
 
 
 def test_heat_map_lies_on_what_the_query_names() -> None:

@@ -7,7 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.errors import QueryError
-from service.search.query import DEFAULT_WEIGHT, Modifier, QueryLimits, check_page, parse_modifiers, parse_sentence
+from service.search.query import (
+    WEIGHT_BESIDE_SENTENCE,
+    Modifier,
+    QueryLimits,
+    check_page,
+    parse_modifiers,
+    parse_sentence,
+)
 
 LIMITS = QueryLimits(max_query_chars=40, max_modifiers=4, max_k=50, max_offset=200)
 SIGNS = "+-\u2212\u2013"
@@ -26,20 +33,20 @@ def written(*modifiers: Modifier) -> list[tuple[str, float]]:
 @pytest.mark.parametrize(
     ("value", "expected"),
     [
-        ("beach", [("beach", DEFAULT_WEIGHT)]),
-        (" beach", [("beach", DEFAULT_WEIGHT)]),  # ?modifier=+beach: a plus in a query string is a space
-        ("+beach", [("beach", DEFAULT_WEIGHT)]),
-        ("-people", [("people", -DEFAULT_WEIGHT)]),
-        ("\u2212people", [("people", -DEFAULT_WEIGHT)]),
-        ("\u2013people", [("people", -DEFAULT_WEIGHT)]),
-        ("+golden  retriever", [("golden retriever", DEFAULT_WEIGHT)]),
-        ("+beach -people", [("beach", DEFAULT_WEIGHT), ("people", -DEFAULT_WEIGHT)]),
+        ("beach", [("beach", WEIGHT_BESIDE_SENTENCE)]),
+        (" beach", [("beach", WEIGHT_BESIDE_SENTENCE)]),  # ?modifier=+beach: a plus in a query string is a space
+        ("+beach", [("beach", WEIGHT_BESIDE_SENTENCE)]),
+        ("-people", [("people", -WEIGHT_BESIDE_SENTENCE)]),
+        ("\u2212people", [("people", -WEIGHT_BESIDE_SENTENCE)]),
+        ("\u2013people", [("people", -WEIGHT_BESIDE_SENTENCE)]),
+        ("+golden  retriever", [("golden retriever", WEIGHT_BESIDE_SENTENCE)]),
+        ("+beach -people", [("beach", WEIGHT_BESIDE_SENTENCE), ("people", -WEIGHT_BESIDE_SENTENCE)]),
         (" beach -two people +dog", [("beach", 0.5), ("two people", -0.5), ("dog", 0.5)]),
-        ("t-shirt", [("t-shirt", DEFAULT_WEIGHT)]),
-        ("-black-and-white photo", [("black-and-white photo", -DEFAULT_WEIGHT)]),
-        ("C++", [("C++", DEFAULT_WEIGHT)]),
-        ("-C++ +t-shirt", [("C++", -DEFAULT_WEIGHT), ("t-shirt", DEFAULT_WEIGHT)]),
-        ("1/2 + 1"[:3], [("1/2", DEFAULT_WEIGHT)]),
+        ("t-shirt", [("t-shirt", WEIGHT_BESIDE_SENTENCE)]),
+        ("-black-and-white photo", [("black-and-white photo", -WEIGHT_BESIDE_SENTENCE)]),
+        ("C++", [("C++", WEIGHT_BESIDE_SENTENCE)]),
+        ("-C++ +t-shirt", [("C++", -WEIGHT_BESIDE_SENTENCE), ("t-shirt", WEIGHT_BESIDE_SENTENCE)]),
+        ("1/2 + 1"[:3], [("1/2", WEIGHT_BESIDE_SENTENCE)]),
     ],
 )
 def test_only_a_sign_before_a_word_gives_the_direction(value: str, expected: list[tuple[str, float]]) -> None:
@@ -80,7 +87,7 @@ def test_any_text_is_parsed_or_refused_as_a_query_error(values: list[str]) -> No
         assert modifier.text
         assert modifier.text[0] not in SIGNS
         assert not re.search(rf"\s[{re.escape(SIGNS)}]", modifier.text)
-        assert abs(modifier.weight) == DEFAULT_WEIGHT
+        assert abs(modifier.weight) == WEIGHT_BESIDE_SENTENCE
 
 
 def test_too_many_modifiers_are_refused_with_the_limit() -> None:

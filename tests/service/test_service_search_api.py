@@ -158,7 +158,7 @@ class TestImage:
             content=png("white"),
             headers={"Content-Type": "image/png"},
         )
-        assert names(answer) == ["cyan"]
+        assert names(answer) == ["blue"]
         assert [share["term"] for share in answer.json()["results"][0]["contributions"]] == ["image", "+blue", "-red"]
 
     def test_an_embedding_is_searched_by_its_direction(self, client: TestClient) -> None:

@@ -1,0 +1,73 @@
+"""Measures what the shipped models find: ``python benchmarks/quality.py [--names FOLDER]``.
+
+Every figure is made by a command of ``semblance evaluate``, with the runtime that serves, on the dev splits of the
+captioned photographs (``SEMBLANCE_TRAINING_DATA``). It also fits the calibration that ships with the model, on both
+splits; its figures are of held-out folds. ``--names`` is a folder of photographs asked for by their files' names.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from benchmarks.provenance import provenance
+from models.data.captioned import training_data_root
+
+RESULTS = Path(__file__).parent / "results"
+CALIBRATION = Path(__file__).parents[1] / "models" / "weights" / "semblance-base" / "calibration.json"
+MATCHER = "late-interaction"
+_SETS = {
+    "flickr8k-dev": ("flickr8k", "Flickr8k.token.txt", "Flickr_8k.devImages.txt"),
+    "coco-dev": ("coco", "coco.token.txt", "coco.devImages.txt"),
+}
+_COMMAND = "python benchmarks/quality.py --names FOLDER"
+_MEASURES = ("retrieval", "pairwise", "semantic", "modifiers", "shapes")
+
+
+def main() -> None:
+    """Measure everything, or what is named; write JSON files, the report's page and where they come from."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        "measures", nargs="*", metavar="MEASURE", help="only these, such as: retrieval calibration report"
+    )
+    parser.add_argument("--names", type=Path, help="folder of photographs to be asked for by their files' names")
+    arguments = parser.parse_args()
+    root = training_data_root()
+    if root is None:
+        sys.exit("the captioned photographs are not here: set SEMBLANCE_TRAINING_DATA")
+    for measure, options in _commands(root, arguments.names):
+        if not arguments.measures or measure in arguments.measures:
+            print(f"== {measure}", flush=True)
+            subprocess.run([sys.executable, "-m", "service.cli", "evaluate", measure, *options], check=True)
+    (RESULTS / "quality.json").write_text(json.dumps(provenance(_COMMAND), indent=2) + "\n", encoding="utf-8")
+
+
+def _commands(root: Path, names: Path | None) -> Iterator[tuple[str, list[str | Path]]]:
+    """Yield each measure with its options; the report is made last, of the others' files."""
+    options = {name: _options(root, *files) for name, files in _SETS.items()}
+    for name, own in options.items():
+        folder = RESULTS / name
+        folder.mkdir(parents=True, exist_ok=True)
+        for measure in _MEASURES:
+            yield measure, [*own, "--output", folder / f"{measure}.json"]
+        yield "reranking", [*own, "--rerank", MATCHER, "--output", folder / "reranking.json"]
+    flickr8k = RESULTS / "flickr8k-dev"
+    both = [option for each in options.values() for option in each]
+    yield "calibration", [*both, "--output", flickr8k / "calibration.json", "--write", CALIBRATION]
+    if names:
+        yield "names", ["--images", names, "--output", RESULTS / "names.json"]
+    files: list[str | Path] = ["--results", flickr8k, "--no-pictures", "--output", flickr8k / "report.html"]
+    yield "report", [*options["flickr8k-dev"], *files]
+
+
+def _options(root: Path, collection: str, captions: str, split: str) -> list[str | Path]:
+    folder = root / collection
+    return ["--images", folder / "images", "--captions", folder / captions, "--split", folder / split]
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,56 @@
+"""A block of the vectors that knows the 1,000 classes of ImageNet by name: what captions never name is found too.
+
+ConSE (Norouzi et al., "Zero-Shot Learning by Convex Combination of Semantic Embeddings", ICLR 2014): a photograph is
+the mean of the word vectors of its likeliest classes, weighted by their probabilities; a query is its own word vector.
+``panther`` is no class of ImageNet, but its vector lies near ``leopard``.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+CLASSES = 1000
+_LIKELIEST = 10
+
+
+class NameSpace(nn.Module):
+    """Sentence vectors ``(B, S)`` on the unit sphere of the class names' principal components, ``(B, D)``."""
+
+    centre: Tensor
+    basis: Tensor
+
+    def __init__(self, sentence: int, dimension: int) -> None:
+        super().__init__()
+        self.register_buffer("centre", torch.zeros(sentence))
+        self.register_buffer("basis", torch.zeros(sentence, dimension))
+
+    @torch.no_grad()
+    def span(self, names: Tensor) -> None:
+        """Take the sentence encoder's vectors ``(1000, S)`` of the class names."""
+        unit = F.normalize(names, dim=1)
+        self.centre.copy_(unit.mean(dim=0))
+        components = torch.linalg.svd(unit - self.centre, full_matrices=False).Vh
+        self.basis.copy_(components[: self.basis.shape[1]].T)
+
+    def forward(self, sentences: Tensor) -> Tensor:
+        """Embed sentences."""
+        return F.normalize((F.normalize(sentences, dim=1) - self.centre) @ self.basis, dim=1)
+
+
+class ClassMixture(nn.Module):
+    """The backbones' features ``(B, F)`` as the mean of their ten likeliest classes' names, ``(B, D)``, unit length."""
+
+    names: Tensor
+
+    def __init__(self, features: int, dimension: int) -> None:
+        super().__init__()
+        self.classifier = nn.Linear(features, CLASSES)
+        self.register_buffer("names", torch.zeros(CLASSES, dimension))
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Embed features."""
+        probabilities = self.classifier(features).softmax(dim=1)
+        least = probabilities.topk(_LIKELIEST, dim=1).values[:, -1:]
+        return F.normalize(probabilities * (probabilities >= least) @ self.names, dim=1)

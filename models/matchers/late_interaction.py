@@ -1,0 +1,189 @@
+r"""Token-to-region late interaction: each word looks for its own place in the photograph.
+
+.. math:: m(\text{sentence}, x) = \sum_i a_i \max_j \langle t_i, r_j \rangle, \qquad \sum_i a_i = 1
+
+over the sentence's tokens and the photograph's regions, both on one unit sphere (Khattab and Zaharia 2020, "ColBERT";
+Yao et al. 2022, "FILIP", for images); the shares :math:`a_i` are learned, so that articles count little. The tokens
+come from the dual encoder's own sentence encoder, the regions from its own feature maps, in the same pass.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from models.backbones.efficientnet_lite import CHANNELS
+from models.checkpoint import read_weights
+from models.dual.two_tower import (
+    BACKBONES,
+    INPUT,
+    MAX_TOKENS,
+    SENTENCE,
+    TOKENISER,
+    ImageTower,
+    TextTower,
+    TwoTower,
+    load_two_tower,
+)
+from models.errors import CheckpointError
+from models.imaging.transforms import fit_square
+from models.runtime.base import Runner, RuntimeName, compile_module
+from models.text.tokeniser import Tokeniser
+from models.types import Features, MatcherCard, Pixels
+
+GRID = 5
+"""Regions a side."""
+DIMENSION = 128
+FEATURE_SHAPE = (GRID * GRID, DIMENSION)
+
+_BATCH = 32
+
+
+class RegionHead(nn.Module):
+    """Feature maps ``(B, 1280, h, w)`` of each backbone to regions ``(B, 25, 128)``, unit length."""
+
+    def __init__(self, dropout: float = 0.0) -> None:
+        super().__init__()
+        channels = CHANNELS * len(BACKBONES)
+        self.norm = nn.BatchNorm1d(channels)
+        self.drop = nn.Dropout(dropout)
+        self.project = nn.Linear(channels, DIMENSION)
+
+    def forward(self, maps: list[Tensor]) -> Tensor:
+        """Pool to a grid and project."""
+        return self.regions(pool_regions(maps))
+
+    def regions(self, pooled: Tensor) -> Tensor:
+        """Project ``(B, 25, 2560)``."""
+        flat = self.norm(pooled.flatten(0, 1))
+        return F.normalize(self.project(self.drop(flat)), dim=1).reshape(*pooled.shape[:2], DIMENSION)
+
+
+class TokenHead(nn.Module):
+    """Token states ``(B, T, 384)`` to ``(B, T, 129)``: unit vectors, and behind each its share of the sentence."""
+
+    def __init__(self, dropout: float = 0.0) -> None:
+        super().__init__()
+        self.drop = nn.Dropout(dropout)
+        self.project = nn.Linear(SENTENCE, DIMENSION)
+        self.share = nn.Linear(SENTENCE, 1)
+
+    def forward(self, states: Tensor, mask: Tensor) -> Tensor:
+        """Project; padding has no share."""
+        states = self.drop(states)
+        shares = self.share(states).masked_fill(mask.unsqueeze(-1) == 0, -1e4).softmax(dim=1)
+        return torch.cat([F.normalize(self.project(states), dim=2), shares], dim=2)
+
+
+class LateInteraction(nn.Module):
+    """Both heads."""
+
+    def __init__(self, dropout: float = 0.0) -> None:
+        super().__init__()
+        self.image = RegionHead(dropout)
+        self.text = TokenHead(dropout)
+
+
+def pool_regions(maps: list[Tensor]) -> Tensor:
+    """Average each map over a grid of 5 x 5 and put them side by side, ``(B, 25, 2560)``."""
+    grids = [F.adaptive_avg_pool2d(feature_map, GRID) for feature_map in maps]
+    return torch.cat(grids, dim=1).flatten(2).transpose(1, 2)
+
+
+def interact(tokens: Tensor, regions: Tensor) -> Tensor:
+    """Score sentences ``(B, T, 129)`` against images ``(N, 25, 128)``, ``(B, N)``."""
+    vectors, shares = tokens[..., :-1], tokens[..., -1]
+    best = torch.einsum("btd,nrd->bntr", vectors, regions).amax(dim=3)
+    return torch.einsum("bnt,bt->bn", best, shares)
+
+
+class LateInteractionMatcher:
+    """The trained matcher, run by a runtime.
+
+    Args:
+        card: of the matcher.
+        regions: ``(N, S, S, 3)`` uint8 to ``(N, 25 * 128)``.
+        tokens: the tokeniser's arrays to ``(N, T, 129)``.
+        tokenise: sentences to arrays.
+    """
+
+    def __init__(self, card: MatcherCard, regions: Runner, tokens: Runner, tokenise: Tokeniser) -> None:
+        self.card = card
+        self._regions, self._tokens, self._tokenise = regions, tokens, tokenise
+
+    def prepare(self, pixels: Pixels) -> Pixels:
+        """Scale ``(H, W, 3)`` pixels to the square."""
+        return fit_square(pixels, self.card.preprocessing)
+
+    def encode_images(self, prepared: Pixels) -> Features:
+        """Return the regions of ``(N, S, S, 3)`` uint8, ``(N, 25, 128)`` float16."""
+        rows = [self._regions(prepared[start : start + _BATCH]) for start in range(0, len(prepared), _BATCH)]
+        flat = np.concatenate(rows) if rows else np.empty((0, 0), np.float32)
+        return flat.astype(np.float16).reshape(-1, *FEATURE_SHAPE)
+
+    def score(self, text: str, features: Features) -> NDArray[np.float32]:
+        """Score one sentence against M images, ``(M,)``."""
+        tokens = self._tokens(*self._tokenise([text]))[0]
+        flat = features.reshape(-1, DIMENSION).astype(np.float32)
+        cosines = (flat @ tokens[:, :-1].T).reshape(len(features), FEATURE_SHAPE[0], len(tokens))
+        scores: NDArray[np.float32] = cosines.max(axis=1) @ tokens[:, -1]
+        return scores
+
+
+class _Regions(nn.Module):
+    def __init__(self, tower: ImageTower, head: RegionHead) -> None:
+        super().__init__()
+        self.tower, self.head = tower, head
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        return self.head(self.tower.maps(pixels)).flatten(1)  # type: ignore[no-any-return]
+
+
+class _Tokens(nn.Module):
+    def __init__(self, tower: TextTower, head: TokenHead) -> None:
+        super().__init__()
+        self.tower, self.head = tower, head
+
+    def forward(self, ids: Tensor, mask: Tensor) -> Tensor:
+        return self.head(self.tower.tokens(ids, mask), mask)  # type: ignore[no-any-return]
+
+
+def load_feature_head(card: MatcherCard, folder: Path) -> nn.Module:
+    """Load what makes regions of the encoder's feature maps."""
+    return _load_heads(card, folder).image
+
+
+def load_matcher(
+    card: MatcherCard, folder: Path, *, runtime: RuntimeName, device: str, threads: int | None
+) -> LateInteractionMatcher:
+    """Load the heads and the encoder's towers, and compile them."""
+    from models.registry import model_card, weights_folder
+
+    heads = _load_heads(card, folder)
+    encoder = weights_folder(card.encoder)
+    towers: TwoTower = load_two_tower(model_card(card.encoder), encoder)
+    tokenise = Tokeniser(encoder / TOKENISER, MAX_TOKENS)
+    options: dict[str, Any] = {"runtime": runtime, "device": device, "threads": threads}
+    pixels = torch.zeros(1, INPUT.size, INPUT.size, 3, dtype=torch.uint8)
+    words = [torch.from_numpy(array) for array in tokenise(["a dog", "a dog runs"])]
+    return LateInteractionMatcher(
+        card,
+        compile_module(_Regions(towers.image, heads.image).eval(), [pixels], [(0,)], **options),
+        compile_module(_Tokens(towers.text, heads.text).eval(), words, [(0, 1), (0, 1)], **options),
+        tokenise,
+    )
+
+
+def _load_heads(card: MatcherCard, folder: Path) -> LateInteraction:
+    heads = LateInteraction()
+    try:
+        heads.load_state_dict(read_weights(folder, card))
+    except RuntimeError as error:  # torch's word for names or shapes that do not fit
+        raise CheckpointError(f"the weights of {card.name!r} are not of this architecture") from error
+    return heads.eval()
