@@ -2,7 +2,7 @@
 
 ConSE (Norouzi et al., "Zero-Shot Learning by Convex Combination of Semantic Embeddings", ICLR 2014): a photograph is
 the mean of the word vectors of its likeliest classes, weighted by their probabilities; a query is its own word vector.
-``panther`` is no class of ImageNet, but its vector lies near ``leopard``.
+``alpaca`` is no class of ImageNet, but its vector lies near ``llama``.
 """
 
 from __future__ import annotations

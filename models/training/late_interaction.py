@@ -91,7 +91,7 @@ class Training:
             steps_per_pass=self._train.steps(recipe.batch),
             schedule=Schedule(recipe.passes, 50, recipe.weight_decay, average=recipe.average),
             evaluate=lambda: self._choose_weight()[0],
-            state_file=self._work / f"heads-{digest_of(recipe)}.safetensors",
+            state_file=self._work / f"heads-{digest_of((recipe, self._card.weights_sha256))}.safetensors",
             seed=recipe.seed,
             on_step=lambda done, total, value: self._reporter.step("heads", done, total, value),
             on_pass=lambda report: self._reporter.one_pass("heads", report),
@@ -99,12 +99,16 @@ class Training:
         return heads, self._choose_weight()[1]
 
     def _loss(self, batch: Batch) -> Tensor:
-        regions = self._pair.heads.image.regions(batch.rows.float().unflatten(1, (FEATURE_SHAPE[0], -1)))  # type: ignore[no-untyped-call]
+        regions = self._embed_regions(batch.rows)
         tokens = self._tokens([self._train.texts[caption] for caption in batch.captions[0]])
         with mixed_precision():
             scores = interact(tokens, regions)
         value: Tensor = self._pair.contrast.of_scores(scores.float())
         return value
+
+    def _embed_regions(self, rows: Tensor) -> Tensor:
+        regions: Tensor = self._pair.heads.image.regions(rows.float().reshape(len(rows), FEATURE_SHAPE[0], -1))
+        return regions
 
     def _tokens(self, texts: Sequence[str]) -> Tensor:
         ids, mask = map(torch.from_numpy, self._tokenise(texts))
@@ -122,7 +126,7 @@ class Training:
 
     def _recalls(self, dev: _Dev) -> NDArray[np.float64]:
         rows = torch.from_numpy(dev.photographs.views[0])
-        regions = self._pair.heads.image.regions(rows.float().unflatten(1, (FEATURE_SHAPE[0], -1)))  # type: ignore[no-untyped-call]
+        regions = self._embed_regions(rows)
         ranks: list[NDArray[np.int64]] = []
         for captions in torch.split(torch.arange(len(dev.photographs.texts)), 64):
             tokens = self._tokens([dev.photographs.texts[caption] for caption in captions])

@@ -6,5 +6,5 @@ import hashlib
 
 
 def digest_of(recipe: object) -> str:
-    """Return a short digest of a frozen dataclass of choices."""
+    """Return a short digest of a frozen dataclass of choices, or of one with the hash of what it starts from."""
     return hashlib.sha256(repr(recipe).encode()).hexdigest()[:12]
