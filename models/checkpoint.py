@@ -7,22 +7,23 @@ import json
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from models.calibration import read_calibrations
 from models.errors import CheckpointError
-from models.types import Card, MatcherCard, ModelCard, Preprocessing
+from models.types import CaptionerCard, MatcherCard, ModelCard, PartCard, Preprocessing
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-C = TypeVar("C", bound=Card)
+C = TypeVar("C", bound=PartCard)
+
+Kinds = Literal["model", "matcher", "captioner", "part"]
 
 CARD = "card.json"
 WEIGHTS = "weights.safetensors"
 CALIBRATION = "calibration.json"
 
-_VOCABULARY_ROWS = 10_000
 _SCALE = ".int8_scale"
 
 
@@ -47,21 +48,35 @@ def read_matcher_card(folder: Path) -> MatcherCard:
     return _read_card(folder, MatcherCard)
 
 
-def is_matcher(folder: Path) -> bool:
-    """Tell whether the card is a matcher's, by its ``kind``."""
-    return bool(_fields(folder).get("kind") == "matcher")
+def read_captioner_card(folder: Path) -> CaptionerCard:
+    """Read a captioner's card; raises as ``read_card``."""
+    return _read_card(folder, CaptionerCard)
 
 
-def write_checkpoint(folder: Path, tensors: Mapping[str, Tensor], card: Mapping[str, Any]) -> None:
+def read_part_card(folder: Path) -> PartCard:
+    """Read the card of shared weights; raises as ``read_card``."""
+    return _read_card(folder, PartCard)
+
+
+def card_kind(folder: Path) -> Kinds:
+    """Tell what a card is of; one that does not say is a dual encoder's."""
+    kind: Kinds = _fields(folder).get("kind", "model")
+    return kind
+
+
+def write_checkpoint(
+    folder: Path, tensors: Mapping[str, Tensor], card: Mapping[str, Any], *, int8_rows: int = 10_000
+) -> None:
     """Write weights and card.
 
     Matrices are stored as float16; vectors (biases, batch-norm statistics, a thousandth of the bytes) stay float32;
-    vocabularies (matrices of 10,000 rows and more) become int8 with a scale a row, in a tensor of its own.
+    matrices of many rows, such as vocabularies, become int8 with a scale a row, in a tensor of its own.
 
     Args:
         folder: made when it is not there.
         tensors: the module's state.
-        card: the card's fields, without the weights' hash and size; a matcher's has ``kind`` ``matcher``.
+        card: the card's fields, without the weights' hash and size; any but a dual encoder's has its ``kind``.
+        int8_rows: from how many rows on a matrix becomes int8.
     """
     import torch
     from safetensors.torch import save_file
@@ -69,7 +84,7 @@ def write_checkpoint(folder: Path, tensors: Mapping[str, Tensor], card: Mapping[
     folder.mkdir(parents=True, exist_ok=True)
     stored: dict[str, Tensor] = {}
     for name, value in tensors.items():
-        if value.ndim == 2 and len(value) >= _VOCABULARY_ROWS:
+        if value.ndim == 2 and value.is_floating_point() and len(value) >= int8_rows:
             stored[name], stored[name + _SCALE] = _quantise(value.detach().float())
         else:
             half = value.ndim > 1 and value.is_floating_point()
@@ -84,7 +99,7 @@ def write_checkpoint(folder: Path, tensors: Mapping[str, Tensor], card: Mapping[
     (folder / CARD).write_text(json.dumps(fields, indent=2) + "\n", encoding="utf-8")
 
 
-def read_weights(folder: Path, card: Card) -> dict[str, Tensor]:
+def read_weights(folder: Path, card: PartCard) -> dict[str, Tensor]:
     """Read a model's weights as float32, after comparing the file's hash with the card's.
 
     Raises:
@@ -117,8 +132,9 @@ def _read_card(folder: Path, form: type[C]) -> C:
     fields = _fields(folder)
     fields.pop("kind", None)
     try:
-        shape = fields.pop("preprocessing")
-        fields["preprocessing"] = Preprocessing(**{**shape, "mean": tuple(shape["mean"]), "std": tuple(shape["std"])})
+        if shape := fields.pop("preprocessing", None):
+            lists = {name: tuple(shape[name]) for name in ("mean", "std")}
+            fields["preprocessing"] = Preprocessing(**{**shape, **lists})
         fields.update({name: tuple(fields[name]) for name in ("languages", "feature_shape") if name in fields})
         return form(**fields)
     except (KeyError, TypeError) as error:

@@ -14,7 +14,7 @@ from models.metrics.recall_line import recall_line
 from models.progress import progress_bar
 
 if TYPE_CHECKING:
-    from models.types import Card
+    from models.types import PartCard
 
 app = typer.Typer(no_args_is_help=True)
 app.add_typer(models.evaluation.cli.app, name="evaluate")
@@ -60,23 +60,22 @@ def train(
 ) -> None:
     """Train a model with the choices that made its shipped weights."""
     from models.data.captioned import training_data_root
-    from models.errors import InputError, UnknownModelError
+    from models.errors import InputError
+    from models.training.catalogue import train as run
+    from models.training.job import Job
     from models.training.reporter import ProgressReporter
-    from models.training.ship import SHIPPING
 
-    if model not in SHIPPING:
-        raise UnknownModelError(f"no training recipe for {model!r}; there are: {', '.join(SHIPPING)}")
     root = data or training_data_root()
     if root is None:
         raise InputError("the captioned photographs are not here: give --data or set SEMBLANCE_TRAINING_DATA")
     with progress_bar() as progress:
-        card = SHIPPING[model](root, work / model, output / model, ProgressReporter(progress))
+        card = run(Job(model, root, work, output / model, ProgressReporter(progress)))
     _print_card(card)
 
 
-def _print_card(card: Card) -> None:
+def _print_card(card: PartCard) -> None:
     typer.echo(f"{card.name}: {card.weights_bytes / 1e6:.1f} MB, SHA-256 {card.weights_sha256[:12]}…")
-    for name, figures in card.quality.items():
+    for name, figures in getattr(card, "quality", {}).items():
         typer.echo(
             f"  {name}: text to image R@1/5/10 {recall_line(figures['text_to_image'])}, "
             f"image to text {recall_line(figures['image_to_text'])}"

@@ -80,17 +80,32 @@ class Preprocessing:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Card:
-    """What a person and an index must know of a model: identity, licence, training, measured quality."""
+class PartCard:
+    """The card of weights that several models share, such as a frozen backbone."""
 
     name: str
     description: str
-    preprocessing: Preprocessing
     weights_sha256: str
     weights_bytes: int
     licence: str
-    languages: tuple[str, ...] = ("en",)
     training: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Card(PartCard):
+    """What a person and an index must know of a model: identity, licence, training, measured quality.
+
+    Attributes:
+        architecture: module that loads it: of ``models.dual``, ``models.matchers`` or ``models.captioning``.
+        options: what tells the members of a family apart, as the architecture's module reads it.
+        parts: the shared weights that it stands on, each with the SHA-256 that it was trained over.
+    """
+
+    preprocessing: Preprocessing
+    architecture: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+    parts: Mapping[str, str] = field(default_factory=dict)
+    languages: tuple[str, ...] = ("en",)
     quality: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -112,16 +127,19 @@ class MatcherCard(Card):
     ``weights_sha256`` must differ whenever the features would: an index is told apart by it and the preprocessing.
 
     Attributes:
-        architecture: module of ``models.matchers`` that loads it.
         encoder: the dual encoder whose results it re-ranks.
         feature_shape: of what it keeps of one image, stored as float16.
         weight: what one unit of its score adds to the encoder's score of a result.
     """
 
-    architecture: str
     encoder: str
     feature_shape: tuple[int, ...]
     weight: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class CaptionerCard(Card):
+    """The card of a model that writes captions."""
 
 
 class DualEncoder(Protocol):

@@ -24,6 +24,7 @@ class ToyEncoder:
 
     def __init__(self, name: str = "toy", size: int = 8, calibrations: Mapping[str, Calibration] | None = None) -> None:
         self.card = ModelCard(
+            architecture="toy",
             name=name,
             description="mean colour",
             dimension=4,

@@ -176,6 +176,7 @@ def _card(name: str, model: Any, preprocessing: Preprocessing) -> ModelCard:
     return ModelCard(
         name=name,
         description=f"{config.model_type} checkpoint of the transformers library",
+        architecture="huggingface",
         dimension=dimension,
         preprocessing=preprocessing,
         weights_sha256=digest.hexdigest(),

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from models.backbones.efficientnet_lite import CHANNELS, MEAN, STD, EfficientNetLite
+from models.backbones.lite_pair import FEATURES, INPUT, LitePair
 from models.checkpoint import read_weights
 from models.dual.classes import ClassMixture, NameSpace
 from models.dual.encoder import CompiledDualEncoder
@@ -26,7 +26,7 @@ from models.dual.heads import ResidualHead
 from models.errors import CheckpointError
 from models.runtime.base import RuntimeName, compile_module
 from models.text.tokeniser import Tokeniser
-from models.types import MatcherCard, ModelCard, Preprocessing
+from models.types import MatcherCard, ModelCard
 
 LEARNED = 512
 _CLASSES = 128
@@ -38,12 +38,6 @@ _BARE_PIECES, _SENTENCE_PIECES = 4, 6
 _CLASS_WEIGHT_IMAGE, _CLASS_WEIGHT_SENTENCE, _CLASS_WEIGHT_BARE = 0.5, 0.2, 1.0
 """What the class block weighs beside the learned one in an image's vector, a sentence's and a bare name's."""
 
-INPUT = Preprocessing(size=260, fit="squash", resample="bicubic", mean=MEAN, std=STD)
-"""Of the image tower; the smaller backbone's 224 pixels are made from these inside the tower."""
-
-BACKBONES = {"lite0": 224, "lite2": 260}
-"""Side of each backbone's input, in pixels."""
-FEATURES = CHANNELS * len(BACKBONES)
 _TEXT_CONFIG: dict[str, Any] = {
     "vocab_size": 30522, "hidden_size": 384, "num_hidden_layers": 6, "num_attention_heads": 12,
     "intermediate_size": 1536, "max_position_embeddings": 512,
@@ -55,38 +49,19 @@ MAX_TOKENS = 64
 TOKENISER = "tokenizer.json"
 
 
-class ImageTower(nn.Module):
+class ImageTower(LitePair):
     """``(B, 260, 260, 3)`` uint8 pixels to ``(B, 640)`` unit vectors."""
-
-    mean: Tensor
-    std: Tensor
 
     def __init__(self, dropout: float = 0.0, noise: float = 0.0) -> None:
         super().__init__()
-        self.backbones = nn.ModuleDict({name: EfficientNetLite(name) for name in BACKBONES})
         self.head = ResidualHead(FEATURES, LEARNED, HIDDEN, dropout, noise)
         self.classes = ClassMixture(FEATURES, _CLASSES)
-        self.register_buffer("mean", torch.tensor(INPUT.mean).reshape(1, 3, 1, 1), persistent=False)
-        self.register_buffer("std", torch.tensor(INPUT.std).reshape(1, 3, 1, 1), persistent=False)
 
     def train(self, mode: bool = True) -> ImageTower:
         """Set the mode; the backbones' batch norms stay with ImageNet's statistics, for small sets are poor in them."""
         super().train(mode)
         self.backbones.eval()
         return self
-
-    def inputs(self, pixels: Tensor) -> list[Tensor]:
-        """Scale pixels to what each backbone takes in, ``(B, 3, S, S)``."""
-        x = (pixels.permute(0, 3, 1, 2).float() / 255 - self.mean) / self.std
-        return [_resize(x, size) for size in BACKBONES.values()]
-
-    def maps(self, pixels: Tensor) -> list[Tensor]:
-        """Compute each backbone's feature map, ``(B, 1280, h, w)``."""
-        return [backbone(x) for backbone, x in zip(self.backbones.values(), self.inputs(pixels), strict=True)]
-
-    def pool(self, maps: list[Tensor]) -> Tensor:
-        """Average each map over its places and put them side by side: ``(B, 2560)``."""
-        return torch.cat([feature_map.mean(dim=(2, 3)) for feature_map in maps], dim=1)
 
     def embed(self, maps: list[Tensor]) -> Tensor:
         """Embed feature maps."""
@@ -190,7 +165,12 @@ def load_two_tower(card: ModelCard, folder: Path) -> TwoTower:
     return towers.eval()
 
 
-def load_two_tower_encoder(
+def load_image_tower(card: ModelCard, folder: Path) -> ImageTower:
+    """Load the image half, to explain it."""
+    return load_two_tower(card, folder).image
+
+
+def load_encoder(
     card: ModelCard,
     folder: Path,
     *,
@@ -212,9 +192,3 @@ def load_two_tower_encoder(
         tokenise,
         [matcher for matcher, _ in feature_heads],
     )
-
-
-def _resize(x: Tensor, size: int) -> Tensor:
-    if x.shape[-1] == size:
-        return x
-    return F.interpolate(x, size=(size, size), mode="bilinear", align_corners=False)

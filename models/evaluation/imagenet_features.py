@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from models.dual.two_tower import INPUT, ImageTower
+from models.backbones.lite_pair import INPUT, LitePair
 from models.evaluation.encoded import Progress, extract_features
 from models.imaging.transforms import fit_square
 from models.runtime.base import RuntimeName, compile_module
@@ -31,7 +31,7 @@ def imagenet_features(
     Raises:
         CheckpointError: the released weights (extra ``train``) are not installed.
     """
-    tower = ImageTower()
+    tower = LitePair()
     for name, backbone in tower.backbones.items():
         backbone.load_released(efficientnet_lite_weights(name))  # type: ignore[operator]
     example = torch.zeros(2, INPUT.size, INPUT.size, 3, dtype=torch.uint8)
@@ -43,7 +43,7 @@ def imagenet_features(
 class PooledBackbones(nn.Module):
     """``(B, S, S, 3)`` uint8 pixels to each backbone's mean-pooled map at unit length, side by side: ``(B, 2560)``."""
 
-    def __init__(self, tower: ImageTower) -> None:
+    def __init__(self, tower: LitePair) -> None:
         super().__init__()
         self.tower = tower
 

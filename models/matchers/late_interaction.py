@@ -18,11 +18,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from models.backbones.efficientnet_lite import CHANNELS
+from models.backbones.lite_pair import FEATURES, INPUT
 from models.checkpoint import read_weights
 from models.dual.two_tower import (
-    BACKBONES,
-    INPUT,
     MAX_TOKENS,
     SENTENCE,
     TOKENISER,
@@ -50,10 +48,9 @@ class RegionHead(nn.Module):
 
     def __init__(self, dropout: float = 0.0) -> None:
         super().__init__()
-        channels = CHANNELS * len(BACKBONES)
-        self.norm = nn.BatchNorm1d(channels)
+        self.norm = nn.BatchNorm1d(FEATURES)
         self.drop = nn.Dropout(dropout)
-        self.project = nn.Linear(channels, DIMENSION)
+        self.project = nn.Linear(FEATURES, DIMENSION)
 
     def forward(self, maps: list[Tensor]) -> Tensor:
         """Pool to a grid and project."""

@@ -11,8 +11,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from models.backbones.lite_pair import INPUT
 from models.data.captioned import DEV_SETS, TRAIN_SETS, CaptionedImages, load_split
-from models.dual.two_tower import INPUT, MAX_TOKENS, TOKENISER, ImageTower, load_two_tower
+from models.dual.two_tower import MAX_TOKENS, TOKENISER, ImageTower, load_two_tower
 from models.losses.info_nce import InfoNCE
 from models.matchers.late_interaction import FEATURE_SHAPE, LateInteraction, interact, pool_regions
 from models.registry import model_card, weights_folder
@@ -143,11 +144,11 @@ class Training:
         return CaptionedRows(rows, parts)
 
     def _prepare_dev(self, data: CaptionedImages) -> _Dev:
-        from models.dual.two_tower import load_two_tower_encoder
+        from models.dual.two_tower import load_encoder
         from models.evaluation.encoded import encode_captioned
 
         folder = weights_folder(ENCODER)
-        encoder = load_two_tower_encoder(self._card, folder, runtime="auto", device="cpu", threads=None)
+        encoder = load_encoder(self._card, folder, runtime="auto", device="cpu", threads=None)
         encoded = encode_captioned(encoder, data)
         return _Dev(self._prepare([data], views=1), torch.from_numpy(encoded.captions @ encoded.images.T))
 

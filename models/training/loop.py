@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
+from torch.optim import Optimizer
 
 from models.training.average import RunningAverage
 from models.training.state import load_state, save_state
@@ -28,7 +29,10 @@ class Group:
 
 @dataclass(frozen=True)
 class Schedule:
-    """How long and how fast: linear warm-up, then a cosine to zero (Loshchilov and Hutter 2017)."""
+    """How long and how fast: linear warm-up, then a cosine to zero (Loshchilov and Hutter 2017).
+
+    Another course of the learning rate is a subclass with another ``factor``.
+    """
 
     passes: int
     warmup_steps: int = 100
@@ -42,6 +46,28 @@ class Schedule:
         if step < self.warmup_steps:
             return (step + 1) / self.warmup_steps
         return 0.5 * (1 + math.cos(math.pi * (step - self.warmup_steps) / max(1, steps - self.warmup_steps)))
+
+
+@dataclass(frozen=True)
+class StepDecay(Schedule):
+    """The learning rate times ``decay`` after every ``every`` steps, without a warm-up."""
+
+    decay: float = 0.96
+    every: int = 4096
+
+    def factor(self, step: int, steps: int) -> float:  # noqa: ARG002 - the length does not matter here
+        """Return the share of the first learning rate at a step."""
+        return self.decay ** (step // self.every)
+
+
+def adamw(groups: list[dict[str, Any]], weight_decay: float) -> Optimizer:
+    """Return AdamW (Loshchilov and Hutter 2019)."""
+    return torch.optim.AdamW(groups, weight_decay=weight_decay)
+
+
+def gradient_descent(groups: list[dict[str, Any]], weight_decay: float) -> Optimizer:
+    """Return plain gradient descent."""
+    return torch.optim.SGD(groups, weight_decay=weight_decay)
 
 
 @dataclass(frozen=True)
@@ -66,10 +92,11 @@ def fit(
     evaluate: Callable[[], float],
     state_file: Path,
     seed: int,
+    make_optimiser: Callable[[list[dict[str, Any]], float], Optimizer] = adamw,
     on_step: Callable[[int, int, float], None] | None = None,
     on_pass: Callable[[PassReport], None] | None = None,
 ) -> None:
-    """Train in place, with AdamW, and leave the module with the weights of its best pass.
+    """Train in place and leave the module with the weights of its best pass.
 
     Args:
         module: everything with weights, what the loss learns included.
@@ -81,12 +108,13 @@ def fit(
         evaluate: the figure on the dev split that decides; larger is better.
         state_file: a killed run goes on after its last whole pass from here; deleted by whoever owns the run.
         seed: of dropout and noise.
+        make_optimiser: groups, each with its ``lr``, and weight decay to an optimiser.
         on_step: called with step, steps and loss.
         on_pass: called after each pass.
     """
-    optimiser = torch.optim.AdamW(
+    optimiser = make_optimiser(
         [{"params": list(g.parameters), "lr": g.learning_rate, "peak": g.learning_rate} for g in groups],
-        weight_decay=schedule.weight_decay,
+        schedule.weight_decay,
     )
     trained = [p for g in groups for p in g.parameters]
     average = RunningAverage(trained, schedule.average)

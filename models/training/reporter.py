@@ -41,7 +41,7 @@ class ProgressReporter:
         """Print what a pass brought."""
         self._progress.console.print(
             f"{stage}: pass {report.number} of {report.passes}, loss {report.loss:.3f}, "
-            f"mean recall on dev {100 * report.score:.2f}, {report.seconds:.0f} s"
+            f"on dev {100 * report.score:.2f}, {report.seconds:.0f} s"
         )
 
     def _draw(self, name: str, done: int, total: int) -> None:

@@ -20,13 +20,11 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from models.backbones.lite_pair import BACKBONES, FEATURES, INPUT
 from models.data.captioned import DEV_SETS, TRAIN_SETS, CaptionedImages, load_split
 from models.dual.heads import ResidualHead
 from models.dual.two_tower import (
-    BACKBONES,
-    FEATURES,
     HIDDEN,
-    INPUT,
     LEARNED,
     MAX_TOKENS,
     SENTENCE,
@@ -34,13 +32,13 @@ from models.dual.two_tower import (
     TwoTower,
     bareness_of,
 )
-from models.evaluation.retrieval import retrieval_ranks
 from models.losses.info_nce import InfoNCE
 from models.losses.shared_positives import shared_positives
 from models.runtime.base import RuntimeName, compile_module
 from models.text.frequent_words import frequent_words
 from models.text.tokeniser import Tokeniser
 from models.training.captioned_batches import Batch, CaptionedRows
+from models.training.dev_recall import mean_recall
 from models.training.features import cached_array, cached_features
 from models.training.loop import Group, Schedule, fit
 from models.training.precision import mixed_precision
@@ -242,7 +240,7 @@ class Training:
 
         @torch.no_grad()
         def score() -> float:
-            return float(np.mean([_recalls(dev, embedding) for dev in self._dev]))
+            return float(np.mean([_recall(dev, embedding) for dev in self._dev]))
 
         for parameter in self._pair.parameters():
             parameter.requires_grad_(False)
@@ -348,11 +346,9 @@ class _PooledTexts(nn.Module):
         return self.tower.pooled(ids, mask)
 
 
-def _recalls(dev: Prepared, embedding: Embedding) -> list[float]:
-    """Return R@1, R@5 and R@10 both ways; their mean over the dev sets is the figure that chooses."""
+def _recall(dev: Prepared, embedding: Embedding) -> float:
     photographs, rows = dev.photographs, np.arange(len(dev.sentences.texts))
     parts = np.array_split(photographs.views[0], len(photographs) // 64 + 1)
     images = [embedding.images(torch.from_numpy(part)) for part in parts]
     texts = [embedding.texts(dev.sentences, part) for part in np.array_split(rows, len(rows) // 512 + 1)]
-    summaries = retrieval_ranks(torch.cat(images).numpy(), torch.cat(texts).numpy(), photographs.image_of_caption)
-    return [recall for summary in summaries for recall in summary.recall.values()]
+    return mean_recall(torch.cat(images), torch.cat(texts), photographs.image_of_caption)

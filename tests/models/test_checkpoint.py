@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 import torch
 
+from models.backbones.lite_pair import INPUT
 from models.checkpoint import WEIGHTS, read_card, read_weights, write_checkpoint
-from models.dual.two_tower import INPUT
 from models.errors import CheckpointError, UnknownModelError
 from models.registry import load_encoder
 
-_CARD = {"name": "tiny", "description": "d", "dimension": 2, "preprocessing": asdict(INPUT), "licence": "MIT", "languages": ["en"]}  # fmt: skip  # noqa: E501
+_CARD = {"name": "tiny", "description": "d", "architecture": "two_tower", "dimension": 2, "preprocessing": asdict(INPUT), "licence": "MIT", "languages": ["en"]}  # fmt: skip  # noqa: E501
 
 
 def test_a_round_trip_keeps_matrices_at_half_and_vectors_at_full_precision(tmp_path: Path) -> None:

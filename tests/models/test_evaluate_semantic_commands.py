@@ -12,7 +12,7 @@ import torch
 from typer.testing import CliRunner
 
 from models.backbones.efficientnet_lite import EfficientNetLite
-from models.dual.two_tower import INPUT
+from models.backbones.lite_pair import INPUT
 from models.evaluation.cli import app
 from models.imaging.decode import decode_image
 from models.imaging.transforms import fit_square

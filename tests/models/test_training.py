@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from models.checkpoint import read_card
-from models.dual.two_tower import load_two_tower_encoder
+from models.dual.two_tower import load_encoder
+from models.training.job import Job
 from models.training.loop import PassReport
 from models.training.semblance_base import Recipe
 from models.training.ship import ship_semblance_base
@@ -61,8 +62,8 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_killed_run_goes_on_and_ships_an_encoder_that_its_card_describes(data: Path, tmp_path: Path) -> None:
     killed, resumed = _Told(killed_after="heads 1"), _Told()
     with pytest.raises(KeyboardInterrupt):
-        ship_semblance_base(data, tmp_path / "work", tmp_path / "out", killed, RECIPE)
-    card = ship_semblance_base(data, tmp_path / "work", tmp_path / "out", resumed, RECIPE)
+        ship_semblance_base(Job("semblance-base", data, tmp_path / "work", tmp_path / "out", killed), RECIPE)
+    card = ship_semblance_base(Job("semblance-base", data, tmp_path / "work", tmp_path / "out", resumed), RECIPE)
     assert killed.features_of == {
         *(f"{name}-train, view {view}" for name in ("flickr8k", "coco") for view in range(3)),
         *(f"{name}-dev, view 0" for name in ("flickr8k", "coco")),
@@ -71,7 +72,7 @@ def test_a_killed_run_goes_on_and_ships_an_encoder_that_its_card_describes(data:
     assert card == read_card(tmp_path / "out")
     assert card.training["views"] == 3
     assert set(card.quality) == {"flickr8k-dev", "coco-dev"}
-    encoder = load_two_tower_encoder(card, tmp_path / "out", runtime="torch", device="cpu", threads=None)
+    encoder = load_encoder(card, tmp_path / "out", runtime="torch", device="cpu", threads=None)
     vectors = encoder.encode_texts(["a giraffe", "a man with a camera stands on a hill in the evening"])
     assert vectors.shape == (2, 640)
     names = np.linalg.norm(vectors[:, 512:], axis=1)

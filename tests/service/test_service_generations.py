@@ -29,6 +29,7 @@ class OtherWeights(ToyEncoder):
         super().__init__(name)
         card = self.card
         self.card = ModelCard(
+            architecture="toy",
             name=card.name,
             description=card.description,
             dimension=card.dimension,

@@ -1,0 +1,78 @@
+"""Frozen backbones: one feature map of a photograph, that several models read."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from models.backbones.lite_pair import FEATURES, INPUT, LitePair
+from models.types import Preprocessing
+
+IMAGENET_LITE = "imagenet-lite"
+"""The frozen backbone that ships: Lite0 and Lite2 with the weights that ImageNet taught them."""
+
+SIDE = 7
+"""Of its feature map."""
+
+
+class Backbone(Protocol):
+    """A frozen network (an ``nn.Module``) from pixels to one feature map.
+
+    Attributes:
+        preprocessing: how a photograph becomes its input.
+        channels: C of its feature map.
+    """
+
+    preprocessing: Preprocessing
+    channels: int
+
+    def __call__(self, pixels: Tensor) -> Tensor:
+        """Map ``(B, S, S, 3)`` uint8 to ``(B, C, h, w)``."""
+        ...
+
+
+class ImageNetLite(LitePair):
+    """Both backbones' maps, on the coarser one's 7 x 7 places and side by side: ``(B, 2560, 7, 7)``."""
+
+    preprocessing = INPUT
+    channels = FEATURES
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        """Compute the feature map."""
+        return torch.cat([F.adaptive_avg_pool2d(feature_map, SIDE) for feature_map in self.maps(pixels)], dim=1)
+
+
+class FrozenTower(nn.Module):
+    """A frozen backbone and a head that reads its feature map; what a runtime compiles, and what Grad-CAM explains."""
+
+    def __init__(self, backbone: Backbone, head: nn.Module) -> None:
+        super().__init__()
+        self.backbone, self.head = backbone, head
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        """Map ``(B, S, S, 3)`` uint8 to what the head gives of ``(B, C, h, w)``."""
+        return self.head(self.backbone(pixels))  # type: ignore[no-any-return]
+
+    def trace(self, pixels: Tensor) -> tuple[list[Tensor], Tensor]:
+        """Run on pixels; also return the feature map as a leaf that gradients reach."""
+        with torch.no_grad():
+            feature_map = self.backbone(pixels)
+        leaf = feature_map.requires_grad_()
+        return [leaf], self.head(leaf)
+
+
+def load_backbone(name: str = IMAGENET_LITE, expected_sha256: str | None = None) -> ImageNetLite:
+    """Load a frozen backbone with the weights that ship, in evaluation mode and without gradients.
+
+    Raises:
+        UnknownModelError: no such backbone.
+        CheckpointError: missing, damaged, or other weights than expected.
+    """
+    from models.registry import load_part
+
+    backbone = ImageNetLite()
+    backbone.load_state_dict(load_part(name, expected_sha256))
+    return backbone.eval().requires_grad_(False)

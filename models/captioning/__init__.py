@@ -1,0 +1,1 @@
+"""Models that write a caption for a photograph; one architecture a file."""

@@ -1,0 +1,30 @@
+"""What ``semblance train`` can train, and what knows how."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+from models.errors import UnknownModelError
+from models.training.job import Job
+from models.types import PartCard
+
+RECIPES = {
+    "semblance-base": "ship.ship_semblance_base",
+    "late-interaction": "ship.ship_late_interaction",
+    "imagenet-lite": "parts.ship",
+    "word-vectors": "parts.ship",
+}
+"""Of each model the function of ``models.training`` that trains it for a ``Job`` and writes its folder."""
+
+
+def train(job: Job) -> PartCard:
+    """Train a model and write its weights and card.
+
+    Raises:
+        UnknownModelError: no recipe of that name.
+    """
+    if job.model not in RECIPES:
+        raise UnknownModelError(f"no training recipe for {job.model!r}; there are: {', '.join(RECIPES)}")
+    module, _, function = RECIPES[job.model].rpartition(".")
+    card: PartCard = getattr(import_module(f"models.training.{module}"), function)(job)
+    return card

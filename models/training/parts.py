@@ -1,0 +1,65 @@
+"""Packs the released weights that several models share: the frozen backbone, MiniLM, the word vectors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from models.backbones.frozen import IMAGENET_LITE
+from models.backbones.lite_pair import BACKBONES, LitePair
+from models.checkpoint import read_part_card, write_checkpoint
+from models.data.captioned import TRAIN_SETS
+from models.text.vocabulary import frequent_vocabulary, split_words
+from models.text.word_vectors import DIMENSION, WORD_VECTORS, pack_words
+from models.training.job import LICENCE, Job
+from models.training.pretrained import efficientnet_lite_weights
+from models.types import PartCard
+
+
+def ship(job: Job) -> PartCard:
+    """Pack the part of the job's name."""
+    tensors, fields = _PACKERS[job.model](job)
+    card = {
+        "kind": "part",
+        "name": job.model,
+        **fields,
+        "training": {"command": f"semblance train {job.model}", **fields.get("training", {})},
+    }
+    write_checkpoint(job.output, tensors, card)
+    return read_part_card(job.output)
+
+
+def _pack_backbone(job: Job) -> tuple[Mapping[str, Tensor], dict[str, Any]]:  # noqa: ARG001 - like the others
+    pair = LitePair()
+    for name in BACKBONES:
+        pair.backbones[name].load_released(efficientnet_lite_weights(name))  # type: ignore[operator]
+    return pair.state_dict(), {
+        "description": "EfficientNet-Lite0 and Lite2 as ImageNet taught them, without their classifiers.",
+        "licence": "Apache-2.0",
+    }
+
+
+def _pack_word_vectors(job: Job) -> tuple[Mapping[str, Tensor], dict[str, Any]]:
+    from gensim.models import Word2Vec
+
+    captions = [text for data in job.load(*TRAIN_SETS) for text in data.flat_captions()[0]]
+    choices: dict[str, Any] = {"min_count": 5, "window": 5, "sg": 1, "negative": 10, "epochs": 20, "seed": 1}
+    trained = Word2Vec(list(map(split_words, captions)), vector_size=DIMENSION, sample=1e-3, workers=1, **choices).wv
+    words = list(frequent_vocabulary(captions, choices["min_count"]).words)
+    vectors = torch.from_numpy(np.stack([trained[word] for word in words]))
+    return {"vectors": vectors, "words": pack_words(words)}, {
+        "description": f"{DIMENSION}-dimensional word2vec (skip-gram) of the words that occur at least 5 times in the "
+        "training captions.",
+        "licence": LICENCE,
+        "training": {"data": list(TRAIN_SETS), **choices},
+    }
+
+
+_PACKERS: dict[str, Callable[[Job], tuple[Mapping[str, Tensor], dict[str, Any]]]] = {
+    IMAGENET_LITE: _pack_backbone,
+    WORD_VECTORS: _pack_word_vectors,
+}
