@@ -13,6 +13,7 @@ RECIPES = {
     "late-interaction": "ship.ship_late_interaction",
     "imagenet-lite": "parts.ship",
     "word-vectors": "parts.ship",
+    "show-and-tell": "captioners.ship",
 }
 """Of each model the function of ``models.training`` that trains it for a ``Job`` and writes its folder."""
 
