@@ -113,10 +113,9 @@ class BeamSearch:
             candidates = (totals.unsqueeze(2) + scores.reshape(len(active), beginnings, vocabulary)).flatten(1)
             best = candidates.topk(min(2 * self.width, candidates.shape[1]), dim=1)
             places = best.indices + beginnings * vocabulary * torch.arange(len(active)).unsqueeze(1)
-            lists = zip(
-                best.values.tolist(), (places // vocabulary).tolist(), (places % vocabulary).tolist(), strict=True
-            )
-            kept = [search.advance(*best_of_it) for search, best_of_it in zip(active, lists, strict=True)]
+            rows, numbers = (places // vocabulary).tolist(), (places % vocabulary).tolist()
+            found = zip(active, best.values.tolist(), rows, numbers, strict=True)
+            kept = [search.advance(*its_best) for search, *its_best in found]
             branches = torch.tensor([pair for pairs in kept for pair in pairs], dtype=torch.int64).reshape(-1, 2)
             active = [search for search in active if not search.over]
             totals = torch.tensor([search.totals for search in active])
@@ -172,13 +171,13 @@ class _Search:
             return False
         # a longer sentence is less probable, but is divided by more: no end of the best beginning can beat this
         longest = self.totals[0] / self._beam.max_words**self._beam.length_power
-        return max(map(self._score, self._ended)) >= longest
+        return bool(max(map(self._score, self._ended)) >= longest)
 
     def _cut(self) -> list[Sentence]:
         return [Sentence(*pair) for pair in zip(self._beginnings, self.totals, strict=True)]
 
     def _score(self, sentence: Sentence) -> float:
-        return sentence.log_probability / (len(sentence.numbers) + 1) ** self._beam.length_power
+        return sentence.log_probability / float((len(sentence.numbers) + 1) ** self._beam.length_power)
 
 
 def _one_by_one(step: Step, states: States, max_words: int, choose: Callable[[Tensor], Tensor]) -> list[Sentence]:

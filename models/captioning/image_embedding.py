@@ -7,7 +7,9 @@ from torch import Tensor, nn
 
 
 class ImageEmbedding(nn.Module):
-    """Standardise a frozen backbone's features and project them: ``y = W (x - mean) / std + b``, ``(..., C)`` to ``(..., D)``.
+    """Standardise a frozen backbone's features and project them, ``(..., C)`` to ``(..., D)``.
+
+    ``y = W (x - mean) / std + b``.
 
     Args:
         channels: C, of the backbone.

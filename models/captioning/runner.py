@@ -61,8 +61,8 @@ class NetworkCaptioner:
         embed: ``(N, S, S, 3)`` uint8 to embedded images ``(N, ...)``.
         network: that writes.
         vocabulary: of its words.
-        attend: embedded images ``(B, ...)`` and words ``(B, T)`` to where it looked for each, ``(B, T, rows, columns)``;
-            None where it has no attention.
+        attend: embedded images ``(B, ...)`` and words ``(B, T)`` to where it looked for each word,
+            ``(B, T, rows, columns)``; None where it has no attention.
     """
 
     def __init__(

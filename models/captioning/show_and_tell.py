@@ -1,6 +1,7 @@
 r"""Show and Tell (Vinyals, Toshev, Bengio and Erhan, CVPR 2015): an LSTM that is shown the image once and then writes.
 
-.. math:: x_{-1} = W_{img}\, \mathrm{CNN}(I), \quad x_t = E s_t, \quad p_{t+1} = \mathrm{softmax}(E\, \mathrm{LSTM}(x_t))
+.. math::
+    x_{-1} = W_{img}\, \mathrm{CNN}(I), \qquad x_t = E s_t, \qquad p_{t+1} = \mathrm{softmax}(E\, \mathrm{LSTM}(x_t))
 
 trained for the sum of the words' log-probabilities. The network may read the features of any frozen backbone.
 """
@@ -8,6 +9,7 @@ trained for the sum of the words' log-probabilities. The network may read the fe
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -42,11 +44,19 @@ class ShowAndTell(nn.Module):
         self.lstm = nn.LSTM(DIMENSION, DIMENSION, batch_first=True)
         self.drop = nn.Dropout(dropout)
 
-    def forward(self, features: Tensor, words: Tensor) -> Tensor:
-        """Return the LSTM's output behind each word, ``(B, T, D)`` of ``(B, C)`` and ``(B, T)``."""
-        first = self.image(features).unsqueeze(1)
-        hidden, _ = self.lstm(self.drop(torch.cat([first, self.words.embed(words)], dim=1)))
-        return self.drop(hidden[:, 1:])  # type: ignore[no-any-return]
+    def forward(self, features: Tensor, words: Tensor) -> tuple[Tensor, None]:
+        """Foretell the next word behind each of S sentences an image.
+
+        Args:
+            features: ``(B, C)``.
+            words: ``(S, B, T)``.
+
+        Returns:
+            what foretells each word, ``(S * B, T, D)``, and no attention.
+        """
+        first = self.image(features.repeat(len(words), 1)).unsqueeze(1)
+        hidden, _ = self.lstm(self.drop(torch.cat([first, self.words.embed(words.flatten(0, 1))], dim=1)))
+        return self.drop(hidden[:, 1:]), None
 
     def begin(self, embedded: Tensor) -> States:
         """Show embedded images ``(B, D)``; return the states in which the first word is written, ``(B, D)`` each."""
@@ -60,7 +70,7 @@ class ShowAndTell(nn.Module):
 
     def _cell(self, inputs: Tensor, states: States) -> States:
         """Do one step of the LSTM; the same as ``nn.LSTM`` does, without its preparations for many."""
-        lstm = self.lstm
+        lstm: Any = self.lstm
         return torch.lstm_cell(inputs, states, lstm.weight_ih_l0, lstm.weight_hh_l0, lstm.bias_ih_l0, lstm.bias_hh_l0)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -26,10 +28,10 @@ class TiedWords(nn.Module):
 
     def embed(self, numbers: Tensor) -> Tensor:
         """Look up ``(...)`` numbers, ``(..., D)``, scaled to a length of about the root of D."""
-        return F.embedding(numbers, self.vectors) * self.vectors.shape[1] ** 0.5
+        return F.embedding(numbers, self.vectors) * math.sqrt(self.vectors.shape[1])
 
     def scores(self, hidden: Tensor) -> Tensor:
-        """Return the unnormalised log-probabilities of ``END`` and all behind it, ``(..., D)`` to ``(..., V - END)``."""
+        """Return unnormalised log-probabilities of ``END`` and all behind it, ``(..., D)`` to ``(..., V - END)``."""
         return F.linear(hidden, self.vectors[END:], self.bias[END:])
 
     def log_probabilities(self, hidden: Tensor) -> Tensor:

@@ -60,7 +60,7 @@ class CiderD:
         return 10 * total / len(references)
 
     def _vectors(self, words: Words) -> list[_Weights]:
-        """Return the tf-idf of the n-grams of each order; a gram that no reference has counts as if one image had it."""
+        """Return the tf-idf of the n-grams of each order; one that no reference has counts as if one image had it."""
         vectors: list[dict[tuple[str, ...], float]] = [{} for _ in ORDERS]
         for gram, count in Counter(_grams(words)).items():
             vectors[len(gram) - 1][gram] = count * (self._log_images - math.log(max(1, self._frequency[gram])))

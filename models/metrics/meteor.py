@@ -49,7 +49,7 @@ def _score(
         return 0.0
     precision, recall = links / len(words), links / len(their_words)
     mean = precision * recall / (ALPHA * precision + (1 - ALPHA) * recall)
-    return mean * (1 - GAMMA * (chunks / links) ** BETA)
+    return float(mean * (1 - GAMMA * (chunks / links) ** BETA))
 
 
 def _align(

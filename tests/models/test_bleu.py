@@ -1,3 +1,5 @@
+"""BLEU of a set, by hand."""
+
 import math
 
 import pytest
@@ -13,7 +15,7 @@ def test_a_caption_that_somebody_wrote_scores_one():
 
 def test_the_classic_example_is_clipped():
     # Papineni et al.: "the" seven times, of which a reference has at most two
-    captions, references = [["the"] * 7], [["the cat is on the mat".split(), "there is a cat on the mat".split()]]
+    captions, references = [["the"] * 7], [[words_of("the cat is on the mat"), words_of("there is a cat on the mat")]]
     assert corpus_bleu(captions, references)["bleu-1"] == pytest.approx(2 / 7)
     assert corpus_bleu(captions, references)["bleu-2"] == 0.0
 
@@ -30,3 +32,7 @@ def test_precisions_are_of_the_set_and_short_captions_are_penalised():
 def test_images_may_have_different_numbers_of_references():
     captions, references = [["a", "dog"], ["a", "cat"]], [[["a", "dog"]], [["the", "cat"], ["a", "cat"]]]
     assert corpus_bleu(captions, references)["bleu-2"] == pytest.approx(1.0)
+
+
+def words_of(text):
+    return text.split()

@@ -1,3 +1,5 @@
+"""CIDEr-D against counts by hand and plain loops."""
+
 import math
 from collections import Counter
 
@@ -37,11 +39,15 @@ def test_an_empty_caption_scores_nothing():
 
 def test_it_agrees_with_plain_loops():
     references = [
-        ["a dog runs on the green grass".split(), "the brown dog is running on grass".split()],
-        ["a man rides a bike on a road".split(), "a cyclist rides on the road".split(), "man on bike".split()],
-        ["two dogs play on the grass".split()],
+        [words_of("a dog runs on the green grass"), words_of("the brown dog is running on grass")],
+        [words_of("a man rides a bike on a road"), words_of("a cyclist rides on the road"), words_of("man on bike")],
+        [words_of("two dogs play on the grass")],
     ]
-    captions = ["a dog runs on grass grass".split(), "a man on a bike".split(), "two dogs run on the road".split()]
+    captions = [
+        words_of("a dog runs on grass grass"),
+        words_of("a man on a bike"),
+        words_of("two dogs run on the road"),
+    ]
     expected = [slow_cider(caption, own, references) for caption, own in zip(captions, references, strict=True)]
     assert CiderD(references).scores(captions) == pytest.approx(expected)
 
@@ -64,3 +70,7 @@ def slow_cider(caption, own, all_references):
             penalty = math.exp(-((len(caption) - len(reference)) ** 2) / (2 * 6**2))
             total += penalty * dot / norm / len(own) / 4 if norm else 0
     return 10 * total
+
+
+def words_of(text):
+    return text.split()

@@ -1,3 +1,5 @@
+"""Decoders on language models small enough to know every sentence."""
+
 import itertools
 import math
 from collections import Counter

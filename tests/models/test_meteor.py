@@ -1,3 +1,5 @@
+"""METEOR against counts by hand and every possible alignment."""
+
 import itertools
 import random
 
