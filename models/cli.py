@@ -28,9 +28,8 @@ def list_models(
     from models.registry import captioner_cards, matcher_cards, model_cards
 
     if as_json:
-        typer.echo(
-            json.dumps([asdict(card) for card in (*model_cards(), *matcher_cards(), *captioner_cards())], indent=2)
-        )
+        cards = (*model_cards(), *matcher_cards(), *captioner_cards())
+        typer.echo(json.dumps([asdict(card) for card in cards], indent=2))
         return
     from rich.console import Console
     from rich.table import Table

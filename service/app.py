@@ -14,6 +14,8 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from starlette.concurrency import run_in_threadpool
 
+from models.captioning.base import Captioner
+from models.registry import load_captioner as load_registered_captioner
 from models.registry import load_encoder as load_registered_encoder
 from models.registry import load_explainer as load_registered_explainer
 from models.registry import load_matcher as load_registered_matcher
@@ -24,6 +26,7 @@ from service.api.state import State
 from service.errors import Problem, install_error_handlers
 from service.observability import Metrics, Observe
 from service.runtime.admission import Admission
+from service.runtime.captions import Captions
 from service.runtime.encoder import Encoders
 from service.runtime.explanations import Explanations
 from service.runtime.generations import Generations
@@ -39,6 +42,7 @@ log = structlog.get_logger()
 
 EncoderLoader = Callable[[str], DualEncoder]
 ExplainerLoader = Callable[[str], Explainer]
+CaptionerLoader = Callable[[str], Captioner]
 MatcherLoader = Callable[[str], Matcher]
 
 
@@ -47,6 +51,7 @@ def create_app(
     load_encoder: EncoderLoader | None = None,
     load_explainer: ExplainerLoader | None = None,
     load_matcher: MatcherLoader | None = None,
+    load_captioner: CaptionerLoader | None = None,
 ) -> FastAPI:
     """Build the application; collections and models are loaded when it starts.
 
@@ -55,16 +60,18 @@ def create_app(
         load_encoder: gives the encoder of a model's name; by default the registry does.
         load_explainer: the same for explainers.
         load_matcher: the same for matchers.
+        load_captioner: the same for captioners.
     """
     load_encoder = load_encoder or partial(load_registered_encoder, **settings.execution)
     load_matcher = load_matcher or partial(load_registered_matcher, **settings.execution)
     load_explainer = load_explainer or partial(load_registered_explainer, device=settings.device)
+    load_captioner = load_captioner or partial(load_registered_captioner, **settings.execution)
     metrics = Metrics()
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         _warn_if_open(settings)
-        with _running(settings, metrics, load_encoder, load_explainer, load_matcher) as state:
+        with _running(settings, metrics, load_encoder, load_explainer, load_matcher, load_captioner) as state:
             await run_in_threadpool(state.generations.load_all)
             app.state.parts = state
             yield
@@ -98,6 +105,7 @@ def _running(
     load_encoder: EncoderLoader,
     load_explainer: ExplainerLoader,
     load_matcher: MatcherLoader,
+    load_captioner: CaptionerLoader,
 ) -> Iterator[State]:
     """Build the parts, and end them in the opposite order: what is used ends after what uses it."""
 
@@ -122,9 +130,18 @@ def _running(
             kept=settings.explanation_cache_entries,
         )
         stack.callback(explanations.close)
+        captions = Captions(
+            load_captioner,
+            default=settings.captioner,
+            admission=bounded("captions", settings.max_captions),
+            beam_width=settings.caption_beam_width,
+            max_pixels=settings.max_pixels,
+        )
+        stack.callback(captions.close)
         queries = Queries(
             generations,
             explanations,
+            captions,
             bounded("searches", settings.max_searches),
             bounded("explanations", settings.max_explanations),
             threads=settings.search_threads,

@@ -36,6 +36,7 @@ from models.errors import (
     UnsupportedImageError,
 )
 from service.runtime.admission import ClientGoneError, OverloadedError
+from service.runtime.captions import CaptionerUnavailableError
 from service.search.engine import ImageNotFoundError
 from service.security.keys import KeyRefusedError
 from service.security.paths import OriginalNotFoundError
@@ -70,6 +71,7 @@ _STATUSES: dict[type[SemblanceError], int] = {
     NoGenerationError: 503,
     DamagedGenerationError: 503,
     OverloadedError: 503,
+    CaptionerUnavailableError: 503,
     NotReadyError: 503,
     ClientGoneError: 499,
 }

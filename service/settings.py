@@ -42,6 +42,8 @@ class Settings(BaseSettings):
     )
     rerank: str = _setting("none", "name", "matcher that re-ranks where a request names none and it fits; or none")
     rerank_depth: int = _setting(50, "results", "how many of the best results a matcher re-ranks", ge=1, le=1000)
+    captioner: str = _setting("show-and-tell", "name", "model that writes captions where a request names none")
+    caption_beam_width: int = _setting(3, "sentences", "sentences followed at once to write a caption", ge=1, le=20)
     runtime: Literal["auto", "openvino", "torch"] = _setting("auto", "name", "what runs the encoders")
     device: str = _setting("auto", "name", "where models run: cpu, cuda, cuda:1, ...; auto takes a GPU if there is one")
     encoder_threads: int | None = _setting(None, "threads", "threads of one encoder; unset: one a core", ge=1)
@@ -57,6 +59,7 @@ class Settings(BaseSettings):
     max_batch: int = _setting(32, "inputs", "most texts or images that one encoder call takes together", ge=1)
     max_searches: int = _setting(64, "requests", "searches running or waiting; beyond that 503 at once", ge=1)
     max_explanations: int = _setting(4, "requests", "explanations running or waiting; beyond that 503 at once", ge=1)
+    max_captions: int = _setting(16, "requests", "captions being written or waiting; beyond that 503 at once", ge=1)
     max_thumbnails: int = _setting(64, "requests", "thumbnails being made or waiting; beyond that 503 at once", ge=1)
     retry_after_s: int = _setting(1, "seconds", "what Retry-After says with a 503", ge=1)
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from models.captioning.decoding import Decoder
 from models.types import CaptionerCard, Pixels
+
+if TYPE_CHECKING:  # torch is not needed to know what a caption is
+    from models.captioning.decoding import Decoder
 
 
 @dataclass(frozen=True)

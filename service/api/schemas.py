@@ -24,6 +24,11 @@ RerankName = Annotated[
     BeforeValidator(lambda value: value or None),
     Field(description="a matcher of the collection that re-ranks the best images for a sentence, or none"),
 ]
+CaptionerName = Annotated[
+    str | None,
+    BeforeValidator(lambda value: value or None),
+    Field(description="the model that writes the caption; by default the service's choice"),
+]
 Modifiers = Annotated[
     list[str],
     Field(description="signed words: +beach adds, -people takes away; no sign adds", examples=[["+beach", "-people"]]),
@@ -63,6 +68,8 @@ class ImageSearchParameters(_Request):
     offset: int = Field(0, description="results to pass over: the `next` of the page before", ge=0)
     model: ModelName = None
     rerank: RerankName = None
+    generate: bool = Field(False, description="write a caption of the image, too; with target=text")
+    captioner: CaptionerName = None
 
 
 class ImageSource(_Request):
@@ -138,6 +145,24 @@ class Result(_Answer):
     contributions: list[Contribution]
 
 
+class GeneratedWord(_Answer):
+    """A word of a generated caption."""
+
+    word: str
+    attention: list[list[float]] | None = Field(
+        description="where the model looked for it: rows over the squared image, summing to 1; null without attention"
+    )
+
+
+class GeneratedText(_Answer):
+    """A caption that a model wrote."""
+
+    text: str
+    model: str
+    log_probability: float = Field(description="natural logarithm of the sentence's probability under the model")
+    words: list[GeneratedWord]
+
+
 class CollectionUsed(_Answer):
     """The generation that answered."""
 
@@ -155,6 +180,7 @@ class Milliseconds(_Answer):
     search: float
     rerank: float
     hydrate: float
+    generate: float
     total: float
 
 
@@ -162,6 +188,7 @@ class SearchResults(_Answer):
     """A page of results, best first."""
 
     query: QueryAnswer
+    generated: list[GeneratedText] = Field(description="captions written for the image, where they were asked for")
     results: list[Result]
     collection: CollectionUsed
     took_ms: Milliseconds

@@ -15,7 +15,8 @@ from service.api.sources import image_query, wait_until_gone
 from service.api.state import State, StateNow
 from service.errors import problems
 from service.runtime.admission import while_connected
-from service.runtime.queries import SearchRequest
+from service.runtime.captions import check_can_be_written
+from service.runtime.queries import Generate, SearchRequest
 from service.search.query import WEIGHT_BESIDE_IMAGE, Query, check_page, parse_modifiers, parse_sentence
 
 router = APIRouter(tags=["search"])
@@ -52,17 +53,29 @@ async def search_text(body: TextSearch, request: Request, state: StateNow) -> Re
 async def search_image(
     request: Request, parameters: Annotated[ImageSearchParameters, Parameters()], state: StateNow
 ) -> Response:
-    """Find what resembles an image, steered by signed words."""
+    """Find what resembles an image, steered by signed words; with ``generate`` also write a caption of it."""
     modifiers = parse_modifiers(parameters.modifier, state.settings.query_limits, WEIGHT_BESIDE_IMAGE)
     query = await image_query(request, modifiers, state.settings)
-    return await _answer(request, state, query, parameters)
+    generation = None
+    if parameters.generate:
+        check_can_be_written(query, parameters.target)
+        generation = Generate(parameters.captioner)
+    return await _answer(request, state, query, parameters, generation)
 
 
-async def _answer(request: Request, state: State, query: Query, asked: TextSearch | ImageSearchParameters) -> Response:
+async def _answer(
+    request: Request,
+    state: State,
+    query: Query,
+    asked: TextSearch | ImageSearchParameters,
+    generation: Generate | None = None,
+) -> Response:
     started = perf_counter()
     check_page(asked.k, asked.offset, state.settings.query_limits)
     searching = state.queries.search(
-        SearchRequest(query, asked.collection, asked.target, asked.k, asked.offset, asked.model, asked.rerank)
+        SearchRequest(
+            query, asked.collection, asked.target, asked.k, asked.offset, asked.model, asked.rerank, generation
+        )
     )
     answer = await while_connected(wait_until_gone(request), searching)
     results = search_results(query, answer, state.settings.max_offset, (perf_counter() - started) * 1e3)

@@ -12,6 +12,8 @@ from indexer.catalog.repository import ImageRecord
 from service.api.schemas import (
     CollectionUsed,
     Contribution,
+    GeneratedText,
+    GeneratedWord,
     ImageMetadata,
     Milliseconds,
     ModifierAnswer,
@@ -19,6 +21,7 @@ from service.api.schemas import (
     Result,
     SearchResults,
 )
+from service.runtime.captions import Written
 from service.runtime.generations import Serving
 from service.runtime.queries import SearchAnswer
 from service.search.query import Query
@@ -35,6 +38,7 @@ def search_results(query: Query, answer: SearchAnswer, max_offset: int, total_ms
     next_offset = found.next_offset
     return SearchResults(
         query=query_answer(query),
+        generated=[generated_text(written) for written in answer.generated],
         results=[
             Result(
                 id=hit.id,
@@ -55,10 +59,25 @@ def search_results(query: Query, answer: SearchAnswer, max_offset: int, total_ms
             search=round(found.search_ms, 3),
             rerank=round(found.rerank_ms, 3),
             hydrate=round(found.hydrate_ms, 3),
+            generate=round(answer.generate_ms, 3),
             total=round(total_ms, 3),
         ),
         next=next_offset if next_offset is not None and next_offset <= max_offset else None,
         warnings=list(found.warnings),
+    )
+
+
+def generated_text(written: Written) -> GeneratedText:
+    """Shape a caption that a model wrote."""
+    caption = written.caption
+    maps = (
+        [None] * len(caption.words) if caption.attention is None else caption.attention.astype(float).round(4).tolist()
+    )
+    return GeneratedText(
+        text=caption.text,
+        model=written.model,
+        log_probability=round(caption.log_probability, 4),
+        words=[GeneratedWord(word=word, attention=look) for word, look in zip(caption.words, maps, strict=True)],
     )
 
 

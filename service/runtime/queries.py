@@ -9,6 +9,7 @@ from time import perf_counter
 from models.imaging.decode import decode_image
 from models.types import DualEncoder, Pixels, Side, Vectors
 from service.runtime.admission import Admission
+from service.runtime.captions import Captions, Written
 from service.runtime.explanations import Explanations
 from service.runtime.generations import Generations, Serving
 from service.runtime.threads import run_in
@@ -18,6 +19,13 @@ from service.search.engine import Found, find_image, image_vector, search, unit_
 from service.search.explanation import Explanation
 from service.search.query import Query
 from service.search.rerank import NO_MATCHER, choose_reranking
+
+
+@dataclass(frozen=True)
+class Generate:
+    """A caption of the query's image is to be written, by the captioner of that name; None for the default one."""
+
+    captioner: str | None = None
 
 
 @dataclass(frozen=True)
@@ -32,6 +40,7 @@ class SearchRequest:
         offset: how many better ones to pass over.
         model: that answers; None for the default one.
         rerank: name of a matcher, ``none``, or None for the default.
+        generate: the caption to write of its image, too, if any.
     """
 
     query: Query
@@ -41,15 +50,18 @@ class SearchRequest:
     offset: int
     model: str | None = None
     rerank: str | None = None
+    generate: Generate | None = None
 
 
 @dataclass(frozen=True)
 class SearchAnswer:
-    """What a search found, and in which generation."""
+    """What a search found, in which generation, and the captions that were written for it."""
 
     serving: Serving
     found: Found
     encode_ms: float
+    generated: tuple[Written, ...] = ()
+    generate_ms: float = 0.0
 
 
 class Queries:
@@ -58,6 +70,7 @@ class Queries:
     Args:
         generations: what is served.
         explanations: explains matches.
+        captions: writes captions.
         searches: bounds searches.
         explaining: bounds explanations.
         threads: that search and decode.
@@ -70,6 +83,7 @@ class Queries:
         self,
         generations: Generations,
         explanations: Explanations,
+        captions: Captions,
         searches: Admission,
         explaining: Admission,
         *,
@@ -80,6 +94,7 @@ class Queries:
     ) -> None:
         self._generations = generations
         self._explanations = explanations
+        self._captions = captions
         self._searches = searches
         self._explaining = explaining
         self._max_pixels = max_pixels
@@ -112,7 +127,11 @@ class Queries:
                 reranking=reranking,
                 calibration=calibration_for(serving.encoder.encoder.card, query, asked.target),
             )
-            return SearchAnswer(serving, found, encode_ms)
+            if asked.generate is None:
+                return SearchAnswer(serving, found, encode_ms)
+            started = perf_counter()
+            written = await self._captions.write(serving, query, asked.generate.captioner)
+            return SearchAnswer(serving, found, encode_ms, (written,), (perf_counter() - started) * 1e3)
 
     async def explain(self, serving: Serving, key: str, query: Query, image_id: str) -> Explanation:
         """Explain a match; raises as ``search``, and where the photograph's file is gone."""

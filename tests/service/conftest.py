@@ -13,6 +13,8 @@ import pytest
 from colour_collection import COLOURS, ToyExplainer, index, save_colours, served
 from fastapi import FastAPI
 from starlette.testclient import TestClient
+from toy_captioner import NAMES as TOY_CAPTIONERS
+from toy_captioner import ToyCaptioner
 from toy_encoder import ToyEncoder
 from toy_matcher import ToyMatcher
 
@@ -52,10 +54,12 @@ def build_app(data_dir: Path) -> Callable[..., FastAPI]:
         load_encoder: Callable[[str], Any] = ToyEncoder,
         load_explainer: Any = None,
         load_matcher: Callable[[str], Any] = ToyMatcher,
+        load_captioner: Callable[[str], Any] = ToyCaptioner,
         **settings: Any,
     ) -> FastAPI:
         explainer = load_explainer or (lambda _name: ToyExplainer())
-        return create_app(Settings(**{"data_dir": data_dir, **settings}), load_encoder, explainer, load_matcher)
+        chosen = Settings(**{"data_dir": data_dir, "captioner": TOY_CAPTIONERS[0], **settings})
+        return create_app(chosen, load_encoder, explainer, load_matcher, load_captioner)
 
     return build
 
