@@ -71,6 +71,14 @@ export function search(state, offset, signal, k = PAGE_SIZE) {
   return json(send(address, { ...(state.image ? body({ id: state.image }) : form(state.upload)), signal }));
 }
 
+/** @param {import('./state.js').State} state with a picture @returns {Promise<{text: string, model: string}>} */
+export async function writeCaption(state, signal) {
+  const asked = { k: 1, target: 'text', generate: true, ...(state.collection && { collection: state.collection }) };
+  const address = `/search/image?${parameters(asked)}`;
+  const answer = await json(send(address, { ...(state.image ? body({ id: state.image }) : form(state.upload)), signal }));
+  return answer.generated[0];
+}
+
 /** @param {import('./state.js').State} state @param {string} imageId @returns {Promise<Explanation>} */
 export function explain(state, imageId, collection, signal) {
   const asked = { image_id: imageId, collection, modifier: state.modifiers.map(signed) };

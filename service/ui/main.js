@@ -1,5 +1,5 @@
 /** The page: one state, shown in the address; every change of it is a new entry of the history and a new search. */
-import { collections as fetchCollections, search } from '/static/api.js';
+import { collections as fetchCollections, search, writeCaption } from '/static/api.js';
 import { connectControls } from '/static/controls.js';
 import { connectPictures } from '/static/drop.js';
 import { byId } from '/static/element.js';
@@ -10,6 +10,7 @@ import { withKey } from '/static/keys.js';
 import { hideMessage, showError, showMessage, showWarnings } from '/static/messages.js';
 import { appendResults, showPlaceholders } from '/static/results.js';
 import { EMPTY, describe, fromAddress, hasSource, keepUpload, toAddress } from '/static/state.js';
+import { hideWritten, offerWritten } from '/static/written.js';
 
 /**
  * @typedef {{results: import('./api.js').Result[], last: import('./api.js').Answer, scroll: number}} Shown results of
@@ -78,6 +79,7 @@ function neighbour(result, step) {
 function frame() {
   controls.show(state);
   hideMessage();
+  hideWritten();
   showWarnings([]);
   byId('home').hidden = true;
   more.hidden = true;
@@ -149,6 +151,7 @@ async function attempt(signal, retry, request) {
 
 /** Add a page of results. @returns {HTMLElement[]} its entries */
 function showPage(answer, signal) {
+  if (!shown && state.target === 'text' && !state.query) offerWritten(() => withKey(() => writeCaption(state, signal)));
   const results = [...(shown?.results ?? []), ...answer.results];
   shown = { results, last: answer, scroll: 0 };
   more.hidden = answer.next === null;

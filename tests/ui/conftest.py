@@ -13,6 +13,8 @@ import structlog
 import uvicorn
 from PIL import Image
 from playwright.sync_api import sync_playwright
+from toy_captioner import NAMES as CAPTIONERS
+from toy_captioner import ToyCaptioner
 from toy_encoder import CALIBRATION, ToyEncoder
 
 from indexer.ingest.pipeline import IndexRequest, index_collection
@@ -85,7 +87,8 @@ def quiet() -> Iterator[None]:
 @contextmanager
 def serving(encoder: ToyEncoder | None = None, **settings: object) -> Iterator[str]:
     """Serve until the block ends; gives the address."""
-    app = create_app(load_settings(**settings), lambda _: encoder or ToyEncoder(), lambda _: BrightestCells())
+    chosen = load_settings(**{"captioner": CAPTIONERS[0], **settings})
+    app = create_app(chosen, lambda _: encoder or ToyEncoder(), lambda _: BrightestCells(), load_captioner=ToyCaptioner)
     server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_config=None))
     thread = threading.Thread(target=server.run)
     thread.start()

@@ -1,0 +1,52 @@
+"""A caption that a model writes, where the captions of a picture are shown."""
+
+import re
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+pytestmark = pytest.mark.browser
+
+
+def test_a_caption_is_written_for_a_picture_when_asked_for(page: Page, address: str, photographs: Path) -> None:
+    page.goto(f"{address}/?target=text")
+    page.set_input_files("#file", photographs / "blue-bright.jpg")
+    button = page.get_by_role("button", name="Write a caption")
+    expect(button).to_be_visible()
+    with page.expect_request(re.compile("generate=true")):
+        button.click()
+    expect(page.locator("#written")).to_have_text("a blue square written by toy-captioner")
+    expect(button).to_have_count(0)
+
+
+def test_a_collection_without_captions_offers_one_too(page: Page, address: str, photographs: Path) -> None:
+    page.goto(f"{address}/?target=text&collection=plain")
+    page.set_input_files("#file", photographs / "red-bright.jpg")
+    page.get_by_role("button", name="Write a caption").click()
+    expect(page.locator("#written q")).to_have_text("a red square")
+
+
+def test_neither_words_nor_a_search_for_images_offer_one(page: Page, address: str, photographs: Path) -> None:
+    page.goto(f"{address}/?q=green&target=text")
+    expect(page.locator("#list .quote").first).to_be_visible()
+    expect(page.locator("#written")).to_be_hidden()
+    page.goto(address)
+    page.set_input_files("#file", photographs / "blue-bright.jpg")
+    expect(page.locator("#list button.photo").first).to_be_visible()
+    expect(page.locator("#written")).to_be_hidden()
+
+
+def test_a_captioner_that_fails_is_told_and_can_be_asked_again(
+    page: Page, address: str, photographs: Path, complaints: list[str]
+) -> None:
+    page.goto(f"{address}/?target=text")
+    page.set_input_files("#file", photographs / "blue-bright.jpg")
+    page.route(
+        re.compile("generate=true"), lambda route: route.fulfill(status=503, json={"detail": "Not now."}), times=1
+    )
+    page.get_by_role("button", name="Write a caption").click()
+    expect(page.locator("#written")).to_contain_text("Not now.")
+    page.get_by_role("button", name="Try again").click()
+    expect(page.locator("#written q")).to_have_text("a blue square")
+    complaints.clear()
