@@ -7,8 +7,9 @@ from typing import Any
 
 from models.backbones.lite_pair import INPUT
 from models.checkpoint import VOCABULARY_ROWS, read_matcher_card, write_checkpoint
-from models.dual.two_tower import DIMENSION, TOKENISER, load_encoder
+from models.dual.two_tower import DIMENSION, load_encoder
 from models.matchers.late_interaction import FEATURE_SHAPE
+from models.text.minilm import TOKENISER
 from models.training import late_interaction, semblance_base
 from models.training.job import Job
 from models.training.pretrained import minilm_folder
