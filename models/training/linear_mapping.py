@@ -56,9 +56,9 @@ def ship(job: Job, recipe: Recipe | None = None) -> ModelCard:
         **job.card(recipe),
         "description": "Two linear maps, of frozen ImageNet features (EfficientNet-Lite0 and Lite2) and of frozen "
         "MiniLM sentence vectors, after Kiros et al. 2015 (Skip-Thought Vectors). Where theirs are VGG19 and "
-        "skip-thought vectors, trained on COCO, this is trained on Flickr8k and COCO; both sides are standardised before "
-        "the maps and brought to unit length behind them, so that the dot product is a cosine. Negatives are the other "
-        "pairs of the batch.",
+        "skip-thought vectors, trained on COCO, this is trained on Flickr8k and COCO; both sides are standardised "
+        "before the maps and brought to unit length behind them, so that the dot product is a cosine. Negatives are "
+        "the other pairs of the batch.",
         "architecture": "linear_mapping",
         "dimension": DIMENSION,
         "preprocessing": asdict(INPUT),
