@@ -37,14 +37,12 @@ from models.training.frozen_rows import frozen_rows
 from models.training.job import Job
 from models.training.loop import Group, Schedule
 from models.training.precision import mixed_precision
+from models.training.recurrence import last_states
 from models.training.shipped_encoder import ship_encoder
 from models.training.stage import run_stage
 from models.types import ModelCard
 
 CAPTIONER = "show-and-tell"
-
-_TOGETHER = 128
-"""Sentences of like length that go through the recurrent unit at once."""
 
 
 @dataclass(frozen=True)
@@ -88,15 +86,10 @@ class Pair(nn.Module):
         self._word_dropout = recipe.word_dropout
 
     def texts(self, numbers: NDArray[np.int64], mask: NDArray[np.int64]) -> Tensor:
-        """Embed ``(M, T)`` padded word numbers as ``(M, 1024)`` unit vectors, those of a length together."""
-        lengths = mask.sum(axis=1)
-        order, parts = np.argsort(lengths, kind="stable"), []
-        for rows in np.array_split(order, max(1, len(order) // _TOGETHER)):
-            width = lengths[rows].max()
-            words, real = (torch.from_numpy(array[rows, :width]) for array in (numbers, mask))
-            with mixed_precision():
-                parts.append(self.text(self._dropped(words), real).float())
-        states = torch.cat(parts)[torch.from_numpy(np.argsort(order))]
+        """Embed ``(M, T)`` padded word numbers as ``(M, 1024)`` unit vectors."""
+        words, real = torch.from_numpy(numbers), torch.from_numpy(mask)
+        with mixed_precision():
+            states = last_states(self.text, self._dropped(words), real)
         return F.normalize(self.dropout(states), dim=1)
 
     def _dropped(self, words: Tensor) -> Tensor:
@@ -123,7 +116,7 @@ MEMBERS: dict[str, tuple[Callable[[], Sequence[ImageMap]], str]] = {
 def captioner_map() -> Tensor:
     """Return W_img of the captioner that ships, ``(512, 2560)``, for standardised image vectors."""
     card = captioner_card(CAPTIONER)
-    return read_weights(weights_folder(CAPTIONER), card)["image.weight"]
+    return read_weights(weights_folder(CAPTIONER), card)["image.project.weight"]
 
 
 def ship(job: Job, recipe: Recipe | None = None) -> ModelCard:
@@ -165,9 +158,13 @@ def train(job: Job, recipe: Recipe, maps: Sequence[ImageMap]) -> tuple[TextSpace
         return torch.stack([pairwise_ranking_in_batch(images @ turn.T, recipe.margin) for turn in turns]).mean()
 
     @torch.no_grad()
-    def recall(rows: CaptionedRows, *words: NDArray[np.int64]) -> float:
+    def recall(rows: CaptionedRows, numbers: NDArray[np.int64], mask: NDArray[np.int64]) -> float:
         images = pair.image(torch.from_numpy(rows.views[0]).float())
-        return mean_recall(images, pair.texts(*words), rows.image_of_caption)
+        texts = torch.empty(len(numbers), DIMENSION)
+        order = np.argsort(mask.sum(axis=1))  # sentences of a length together
+        for some in np.array_split(order, len(order) // 256 + 1):
+            texts[some] = pair.texts(numbers[some], mask[some])
+        return mean_recall(images, texts, rows.image_of_caption)
 
     run_stage(
         job,

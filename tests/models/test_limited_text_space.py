@@ -84,7 +84,7 @@ def test_a_sentence_ends_with_the_end_word_and_has_no_start_word() -> None:
 
 
 @torch.no_grad()
-def test_sentences_grouped_by_length_are_as_one_by_one() -> None:
+def test_sentences_together_are_as_one_by_one() -> None:
     pair, random = _pair([VisualMap()]).eval(), np.random.default_rng(0)
     lengths = random.integers(1, 9, size=300)
     mask = (np.arange(8) < lengths[:, None]).astype(np.int64)
