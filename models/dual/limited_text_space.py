@@ -32,16 +32,13 @@ from models.errors import CheckpointError
 from models.runtime.base import RuntimeName, compile_module
 from models.text.gru import GruSentenceEncoder
 from models.text.vocabulary import Vocabulary
-from models.text.word_vectors import unpack_words
+from models.text.word_vectors import WORD_VECTORS, load_word_vectors
 from models.types import ModelCard
 
 DIMENSION = 1024
 """Of the space: the recurrent unit's state."""
 MAX_WORDS = 40
 """Of a sentence; further ones are cut."""
-
-WORDS = "words"
-"""The tensor of the packed vocabulary."""
 
 
 class ImageMap(Protocol):
@@ -160,7 +157,7 @@ def load_encoder(
     """Load shipped weights and compile both towers; the recurrent unit, whose steps are a loop, always runs in torch.
 
     Raises:
-        CheckpointError: missing or damaged, not of this architecture, or trained over another backbone.
+        CheckpointError: missing or damaged, not of this architecture, or trained over other parts.
     """
     space, vocabulary = _load(card, folder)
     numbers = WordNumbers(vocabulary)
@@ -182,8 +179,8 @@ def _image_tower(card: ModelCard, space: TextSpace) -> FrozenTower:
 
 def _load(card: ModelCard, folder: Path) -> tuple[TextSpace, Vocabulary]:
     state = read_weights(folder, card)
+    vocabulary = load_word_vectors(card.parts.get(WORD_VECTORS)).vocabulary
     try:
-        vocabulary = Vocabulary(unpack_words(state.pop(WORDS)))
         text = GruSentenceEncoder(len(vocabulary), state["text.words.weight"].shape[1], DIMENSION)
         space = TextSpace(UnitLinear(FEATURES, DIMENSION), text)
         space.load_state_dict(state)

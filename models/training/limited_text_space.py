@@ -13,11 +13,10 @@ from torch.nn import functional as F
 
 from models.backbones.frozen import IMAGENET_LITE
 from models.backbones.lite_pair import INPUT
-from models.checkpoint import read_weights
+from models.captioning.show_and_tell import load_network
 from models.data.captioned import DEV_SETS, TRAIN_SETS
 from models.dual.limited_text_space import (
     DIMENSION,
-    WORDS,
     Fusion,
     ImageMap,
     TextSpace,
@@ -29,8 +28,8 @@ from models.dual.limited_text_space import (
 from models.losses.pairwise_ranking import pairwise_ranking_in_batch
 from models.registry import captioner_card, part_card, weights_folder
 from models.text.gru import GruSentenceEncoder
-from models.text.vocabulary import END, UNKNOWN, frequent_vocabulary
-from models.text.word_vectors import pack_words
+from models.text.vocabulary import END, UNKNOWN
+from models.text.word_vectors import WORD_VECTORS, load_word_vectors
 from models.training.captioned_batches import Batch, CaptionedRows
 from models.training.dev_recall import mean_recall
 from models.training.frozen_rows import frozen_rows
@@ -114,16 +113,16 @@ MEMBERS: dict[str, tuple[Callable[[], Sequence[ImageMap]], str]] = {
 
 
 def captioner_map() -> Tensor:
-    """Return W_img of the captioner that ships, ``(512, 2560)``, for standardised image vectors."""
-    card = captioner_card(CAPTIONER)
-    return read_weights(weights_folder(CAPTIONER), card)["image.project.weight"]
+    """Return W_img of the captioner that ships, ``(512, 2560)``; it standardises by the same photographs as this does."""
+    network = load_network(captioner_card(CAPTIONER), weights_folder(CAPTIONER))
+    return network.image.project.weight
 
 
 def ship(job: Job, recipe: Recipe | None = None) -> ModelCard:
     """Train the member of the job's name, write its folder and measure what was written on both dev splits."""
     recipe = recipe or Recipe()
     maps, of_maps = MEMBERS[job.model]
-    space, words = train(job, recipe, maps())
+    space = train(job, recipe, maps())
     card = {
         **job.card(recipe),
         "description": f"{of_maps} Sentences by a GRU of 1,024 over learned word vectors, after Yu et al. 2017 "
@@ -135,16 +134,16 @@ def ship(job: Job, recipe: Recipe | None = None) -> ModelCard:
         "architecture": "limited_text_space",
         "dimension": DIMENSION,
         "preprocessing": asdict(INPUT),
-        "parts": {IMAGENET_LITE: part_card(IMAGENET_LITE).weights_sha256},
+        "parts": {name: part_card(name).weights_sha256 for name in (IMAGENET_LITE, WORD_VECTORS)},
     }
-    return ship_encoder(job, {**space.state_dict(), WORDS: words}, card, load_encoder)
+    return ship_encoder(job, space.state_dict(), card, load_encoder)
 
 
-def train(job: Job, recipe: Recipe, maps: Sequence[ImageMap]) -> tuple[TextSpace, Tensor]:
-    """Return what ships of the best pass on dev, and the packed vocabulary."""
+def train(job: Job, recipe: Recipe, maps: Sequence[ImageMap]) -> TextSpace:
+    """Return what ships of the best pass on dev."""
     torch.manual_seed(recipe.seed)
     photographs = frozen_rows(job, TRAIN_SETS, recipe.views)
-    vocabulary = frequent_vocabulary(photographs.texts)
+    vocabulary = load_word_vectors().vocabulary
     number = WordNumbers(vocabulary)
     pair = Pair(maps, len(vocabulary), recipe)
     pair.image.standardise.fit(torch.from_numpy(photographs.views[0]).float())
@@ -178,4 +177,4 @@ def train(job: Job, recipe: Recipe, maps: Sequence[ImageMap]) -> tuple[TextSpace
         Schedule(recipe.passes, 100, recipe.weight_decay, average=recipe.average),
         lambda: float(np.mean([recall(*each) for each in dev])),
     )
-    return TextSpace(pair.image.as_one(), pair.text.narrowed(recipe.width)), pack_words(list(vocabulary.words))
+    return TextSpace(pair.image.as_one(), pair.text.narrowed(recipe.width))

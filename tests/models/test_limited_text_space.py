@@ -10,7 +10,6 @@ from models.backbones.lite_pair import FEATURES, INPUT
 from models.checkpoint import read_card, write_checkpoint
 from models.dual.limited_text_space import (
     DIMENSION,
-    WORDS,
     Fusion,
     ImageMap,
     TextSpace,
@@ -23,7 +22,7 @@ from models.dual.unit_linear import UnitLinear
 from models.errors import CheckpointError
 from models.text.gru import GruSentenceEncoder
 from models.text.vocabulary import END, UNKNOWN, Vocabulary
-from models.text.word_vectors import pack_words
+from models.text.word_vectors import load_word_vectors
 from models.training.limited_text_space import Pair, Recipe
 
 CARD = {
@@ -108,17 +107,17 @@ def test_words_are_dropped_in_training_only_and_never_the_end() -> None:
 @torch.no_grad()
 def test_what_is_written_reads_back_as_an_encoder_whatever_the_words_width(tmp_path: Path) -> None:
     torch.manual_seed(0)
-    words = ["dog", "runs", "beach"]
-    text = GruSentenceEncoder(len(Vocabulary(words)), 16, DIMENSION)
+    vocabulary = load_word_vectors().vocabulary
+    text = GruSentenceEncoder(len(vocabulary), 16, DIMENSION)
     space = TextSpace(UnitLinear(FEATURES, DIMENSION), text)
-    write_checkpoint(tmp_path, {**space.state_dict(), WORDS: pack_words(words)}, CARD, int8_rows=64)
+    write_checkpoint(tmp_path, space.state_dict(), CARD, int8_rows=64)
     encoder = load_encoder(read_card(tmp_path), tmp_path, runtime="torch", device="cpu", threads=None)
     vectors = encoder.encode_texts(["a dog runs", "beach"])
-    numbers, mask = map(torch.from_numpy, WordNumbers(Vocabulary(words))(["a dog runs", "beach"]))
+    numbers, mask = map(torch.from_numpy, WordNumbers(vocabulary)(["a dog runs", "beach"]))
     expected = torch.nn.functional.normalize(text(numbers, mask), dim=1).numpy()
     assert (vectors * expected).sum(axis=1).min() > 0.999
     images = encoder.encode_images(np.zeros((1, INPUT.size, INPUT.size, 3), np.uint8))
     assert np.allclose(np.linalg.norm(images, axis=1), 1, atol=1e-5)
     with pytest.raises(CheckpointError, match="architecture"):
-        write_checkpoint(tmp_path, space.state_dict(), CARD)
+        write_checkpoint(tmp_path, text.state_dict(), CARD)
         load_encoder(read_card(tmp_path), tmp_path, runtime="torch", device="cpu", threads=None)
