@@ -113,7 +113,7 @@ MEMBERS: dict[str, tuple[Callable[[], Sequence[ImageMap]], str]] = {
 
 
 def captioner_map() -> Tensor:
-    """Return W_img of the captioner that ships, ``(512, 2560)``; it standardises by the same photographs as this does."""
+    """Return W_img of the captioner that ships, ``(512, 2560)``; it standardises as this does."""
     network = load_network(captioner_card(CAPTIONER), weights_folder(CAPTIONER))
     return network.image.project.weight
 
