@@ -24,6 +24,9 @@ CARD = "card.json"
 WEIGHTS = "weights.safetensors"
 CALIBRATION = "calibration.json"
 
+VOCABULARY_ROWS = 10_000
+"""From how many rows on a matrix is taken for a vocabulary's, and stored as int8."""
+
 _SCALE = ".int8_scale"
 
 
@@ -65,7 +68,7 @@ def card_kind(folder: Path) -> Kinds:
 
 
 def write_checkpoint(
-    folder: Path, tensors: Mapping[str, Tensor], card: Mapping[str, Any], *, int8_rows: int = 10_000
+    folder: Path, tensors: Mapping[str, Tensor], card: Mapping[str, Any], *, int8_rows: int = VOCABULARY_ROWS
 ) -> None:
     """Write weights and card.
 

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -25,6 +24,7 @@ from models.dual.encoder import CompiledDualEncoder
 from models.dual.heads import ResidualHead
 from models.errors import CheckpointError
 from models.runtime.base import RuntimeName, compile_module
+from models.text.minilm import MAX_TOKENS, SENTENCE, TOKENISER, MiniLM
 from models.text.tokeniser import Tokeniser
 from models.types import MatcherCard, ModelCard
 
@@ -37,16 +37,6 @@ _BARE_PIECES, _SENTENCE_PIECES = 4, 6
 """Up to how many word pieces a query is a bare name, and from how many on a sentence; in between it is some of both."""
 _CLASS_WEIGHT_IMAGE, _CLASS_WEIGHT_SENTENCE, _CLASS_WEIGHT_BARE = 0.5, 0.2, 1.0
 """What the class block weighs beside the learned one in an image's vector, a sentence's and a bare name's."""
-
-_TEXT_CONFIG: dict[str, Any] = {
-    "vocab_size": 30522, "hidden_size": 384, "num_hidden_layers": 6, "num_attention_heads": 12,
-    "intermediate_size": 1536, "max_position_embeddings": 512,
-}  # fmt: skip
-SENTENCE: int = _TEXT_CONFIG["hidden_size"]
-MAX_TOKENS = 64
-"""Of a sentence, specials included; longer ones are cut."""
-
-TOKENISER = "tokenizer.json"
 
 
 class ImageTower(LitePair):
@@ -98,27 +88,13 @@ class FeatureTower(nn.Module):
         return torch.cat([self.tower.embed(maps), *(head(maps).flatten(1) for head in self.heads)], dim=1)
 
 
-class TextTower(nn.Module):
+class TextTower(MiniLM):
     """Token ids and mask ``(B, T)`` to ``(B, 640)`` unit vectors: MiniLM, mean over tokens, head."""
 
     def __init__(self, dropout: float = 0.0, noise: float = 0.0) -> None:
         super().__init__()
-        from transformers import BertConfig, BertModel, logging
-
-        logging.set_verbosity_error()  # it warns of a training loss that nobody asked for
-        self.bert = BertModel(BertConfig(**_TEXT_CONFIG), add_pooling_layer=False)
         self.head = ResidualHead(SENTENCE, LEARNED, HIDDEN, dropout, noise)
         self.names = NameSpace(SENTENCE, _CLASSES)
-
-    def tokens(self, ids: Tensor, mask: Tensor) -> Tensor:
-        """Return MiniLM's last layer, ``(B, T, 384)``."""
-        return self.bert(input_ids=ids, attention_mask=mask).last_hidden_state  # type: ignore[no-any-return]
-
-    def pooled(self, ids: Tensor, mask: Tensor) -> Tensor:
-        """Average the last layer over the real tokens: ``(B, 384)``."""
-        states = self.tokens(ids, mask)
-        weights = mask.unsqueeze(-1).to(states.dtype)
-        return (states * weights).sum(dim=1) / weights.sum(dim=1).clamp(min=1)
 
     def forward(self, ids: Tensor, mask: Tensor) -> Tensor:
         """Embed sentences."""

@@ -20,18 +20,11 @@ from torch.nn import functional as F
 
 from models.backbones.lite_pair import FEATURES, INPUT
 from models.checkpoint import read_weights
-from models.dual.two_tower import (
-    MAX_TOKENS,
-    SENTENCE,
-    TOKENISER,
-    ImageTower,
-    TextTower,
-    TwoTower,
-    load_two_tower,
-)
+from models.dual.two_tower import ImageTower, TextTower, TwoTower, load_two_tower
 from models.errors import CheckpointError
 from models.imaging.transforms import fit_square
 from models.runtime.base import Runner, RuntimeName, compile_module
+from models.text.minilm import MAX_TOKENS, SENTENCE, TOKENISER
 from models.text.tokeniser import Tokeniser
 from models.types import Features, MatcherCard, Pixels
 

@@ -11,7 +11,12 @@ from models.types import PartCard
 RECIPES = {
     "semblance-base": "ship.ship_semblance_base",
     "late-interaction": "ship.ship_late_interaction",
+    "linear-mapping": "linear_mapping.ship",
+    "limited-text-space": "limited_text_space.ship",
+    "limited-text-space-single": "limited_text_space.ship",
+    "vse": "limited_text_space.ship",
     "imagenet-lite": "parts.ship",
+    "minilm": "parts.ship",
     "word-vectors": "parts.ship",
     "show-and-tell": "captioners.ship",
     "show-attend-tell": "captioners.ship",

@@ -13,11 +13,12 @@ from torch import Tensor, nn
 
 from models.backbones.lite_pair import INPUT
 from models.data.captioned import DEV_SETS, TRAIN_SETS, CaptionedImages, load_split
-from models.dual.two_tower import MAX_TOKENS, TOKENISER, ImageTower, load_two_tower
+from models.dual.two_tower import ImageTower, load_two_tower
 from models.losses.info_nce import InfoNCE
 from models.matchers.late_interaction import FEATURE_SHAPE, LateInteraction, interact, pool_regions
 from models.registry import model_card, weights_folder
 from models.runtime.base import compile_module
+from models.text.minilm import MAX_TOKENS, TOKENISER
 from models.text.tokeniser import Tokeniser
 from models.training.captioned_batches import Batch, CaptionedRows
 from models.training.features import cached_features

@@ -11,25 +11,28 @@ from torch import Tensor
 
 from models.backbones.frozen import IMAGENET_LITE
 from models.backbones.lite_pair import BACKBONES, LitePair
-from models.checkpoint import read_part_card, write_checkpoint
+from models.checkpoint import VOCABULARY_ROWS, read_part_card, write_checkpoint
 from models.data.captioned import TRAIN_SETS
+from models.text.minilm import MINILM
 from models.text.vocabulary import frequent_vocabulary, split_words
 from models.text.word_vectors import DIMENSION, WORD_VECTORS, pack_words
 from models.training.job import LICENCE, Job
-from models.training.pretrained import efficientnet_lite_weights
+from models.training.pretrained import efficientnet_lite_weights, minilm_weights
+from models.training.shipped_encoder import INT8_ROWS
 from models.types import PartCard
 
 
 def ship(job: Job) -> PartCard:
     """Pack the part of the job's name."""
     tensors, fields = _PACKERS[job.model](job)
+    int8_rows = _INT8_ROWS.get(job.model, VOCABULARY_ROWS)
     card = {
         "kind": "part",
         "name": job.model,
         **fields,
         "training": {"command": f"semblance train {job.model}", **fields.get("training", {})},
     }
-    write_checkpoint(job.output, tensors, card)
+    write_checkpoint(job.output, tensors, card, int8_rows=int8_rows)
     return read_part_card(job.output)
 
 
@@ -59,7 +62,19 @@ def _pack_word_vectors(job: Job) -> tuple[Mapping[str, Tensor], dict[str, Any]]:
     }
 
 
+def _pack_minilm(job: Job) -> tuple[Mapping[str, Tensor], dict[str, Any]]:  # noqa: ARG001 - like the others
+    return minilm_weights(), {
+        "description": "all-MiniLM-L6-v2 as it was released, without its unused pooler; its tokeniser is that of "
+        "semblance-base.",
+        "licence": "Apache-2.0",
+    }
+
+
+_INT8_ROWS = {MINILM: INT8_ROWS}
+"""Parts whose every matrix is stored as int8, for a quarter of the bytes."""
+
 _PACKERS: dict[str, Callable[[Job], tuple[Mapping[str, Tensor], dict[str, Any]]]] = {
     IMAGENET_LITE: _pack_backbone,
+    MINILM: _pack_minilm,
     WORD_VECTORS: _pack_word_vectors,
 }

@@ -23,19 +23,12 @@ from torch.nn import functional as F
 from models.backbones.lite_pair import BACKBONES, FEATURES, INPUT
 from models.data.captioned import DEV_SETS, TRAIN_SETS, CaptionedImages, load_split
 from models.dual.heads import ResidualHead
-from models.dual.two_tower import (
-    HIDDEN,
-    LEARNED,
-    MAX_TOKENS,
-    SENTENCE,
-    TOKENISER,
-    TwoTower,
-    bareness_of,
-)
+from models.dual.two_tower import HIDDEN, LEARNED, TwoTower, bareness_of
 from models.losses.info_nce import InfoNCE
 from models.losses.shared_positives import shared_positives
 from models.runtime.base import RuntimeName, compile_module
 from models.text.frequent_words import frequent_words
+from models.text.minilm import MAX_TOKENS, SENTENCE, TOKENISER
 from models.text.tokeniser import Tokeniser
 from models.training.captioned_batches import Batch, CaptionedRows
 from models.training.dev_recall import mean_recall

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import asdict
 from typing import Any
 
 from models.backbones.lite_pair import INPUT
-from models.checkpoint import read_card, read_matcher_card, write_checkpoint
-from models.data.captioned import DEV_SETS, load_split
-from models.dual.two_tower import DIMENSION, TOKENISER, load_encoder
-from models.evaluation.encoded import encode_captioned
-from models.evaluation.retrieval import evaluate_retrieval
+from models.checkpoint import VOCABULARY_ROWS, read_matcher_card, write_checkpoint
+from models.dual.two_tower import DIMENSION, load_encoder
 from models.matchers.late_interaction import FEATURE_SHAPE
+from models.text.minilm import TOKENISER
 from models.training import late_interaction, semblance_base
 from models.training.job import Job
 from models.training.pretrained import minilm_folder
+from models.training.shipped_encoder import ship_encoder
 from models.types import Card, ModelCard
 
 
@@ -36,15 +34,9 @@ def ship_semblance_base(job: Job, recipe: semblance_base.Recipe | None = None) -
         "architecture": "two_tower",
         "dimension": DIMENSION,
         "preprocessing": asdict(INPUT),
-        "quality": {},
     }
-    write_checkpoint(job.output, towers.state_dict(), card)
-    shutil.copyfile(minilm_folder() / TOKENISER, job.output / TOKENISER)
-    encoder = load_encoder(read_card(job.output), job.output, runtime="auto", device="cpu", threads=None)
-    for name in DEV_SETS:
-        card["quality"][name] = evaluate_retrieval(encode_captioned(encoder, load_split(name, job.data_root)))
-    write_checkpoint(job.output, towers.state_dict(), card)
-    return read_card(job.output)
+    tokeniser = minilm_folder() / TOKENISER
+    return ship_encoder(job, towers.state_dict(), card, load_encoder, int8_rows=VOCABULARY_ROWS, files=[tokeniser])
 
 
 def ship_late_interaction(job: Job, recipe: late_interaction.Recipe | None = None) -> Card:

@@ -1,0 +1,69 @@
+"""Sentences by a gated recurrent unit over learned word vectors."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+_UNIFORM = 0.08
+"""All weights start from the uniform distribution between minus this and this."""
+
+
+class GruSentenceEncoder(nn.Module):
+    r"""The state after the last word of a sentence.
+
+    With x the vector of a word, without biases::
+
+        z = σ(W_z x + U_z h)            how much is renewed
+        r = σ(W_r x + U_r h)            how much of the past the new state sees
+        h <- (1 - z) h + z tanh(W x + U (r ⊙ h))
+
+    as in Cho et al. 2014 and Yu et al. 2017, equations (1) and (2). ``nn.GRU`` is another: there r is applied behind
+    U, and z keeps what it renews here.
+
+    Args:
+        numbers: V, how many numbers a word can have.
+        width: of the words' vectors.
+        hidden: H, of the state.
+    """
+
+    def __init__(self, numbers: int, width: int = 1024, hidden: int = 1024) -> None:
+        super().__init__()
+        self.words = nn.Embedding(numbers, width)
+        self.inputs = nn.Linear(width, 3 * hidden, bias=False)  # W_z, W_r and W, one above the other
+        self.gates = nn.Linear(hidden, 2 * hidden, bias=False)  # U_z and U_r
+        self.candidate = nn.Linear(hidden, hidden, bias=False)  # U
+        for parameter in self.parameters():
+            nn.init.uniform_(parameter, -_UNIFORM, _UNIFORM)
+
+    def step(self, inputs: Tensor, state: Tensor) -> Tensor:
+        """Take in one word: ``(B, 3H)`` of ``inputs`` and the state ``(B, H)`` give the next state."""
+        to_z, to_r, to_candidate = inputs.chunk(3, dim=1)
+        by_z, by_r = self.gates(state).chunk(2, dim=1)
+        renewed, seen = torch.sigmoid(to_z + by_z), torch.sigmoid(to_r + by_r)
+        return (1 - renewed) * state + renewed * torch.tanh(to_candidate + self.candidate(seen * state))
+
+    def forward(self, numbers: Tensor, mask: Tensor) -> Tensor:
+        """Encode ``(B, T)`` numbers, padded behind the last word where the mask is 0, as ``(B, H)``."""
+        inputs = self.inputs(self.words(numbers))
+        real = mask.bool().unsqueeze(2)
+        state = torch.zeros(len(numbers), self.candidate.in_features, device=inputs.device)
+        for turn in range(numbers.shape[1]):
+            state = torch.where(real[:, turn], self.step(inputs[:, turn], state), state)
+        return state
+
+    @torch.no_grad()
+    def narrowed(self, width: int) -> GruSentenceEncoder:
+        """Return nearly the same encoder with word vectors of fewer dimensions, for a smaller file.
+
+        What the words put into the unit, ``(V, 3H)``, is approximated by the best matrix of rank ``width`` (Eckart and
+        Young 1936).
+        """
+        left, values, right = torch.linalg.svd(self.words.weight @ self.inputs.weight.T, full_matrices=False)
+        scale = values[:width].sqrt()
+        narrow = GruSentenceEncoder(self.words.num_embeddings, width, self.candidate.in_features)
+        narrow.words.weight.copy_(left[:, :width] * scale)
+        narrow.inputs.weight.copy_(right[:width].T * scale)
+        narrow.gates.load_state_dict(self.gates.state_dict())
+        narrow.candidate.load_state_dict(self.candidate.state_dict())
+        return narrow

@@ -1,0 +1,48 @@
+"""The pairwise ranking loss is its formula, written out as loops."""
+
+import numpy as np
+import torch
+
+from models.losses.pairwise_ranking import pairwise_ranking, pairwise_ranking_in_batch
+
+
+def _slow(own: np.ndarray, sentences: np.ndarray, images: np.ndarray, margin: float) -> float:
+    total = 0.0
+    for pair, score in enumerate(own):
+        for other in sentences[pair]:
+            total += max(0.0, margin - score + other)
+        for other in images[pair]:
+            total += max(0.0, margin - score + other)
+    return total / len(own)
+
+
+def test_given_negatives_by_loops() -> None:
+    random = np.random.default_rng(0)
+    own, sentences, images = random.normal(size=5), random.normal(size=(5, 3)), random.normal(size=(5, 3))
+    for margin in (0.1, 0.7, 2.0):
+        value = pairwise_ranking(*map(torch.from_numpy, (own, sentences, images)), margin)
+        assert np.isclose(value.item(), _slow(own, sentences, images, margin))
+
+
+def test_the_others_of_a_batch_by_loops() -> None:
+    scores = np.random.default_rng(1).normal(size=(6, 6))
+    others = [[i for i in range(6) if i != pair] for pair in range(6)]
+    sentences = np.array([[scores[pair, other] for other in others[pair]] for pair in range(6)])
+    images = np.array([[scores[other, pair] for other in others[pair]] for pair in range(6)])
+    value = pairwise_ranking_in_batch(torch.from_numpy(scores), 0.5)
+    assert np.isclose(value.item(), _slow(scores.diagonal(), sentences, images, 0.5))
+
+
+def test_two_pairs_by_hand() -> None:
+    scores = torch.tensor([[0.9, 0.5], [0.8, 0.6]], requires_grad=True)
+    # image 1: 0.2 - 0.9 + 0.5 < 0; image 2: 0.2 - 0.6 + 0.8 = 0.4; sentence 1: 0.2 - 0.9 + 0.8 = 0.1;
+    # sentence 2: 0.2 - 0.6 + 0.5 = 0.1; the mean of two pairs is 0.6 / 2
+    value = pairwise_ranking_in_batch(scores, 0.2)
+    assert np.isclose(value.item(), 0.3)
+    value.backward()
+    # each violated term pulls its own pair up and its negative down by half
+    np.testing.assert_allclose(scores.grad, [[-0.5, 0.5], [1.0, -1.0]])
+
+
+def test_pairs_beyond_the_margin_cost_nothing() -> None:
+    assert pairwise_ranking_in_batch(torch.eye(4), 0.9).item() == 0
