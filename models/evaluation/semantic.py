@@ -74,11 +74,11 @@ def evaluate_semantic(encoded: EncodedSet, relevance: Relevance, imagenet: Vecto
         raise InputError(f"the set has {len(images)} images: ranking the others for each needs at least 3")
     every = np.arange(len(images))
     bounds = _bounds(relevance, every)
-    by_image = {encoded.model: measure(_inner_products(images, images), relevance, every), **bounds}
+    by_image = {encoded.model: measure(inner_products(images, images), relevance, every), **bounds}
     if imagenet is not None:
-        by_image[IMAGENET] = measure(_inner_products(imagenet, imagenet), relevance, every)
+        by_image[IMAGENET] = measure(inner_products(imagenet, imagenet), relevance, every)
     both = images[owners] + encoded.captions  # making it unit length would change no rank and no correlation
-    by_both = {encoded.model: measure(_inner_products(both, images), relevance, owners), **bounds}
+    by_both = {encoded.model: measure(inner_products(both, images), relevance, owners), **bounds}
     kinds = {"image": by_image, "image+text": by_both}
     figures: dict[str, Any] = {
         "ranks": list(range(1, _depth(len(images)) + 1)),
@@ -118,7 +118,8 @@ def _bounds(relevance: Relevance, queries: NDArray[np.int64]) -> dict[str, Curve
     return {f"{relevance.name} (oracle)": measure(relevance, relevance, queries), RANDOM: mean}
 
 
-def _inner_products(queries: Vectors, images: Vectors) -> Scorer:
+def inner_products(queries: Vectors, images: Vectors) -> Scorer:
+    """Score ``(N, D)`` images for the rows of ``(M, D)`` queries."""
     return lambda rows: queries[rows] @ images.T
 
 

@@ -11,8 +11,12 @@ from models.types import PartCard
 RECIPES = {
     "semblance-base": "ship.ship_semblance_base",
     "late-interaction": "ship.ship_late_interaction",
+    "semantic-v": "semantic.ship",
+    "semantic-vt": "semantic.ship",
+    "wsabie": "semantic.ship",
     "imagenet-lite": "parts.ship",
     "word-vectors": "parts.ship",
+    "tfidf": "parts.ship",
 }
 """Of each model the function of ``models.training`` that trains it for a ``Job`` and writes its folder."""
 
