@@ -17,6 +17,7 @@ RECIPES = {
     "imagenet-lite": "parts.ship",
     "word-vectors": "parts.ship",
     "tfidf": "parts.ship",
+    "show-and-tell": "captioners.ship",
 }
 """Of each model the function of ``models.training`` that trains it for a ``Job`` and writes its folder."""
 
