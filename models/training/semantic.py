@@ -73,7 +73,7 @@ def ship(job: Job, recipe: Recipe | None = None) -> ModelCard:
     """Train the member of the job's name and write its folder."""
     recipe = recipe or Recipe()
     run = Training(job, recipe, LOSSES[job.model])
-    untrained = run.score()
+    untrained = run.areas()
     trained = run.train()
     card: dict[str, Any] = {
         **job.card(recipe),
@@ -84,7 +84,7 @@ def ship(job: Job, recipe: Recipe | None = None) -> ModelCard:
         "dimension": DIMENSION,
         "preprocessing": asdict(INPUT),
     }
-    card["training"]["ndcg_area_on_dev"] = {"untrained": untrained, "trained": run.score()}
+    card["training"]["ndcg_area_on_dev"] = {"untrained": untrained, "trained": run.areas()}
     return ship_encoder(job, trained.state_dict(), card, load_encoder)
 
 
@@ -110,7 +110,7 @@ class Training:
         sample = torch.from_numpy(np.random.default_rng(recipe.seed).permutation(len(self._regions)))
         self.model.image.whiten(self._regions[sample[:_WHITENING_SAMPLE]].flatten(0, 1))
         self._fit_text()
-        self._dev = [(self._read(data), TfidfRelevance(data.captions)) for data in job.load(*DEV_SETS)]
+        self._dev = {data.name: (self._read(data), TfidfRelevance(data.captions)) for data in job.load(*DEV_SETS)}
 
     def train(self) -> Semantic:
         """Train; return the model of the best pass on dev."""
@@ -135,13 +135,18 @@ class Training:
             self._fit_text()
         return model
 
-    def score(self) -> float:
-        """Return the area under NDCG for queries by image, the mean over the dev splits."""
-        areas = []
-        for regions, relevance in self._dev:
+    def areas(self) -> dict[str, float]:
+        """Return the area under NDCG for queries by image, of each dev split."""
+        areas = {}
+        for name, (regions, relevance) in self._dev.items():
             vectors = self._embed(regions).numpy()
-            areas.append(measure(inner_products(vectors, vectors), relevance, np.arange(len(vectors))).ndcg.mean())
-        return float(np.mean(areas))
+            curves = measure(inner_products(vectors, vectors), relevance, np.arange(len(vectors)))
+            areas[name] = float(curves.ndcg.mean())
+        return areas
+
+    def score(self) -> float:
+        """Return the mean of these areas."""
+        return float(np.mean(list(self.areas().values())))
 
     def _batches(self, seed: int) -> Iterator[Triplets]:
         """Mine with the model as it is by then, draw, and mine again."""

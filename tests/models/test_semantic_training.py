@@ -65,6 +65,7 @@ def test_what_is_shipped_loads_and_says_what_it_stands_on(job: Job) -> None:
     assert card.architecture == "semantic"
     assert card.parts.keys() == {"imagenet-lite", "tfidf"}
     assert card.training["ndcg_area_on_dev"].keys() == {"untrained", "trained"}
+    assert card.training["ndcg_area_on_dev"]["trained"].keys() == {"flickr8k-dev", "coco-dev"}
     assert card.quality.keys() == {"flickr8k-dev", "coco-dev"}
     encoder = load_encoder(read_card(job.output), job.output, runtime="torch", device="cpu", threads=None)
     vectors = encoder.encode_texts(["a red wall", "red"])
