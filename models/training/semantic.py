@@ -155,7 +155,10 @@ class Training:
             pool = draw_pool(self._neighbours, recipe.queries, recipe.relevant, random)
             vectors = partial(self._vectors, pool.images)
             found = mine(pool, vectors, self._losses, recipe.margin, recipe.hardest)
-            drawn = random.choice(len(found), recipe.updates * recipe.batch, replace=False)
+            wanted = recipe.updates * recipe.batch
+            if not len(found):
+                continue  # every relevant image of this pool leads by the margin: nothing to learn
+            drawn = random.choice(len(found), wanted, replace=len(found) < wanted)
             for start in range(0, len(drawn), recipe.batch):
                 yield found[drawn[start : start + recipe.batch]]
 
