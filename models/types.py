@@ -53,14 +53,15 @@ class Preprocessing:
     Attributes:
         size: side of the square input, in pixels.
         fit: ``squash`` scales both sides to the square (all of the picture is seen, the aspect ratio is not kept);
-            ``crop`` scales the shorter side and cuts the middle.
+            ``crop`` scales the shorter side and cuts the middle; ``inside`` scales the longer side to the square's and
+            keeps the aspect ratio (see ``fit_square``).
         resample: Pillow's filter, ``bilinear`` or ``bicubic``.
         mean: per channel, of pixels scaled to 0..1; subtracted inside the model.
         std: per channel; divided by inside the model.
     """
 
     size: int
-    fit: Literal["squash", "crop"]
+    fit: Literal["squash", "crop", "inside"]
     resample: Literal["bilinear", "bicubic"]
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
@@ -72,7 +73,7 @@ class Preprocessing:
 
     def visible_region(self, width: int, height: int) -> tuple[float, float, float, float]:
         """Return the part of a photograph that the model sees, as fractions ``(left, top, right, bottom)``."""
-        if self.fit == "squash":
+        if self.fit != "crop":
             return 0.0, 0.0, 1.0, 1.0
         side = min(width, height)
         x, y = (1 - side / width) / 2, (1 - side / height) / 2
@@ -213,7 +214,8 @@ class Explainer(Protocol):
     def heat_map(self, prepared: Pixels, query: Vectors) -> NDArray[np.float32]:
         """Explain the inner product of one image ``(S, S, 3)`` with one query ``(D,)``.
 
-        Returns ``(rows, columns)`` in 0..1, over the model's square input (see ``Preprocessing.visible_region``);
-        all zeros where nothing in the image speaks for the query.
+        Returns ``(rows, columns)`` in 0..1, over what the model sees of the photograph (see
+        ``Preprocessing.visible_region``), and so not over the padding of a picture that does not fill
+        the square; all zeros where nothing in the image speaks for the query.
         """
         ...

@@ -42,7 +42,8 @@ class SamePadConv2d(nn.Conv2d):
 
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002 - the name that nn.Conv2d gives it
         """Convolve ``(B, C, H, W)``."""
-        (left, right), (top, bottom) = self._pad(input.shape[-1]), self._pad(input.shape[-2])
+        # int: a trace must hold the padding itself, which is the same for all even sizes, not half of its formula
+        (left, right), (top, bottom) = self._pad(int(input.shape[-1])), self._pad(int(input.shape[-2]))
         if left == right == top == bottom:
             return F.conv2d(input, self.weight, self.bias, self.stride, left, self.dilation, self.groups)
         return super().forward(F.pad(input, (left, right, top, bottom)))

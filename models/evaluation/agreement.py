@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from models.data.captioned import CaptionedImages
 from models.data.judgements import Rating, Triplet
 from models.errors import InputError
 from models.evaluation.encoded import Progress, encode_files
+from models.evaluation.relevance import Relevance
 from models.metrics.agreement import agreement_with_users, inter_user_agreement, random_agreement
 from models.types import DualEncoder, Vectors
 
@@ -41,7 +43,7 @@ def evaluate_agreement(
     triplets = [judgement for judgement in judgements if isinstance(judgement, Triplet)]
     ratings = [judgement for judgement in judgements if isinstance(judgement, Rating)]
     names = [rating.image for rating in ratings]
-    names += [name for triplet in triplets for name in (triplet.query, triplet.first, triplet.second)]
+    names += [name for triplet in triplets for name in _names(triplet)]
     rows = _rows(names)
     vectors = encode_files(encoder, [images / name for name in rows], on_progress)
     if triplets:
@@ -49,13 +51,56 @@ def evaluate_agreement(
     return _on_ratings(ratings, vectors[[rows[name] for name in names]], encoder)
 
 
+def evaluate_proxy_agreement(
+    build: Callable[[CaptionedImages], Relevance],
+    judgements: Sequence[Triplet] | Sequence[Rating],
+    images: Path,
+    captions: Mapping[str, str],
+) -> dict[str, Any]:
+    """Compare a proxy's relevances with triplets; figures and errors as above.
+
+    Args:
+        build: makes the proxy of the images that the triplets name.
+        judgements: triplets, the only ones that compare images.
+        images: folder of the images.
+        captions: by their names, ``name.jpg#i``.
+
+    Raises:
+        InputError: no triplets, an image without a caption, or nobody chose an image.
+    """
+    triplets = [judgement for judgement in judgements if isinstance(judgement, Triplet)]
+    if not triplets:
+        raise InputError("a proxy compares images: it can be scored on triplets alone, not on ratings of captions")
+    rows = _rows(name for triplet in triplets for name in _names(triplet))
+    own: dict[str, list[str]] = {name: [] for name in rows}
+    for key, caption in captions.items():
+        if (name := key.rpartition("#")[0]) in own:
+            own[name].append(caption)
+    if without := [name for name, texts in own.items() if not texts]:
+        raise InputError(f"{len(without)} images of the triplets have no caption, such as {without[0]}")
+    texts = tuple(map(tuple, own.values()))
+    relevance = build(CaptionedImages("triplets", tuple(images / name for name in own), texts))
+    query, first, second = ([rows[name] for name in names] for names in zip(*map(_names, triplets), strict=True))
+    scores = np.stack([relevance(np.array([row]))[0, [a, b]] for row, a, b in zip(query, first, second, strict=True)])
+    return _agreements(triplets, scores[:, 0], scores[:, 1])
+
+
 def _on_triplets(triplets: list[Triplet], vectors: Vectors, rows: dict[str, int]) -> dict[str, Any]:
-    votes = np.array([triplet.votes for triplet in triplets])
     query, first, second = (
-        vectors[[rows[name] for name in names]]
-        for names in zip(*((triplet.query, triplet.first, triplet.second) for triplet in triplets), strict=True)
+        vectors[[rows[name] for name in names]] for names in zip(*map(_names, triplets), strict=True)
     )
-    agreement = agreement_with_users(votes, _inner(query, first), _inner(query, second))
+    return _agreements(triplets, _inner(query, first), _inner(query, second))
+
+
+def _names(triplet: Triplet) -> tuple[str, str, str]:
+    return triplet.query, triplet.first, triplet.second
+
+
+def _agreements(
+    triplets: Sequence[Triplet], first: NDArray[np.floating], second: NDArray[np.floating]
+) -> dict[str, Any]:
+    votes = np.array([triplet.votes for triplet in triplets])
+    agreement = agreement_with_users(votes, first, second)
     if math.isnan(agreement):
         raise InputError(f"of {len(triplets):,} triplets none has a vote for one of its images")
     between = inter_user_agreement(votes)

@@ -30,13 +30,13 @@ class TfidfRelevance:
 
     Args:
         captions: for each of the N images.
+        name: of the proxy.
     """
 
-    name = "tf-idf"
-
-    def __init__(self, captions: Sequence[Sequence[str]]) -> None:
+    def __init__(self, captions: Sequence[Sequence[str]], name: str = "tf-idf") -> None:
         from models.text.tfidf import StemTfidf
 
+        self.name = name
         self._vectors: Any = StemTfidf().fit(captions).transform(captions)
 
     def __call__(self, images: NDArray[np.int64]) -> NDArray[np.float32]:

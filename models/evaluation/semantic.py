@@ -6,7 +6,7 @@ PCC@R correlates scores and relevances over the first R. Both are averaged over 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -51,7 +51,13 @@ class Curves:
         }
 
 
-def evaluate_semantic(encoded: EncodedSet, relevance: Relevance, imagenet: Vectors | None = None) -> dict[str, Any]:
+def evaluate_semantic(
+    encoded: EncodedSet,
+    relevance: Relevance,
+    imagenet: Vectors | None = None,
+    others: Sequence[Relevance] = (),
+    queries: int | None = None,
+) -> dict[str, Any]:
     """Measure a model beside its bounds.
 
     Queries are each image alone, and each image with each of its captions in turn:
@@ -61,10 +67,12 @@ def evaluate_semantic(encoded: EncodedSet, relevance: Relevance, imagenet: Vecto
         encoded: the set.
         relevance: of its images to each other.
         imagenet: ``(N, F)`` features whose inner product the trained model has to beat.
+        others: proxies that rank, too, as a model would.
+        queries: only so many of the images query, spread evenly; all by default.
 
     Returns:
         For each kind of query the curves of each row: the model, the oracle (ranks by the relevance itself), random
-        (mean of 5 seeds) and the ImageNet features.
+        (mean of 5 seeds), the ImageNet features and the other proxies.
 
     Raises:
         InputError: fewer than 3 images.
@@ -72,13 +80,15 @@ def evaluate_semantic(encoded: EncodedSet, relevance: Relevance, imagenet: Vecto
     images, owners = encoded.images, encoded.image_of_caption
     if len(images) < 3:
         raise InputError(f"the set has {len(images)} images: ranking the others for each needs at least 3")
-    every = np.arange(len(images))
-    bounds = _bounds(relevance, every)
-    by_image = {encoded.model: measure(_inner_products(images, images), relevance, every), **bounds}
+    every = np.linspace(0, len(images) - 1, min(queries or len(images), len(images))).round().astype(np.int64)
+    bounds = _bounds(relevance, every, len(images))
+    by_image = {encoded.model: measure(inner_products(images[every], images), relevance, every), **bounds}
     if imagenet is not None:
-        by_image[IMAGENET] = measure(_inner_products(imagenet, imagenet), relevance, every)
-    both = images[owners] + encoded.captions  # making it unit length would change no rank and no correlation
-    by_both = {encoded.model: measure(_inner_products(both, images), relevance, owners), **bounds}
+        by_image[IMAGENET] = measure(inner_products(imagenet[every], imagenet), relevance, every)
+    by_image |= {other.name: measure(_relevances(other, every), relevance, every) for other in others}
+    asking = np.flatnonzero(np.isin(owners, every))
+    both = images[owners[asking]] + encoded.captions[asking]  # unit length would change no rank and no correlation
+    by_both = {encoded.model: measure(inner_products(both, images), relevance, owners[asking]), **bounds}
     kinds = {"image": by_image, "image+text": by_both}
     figures: dict[str, Any] = {
         "ranks": list(range(1, _depth(len(images)) + 1)),
@@ -111,15 +121,20 @@ def measure(score: Scorer, relevance: Relevance, queries: NDArray[np.int64]) -> 
     return Curves(*(np.sum(totals, axis=0) / len(queries)))
 
 
-def _bounds(relevance: Relevance, queries: NDArray[np.int64]) -> dict[str, Curves]:
+def _bounds(relevance: Relevance, queries: NDArray[np.int64], images: int) -> dict[str, Curves]:
     """Measure the best and the blindest ranking, which know nothing of the model."""
-    blind = [measure(_random(len(queries), seed), relevance, queries) for seed in _RANDOM_SEEDS]
+    blind = [measure(_random(images, seed), relevance, queries) for seed in _RANDOM_SEEDS]
     mean = Curves(np.mean([c.ndcg for c in blind], axis=0), np.mean([c.pcc for c in blind], axis=0))
-    return {f"{relevance.name} (oracle)": measure(relevance, relevance, queries), RANDOM: mean}
+    return {f"{relevance.name} (oracle)": measure(_relevances(relevance, queries), relevance, queries), RANDOM: mean}
 
 
-def _inner_products(queries: Vectors, images: Vectors) -> Scorer:
+def inner_products(queries: Vectors, images: Vectors) -> Scorer:
+    """Score ``(N, D)`` images for the rows of ``(M, D)`` queries."""
     return lambda rows: queries[rows] @ images.T
+
+
+def _relevances(relevance: Relevance, queries: NDArray[np.int64]) -> Scorer:
+    return lambda rows: relevance(queries[rows])
 
 
 def _random(count: int, seed: int) -> Scorer:

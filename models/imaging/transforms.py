@@ -5,6 +5,10 @@ from PIL import Image
 
 from models.types import Pixels, Preprocessing
 
+INSIDE_STEP = 32
+"""What both sides of a picture fitted ``inside`` are multiples of, in pixels: the stride of convolutional backbones, to
+which the aspect ratio is therefore kept."""
+
 _FILTERS = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
 
 
@@ -12,16 +16,36 @@ def fit_square(pixels: Pixels, preprocessing: Preprocessing) -> Pixels:
     """Scale ``(H, W, 3)`` pixels to ``(S, S, 3)``.
 
     ``squash`` scales each side on its own; ``crop`` scales the shorter side and cuts the middle, rounding as the image
-    processors of transformers do.
+    processors of transformers do; ``inside`` scales the longer side, rounds the shorter one to a multiple of
+    ``INSIDE_STEP`` and puts the picture in the upper left corner. Around such a picture all values are 0, within it
+    none is: ``picture_box`` finds it again.
     """
     size = preprocessing.size
     height, width = pixels.shape[:2]
     if preprocessing.fit == "squash":
         return _resize(pixels, size, size, preprocessing)
+    if preprocessing.fit == "inside":
+        scale = size / max(height, width)
+        rows, columns = (max(1, round(side * scale / INSIDE_STEP)) * INSIDE_STEP for side in (height, width))
+        square = np.zeros((size, size, 3), np.uint8)
+        square[:rows, :columns] = np.maximum(_resize(pixels, rows, columns, preprocessing), 1)
+        return square
     shorter = min(height, width)
     scaled = _resize(pixels, int(size * height / shorter), int(size * width / shorter), preprocessing)
     top, left = (scaled.shape[0] - size) // 2, (scaled.shape[1] - size) // 2
     return np.ascontiguousarray(scaled[top : top + size, left : left + size])
+
+
+def picture_box(square: Pixels) -> tuple[int, int, int, int]:
+    """Return where the picture lies in a square that it was fitted ``inside``: top, left, rows, columns in pixels.
+
+    A square without any picture is taken whole.
+    """
+    drawn = square.max(axis=2) > 0
+    rows, columns = np.flatnonzero(drawn.any(axis=1)), np.flatnonzero(drawn.any(axis=0))
+    if not len(rows):
+        return 0, 0, *square.shape[:2]
+    return int(rows[0]), int(columns[0]), int(rows[-1] - rows[0]) + 1, int(columns[-1] - columns[0]) + 1
 
 
 def _resize(pixels: Pixels, height: int, width: int, preprocessing: Preprocessing) -> Pixels:

@@ -15,9 +15,13 @@ RECIPES = {
     "limited-text-space": "limited_text_space.ship",
     "limited-text-space-single": "limited_text_space.ship",
     "vse": "limited_text_space.ship",
+    "semantic-v": "semantic.ship",
+    "semantic-vt": "semantic.ship",
+    "wsabie": "semantic.ship",
     "imagenet-lite": "parts.ship",
     "minilm": "parts.ship",
     "word-vectors": "parts.ship",
+    "tfidf": "parts.ship",
     "show-and-tell": "captioners.ship",
     "show-attend-tell": "captioners.ship",
 }

@@ -1,4 +1,4 @@
-"""Packs the released weights that several models share: the frozen backbone, MiniLM, the word vectors."""
+"""Packs the released weights that several models share: the frozen backbone, MiniLM, the word vectors, the tf-idf."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from models.backbones.lite_pair import BACKBONES, LitePair
 from models.checkpoint import VOCABULARY_ROWS, read_part_card, write_checkpoint
 from models.data.captioned import TRAIN_SETS
 from models.text.minilm import MINILM
+from models.text.stem_bags import STEM_BAGS, fit_stem_bags
 from models.text.vocabulary import frequent_vocabulary, split_words
 from models.text.word_vectors import DIMENSION, WORD_VECTORS, pack_words
 from models.training.job import LICENCE, Job
@@ -73,8 +74,22 @@ def _pack_minilm(job: Job) -> tuple[Mapping[str, Tensor], dict[str, Any]]:  # no
 _INT8_ROWS = {MINILM: INT8_ROWS}
 """Parts whose every matrix is stored as int8, for a quarter of the bytes."""
 
+
+def _pack_stem_bags(job: Job) -> tuple[Mapping[str, Tensor], dict[str, Any]]:
+    choices = {"min_count": 5}
+    documents = [captions for data in job.load(*TRAIN_SETS) for captions in data.captions]
+    vocabulary, idf = fit_stem_bags(documents, choices["min_count"])
+    return {"idf": torch.from_numpy(idf), "words": pack_words(vocabulary)}, {
+        "description": "Vocabulary and idf of the Snowball stems that occur at least 5 times in the training captions; "
+        "all captions of an image are one document.",
+        "licence": LICENCE,
+        "training": {"data": list(TRAIN_SETS), **choices},
+    }
+
+
 _PACKERS: dict[str, Callable[[Job], tuple[Mapping[str, Tensor], dict[str, Any]]]] = {
     IMAGENET_LITE: _pack_backbone,
     MINILM: _pack_minilm,
     WORD_VECTORS: _pack_word_vectors,
+    STEM_BAGS: _pack_stem_bags,
 }

@@ -7,7 +7,7 @@ from PIL import Image
 
 from models.imaging.overlay import overlay_png
 from models.imaging.thumbnail import thumbnail_webp
-from models.imaging.transforms import fit_square
+from models.imaging.transforms import fit_square, picture_box
 from models.types import Photograph, Preprocessing
 
 
@@ -38,6 +38,32 @@ def test_crop_keeps_the_middle() -> None:
 def test_visible_region_is_the_middle_for_crop_and_everything_for_squash() -> None:
     assert _preprocessing("squash").visible_region(32, 16) == (0, 0, 1, 1)
     assert _preprocessing("crop").visible_region(32, 16) == (0.25, 0, 0.75, 1)
+
+
+def _inside(size: int = 128) -> Preprocessing:
+    return Preprocessing(size, "inside", "bilinear", (0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
+
+
+def test_inside_keeps_the_aspect_ratio_and_all_of_the_picture() -> None:
+    square = fit_square(np.repeat(np.repeat(_stripes(), 8, axis=0), 8, axis=1), _inside())  # 256 x 128 to 128 x 64
+    assert square.shape == (128, 128, 3)
+    assert (square[64:] == 0).all()
+    assert (square[:64, 4:28].argmax(axis=2) == 0).all()
+    assert (square[:64, 100:124].argmax(axis=2) == 2).all()
+    assert _inside().visible_region(32, 16) == (0, 0, 1, 1)
+
+
+def test_a_wide_screen_picture_is_as_wide_as_before_within_half_a_stride() -> None:
+    square = fit_square(np.full((90, 160, 3), 200, np.uint8), _inside(288))
+    assert picture_box(square) == (0, 0, 160, 288)  # 162 exactly
+
+
+def test_a_picture_is_found_again_even_where_it_is_black() -> None:
+    black = fit_square(np.zeros((40, 90, 3), np.uint8), _inside())
+    assert picture_box(black) == (0, 0, 64, 128)
+    assert picture_box(np.ascontiguousarray(black[::-1])) == (64, 0, 64, 128)
+    assert black.max() == 1
+    assert picture_box(np.zeros((8, 8, 3), np.uint8)) == (0, 0, 8, 8)
 
 
 def test_another_preprocessing_has_another_digest() -> None:

@@ -92,3 +92,24 @@ def test_two_images_are_too_few() -> None:
     two = made_up_set(2)
     with pytest.raises(InputError, match="2 images"):
         evaluate_semantic(two, TfidfRelevance(two.data.captions))
+
+
+def test_other_proxies_rank_as_a_model_would() -> None:
+    words = [tuple(word for caption in own for word in caption.split()) for own in SET.data.captions]
+    other = TfidfRelevance([own[:1] for own in words], "first words")
+    row = evaluate_semantic(SET, RELEVANCE, others=[other])["queries"]["image"]["first words"]
+    expected = measure(lambda rows: other(rows), RELEVANCE, np.arange(30))
+    assert row["ndcg"] == pytest.approx(expected.ndcg.tolist())
+
+
+def test_a_part_of_the_images_can_query() -> None:
+    rows = evaluate_semantic(SET, RELEVANCE, queries=3)["queries"]
+    asking = [0, 14, 29]
+    by_both = [
+        (own, unit(SET.images[own] + SET.captions[caption]))
+        for caption, own in enumerate(SET.image_of_caption)
+        if own in asking
+    ]
+    for kind, queries in (("image", [(own, SET.images[own]) for own in asking]), ("image+text", by_both)):
+        found = rows[kind]["toy"]
+        assert (found["ndcg"][4], found["pcc"][4]) == pytest.approx(_slow_curves(queries, 5), abs=1e-5)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -24,21 +25,31 @@ def agreement(
     ],
     captions: Annotated[
         Path | None,
-        typer.Option(help="Token file of the captions judged; not for triplets.", exists=True, dir_okay=False),
+        typer.Option(help="Token file of the captions judged, or of a proxy's.", exists=True, dir_okay=False),
     ] = None,
     model: ModelName = "semblance-base",
+    proxy: Annotated[
+        str | None,
+        typer.Option(help="Score triplets by this proxy, not by a model: tfidf, meteor, word2vec-fv or generated."),
+    ] = None,
     output: OutputFile = None,
     device: DeviceName = "auto",
 ) -> None:
     """Compare scores with what people said: of two images which is nearer, or how well a caption fits."""
     from models.data.captioned import read_captions
     from models.data.judgements import read_judgements
-    from models.evaluation.agreement import evaluate_agreement
+    from models.evaluation.agreement import evaluate_agreement, evaluate_proxy_agreement
+    from models.evaluation.proxies import build_proxy
     from models.registry import load_encoder
 
-    judged = read_judgements(judgements, images, read_captions(captions) if captions else None)
-    encoder = load_encoder(model, device=device)
+    texts = read_captions(captions) if captions else None
+    judged = read_judgements(judgements, images, texts)
     with encoding_bar() as on_progress:
-        figures = evaluate_agreement(encoder, judged, images, on_progress)
-    typer.echo(f"{model}: " + ", ".join(f"{name} {value:.4g}" for name, value in figures.items() if value is not None))
+        if proxy:
+            build = partial(build_proxy, proxy, on_progress=on_progress)
+            figures = evaluate_proxy_agreement(build, judged, images, texts or {})
+        else:
+            figures = evaluate_agreement(load_encoder(model, device=device), judged, images, on_progress)
+    name = proxy or model
+    typer.echo(f"{name}: " + ", ".join(f"{key} {value:.4g}" for key, value in figures.items() if value is not None))
     write_figures(output, figures)

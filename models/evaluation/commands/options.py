@@ -25,6 +25,10 @@ SplitFile = Annotated[Path | None, typer.Option("--split", help="Names of the im
 ModelName = Annotated[str, typer.Option("--model", help="A model of `semblance models`, or hf:<name or folder>.")]
 DeviceName = Annotated[str, typer.Option("--device", help="cpu, cuda, …; auto takes a GPU where there is one.")]
 OutputFile = Annotated[Path | None, typer.Option("--output", help="Write the figures here as JSON, too.")]
+ProxyName = Annotated[
+    str,
+    typer.Option("--proxy", help="What counts as relevant: tfidf, meteor, word2vec-fv or generated."),
+]
 Date = Annotated[str | None, typer.Option("--date", help="The date to print; today's if not given.")]
 Seed = Annotated[int, typer.Option("--seed", help="Of what is drawn at random.", min=0)]
 

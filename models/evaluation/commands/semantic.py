@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,6 +11,7 @@ from models.evaluation.commands.options import (
     ImagesFolder,
     ModelName,
     OutputFile,
+    ProxyName,
     SplitFile,
     TokenFile,
     encode_set,
@@ -28,15 +29,25 @@ def semantic(
     captions: TokenFile,
     split: SplitFile = None,
     model: ModelName = "semblance-base",
+    proxy: ProxyName = "tfidf",
+    beside: Annotated[
+        list[str] | None, typer.Option(help="Proxy that ranks the images, too, as a model would; can be repeated.")
+    ] = None,
+    queries: Annotated[
+        int | None,
+        typer.Option(help="Only so many images query, spread evenly; meteor needs a second for each.", min=1),
+    ] = None,
     output: OutputFile = None,
     device: DeviceName = "auto",
 ) -> None:
     """Rank images for images by what people wrote of them: NDCG and PCC beside oracle, chance and ImageNet features."""
-    from models.evaluation.relevance import TfidfRelevance
+    from models.evaluation.proxies import build_proxy
     from models.evaluation.semantic import evaluate_semantic
 
     encoded = encode_set(images, captions, split, model, device)[1]
-    figures = evaluate_semantic(encoded, TfidfRelevance(encoded.data.captions), _imagenet_features(encoded, device))
+    with encoding_bar("proxies") as on_progress:
+        relevance, *others = (build_proxy(name, encoded.data, on_progress) for name in (proxy, *(beside or ())))
+    figures = evaluate_semantic(encoded, relevance, _imagenet_features(encoded, device), others, queries)
     for kind, rows in figures["queries"].items():
         typer.echo(f"  queries by {kind}, area to R = {figures['ranks'][-1]}:")
         for row, values in rows.items():
