@@ -124,6 +124,4 @@ def load_frozen_pass(
     size = backbone.preprocessing.size
     example = torch.zeros(1, size, size, 3, dtype=torch.uint8)
     tower = FrozenTower(backbone, PlaceMean()).eval()
-    return FrozenPass(
-        compile_module(tower, [example], [(0,)], runtime=runtime, device=device, threads=threads), heads
-    )
+    return FrozenPass(compile_module(tower, [example], [(0,)], runtime=runtime, device=device, threads=threads), heads)

@@ -36,7 +36,7 @@ HIDDEN = 400
 """Width of the perceptron's hidden layer, as in the paper."""
 IMAGE = 256
 """Dimensions of the image's vector, as in the paper; what is kept of an image."""
-IMAGE_HIDDEN = 512
+IMAGE_HIDDEN = 400
 _PLACES = MAX_WORDS // POOL ** len(WIDTHS)
 """That the last layer of convolution leaves of a sentence."""
 

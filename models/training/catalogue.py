@@ -11,6 +11,13 @@ from models.types import PartCard
 RECIPES = {
     "semblance-base": "ship.ship_semblance_base",
     "late-interaction": "ship.ship_late_interaction",
+    "lstm-similarity": "lstm_similarity.ship",
+    "mcnn-word": "multimodal_cnn.ship",
+    "mcnn-phrase-short": "multimodal_cnn.ship",
+    "mcnn-phrase-long": "multimodal_cnn.ship",
+    "mcnn-sentence": "multimodal_cnn.ship",
+    "mcnn-ensemble": "multimodal_cnn.ship_ensemble",
+    "caption-baseline": "caption_baseline.ship",
     "imagenet-lite": "parts.ship",
     "word-vectors": "parts.ship",
 }

@@ -9,8 +9,12 @@ import torch
 from torch import Tensor
 
 from models.data.captioned import DEV_SETS, TRAIN_SETS, CaptionedImages
+from models.evaluation.matched import MatchedSet
 from models.losses.score_ranking import ScoreRanking
-from models.matchers.multimodal_cnn import MAX_WORDS, ImageSentenceCnn, Merge, merge_named
+from models.matchers import ensemble, multimodal_cnn
+from models.matchers.ensemble import pack_ensemble
+from models.matchers.multimodal_cnn import IMAGE, MAX_WORDS, MERGES, ImageSentenceCnn, Merge, merge_named
+from models.registry import load_matcher, load_vector_head, matcher_card
 from models.text.word_vectors import load_word_vectors
 from models.training.captioned_batches import Batch, CaptionedRows
 from models.training.dev_recall import mean_recall_of_scores
@@ -18,7 +22,9 @@ from models.training.frozen import frozen_vectors
 from models.training.job import Job
 from models.training.loop import Group, Schedule
 from models.training.precision import mixed_precision
+from models.training.shipped_matcher import ship_matcher
 from models.training.stage import run_stage
+from models.types import MatcherCard
 
 _DEV_IMAGES = 500
 """Of each dev set, that decide between the passes; ranking all would take as long as a pass."""
@@ -65,15 +71,15 @@ class Training:
 
     def run(self) -> ImageSentenceCnn:
         """Train; return the network of the best pass on dev."""
-        recipe, words = self._recipe, self._pair.matching.words.weight
-        others = [parameter for parameter in self._pair.parameters() if parameter is not words]
+        recipe, words = self._recipe, list(self._pair.matching.words.parameters())
+        others = [parameter for parameter in self._pair.parameters() if parameter is not words[0]]
         run_stage(
             self._job,
             "matching",
             recipe,
             self._pair,
             self._loss,
-            [Group(others, recipe.rate), Group([words], recipe.word_rate)],
+            [Group(others, recipe.rate), Group(words, recipe.word_rate)],
             lambda seed: self._train.batches(recipe.batch, captions=1, seed=seed),
             self._train.steps(recipe.batch),
             Schedule(recipe.passes, 50, recipe.weight_decay, average=recipe.average),
@@ -109,3 +115,50 @@ class Training:
     def _prepare(self, parts: list[CaptionedImages], views: int) -> CaptionedRows:
         rows = [np.concatenate([frozen_vectors(self._job, part, view) for part in parts]) for view in range(views)]
         return CaptionedRows(rows, parts)
+
+
+def ship(job: Job, recipe: Recipe | None = None) -> MatcherCard:
+    """Train the member that the job names and write its folder; by default with the choices of the shipped weights."""
+    recipe = recipe or Recipe()
+    merge = merge_named(job.model.removeprefix("mcnn-"))
+    trained = Training(job, merge, recipe).run()
+    card = {
+        **job.card(recipe),
+        "description": f"The m-CNN of Ma et al. 2015 whose image enters at the {merge.name} level: convolutions over a "
+        "sentence's words, a perceptron for a scorer, a ranking loss over the pairs of a batch. Unlike the paper's: "
+        "image features of frozen EfficientNet-Lites in place of a tuned VGG (two fully connected layers over them are "
+        "tuned), word2vec of the captions themselves, AdamW, sentences cut at 24 words, trained on Flickr8k and COCO.",
+        "architecture": "multimodal_cnn",
+        "options": {"merge": merge.name},
+        "feature_shape": [IMAGE],
+    }
+    return ship_matcher(job, trained.state_dict(), card, multimodal_cnn)
+
+
+@dataclass(frozen=True)
+class EnsembleRecipe:
+    """Of the ensemble: how many training images its members' spreads are taken of."""
+
+    images: int = 100
+    seed: int = 1
+
+
+def ship_ensemble(job: Job, recipe: EnsembleRecipe | None = None) -> MatcherCard:
+    """Weigh the shipped members by how widely their scores spread over training pairs, and write the folder."""
+    recipe = recipe or EnsembleRecipe()
+    members = [matcher_card(f"mcnn-{merge.name}") for merge in MERGES]
+    data = job.load(TRAIN_SETS[0])[0]
+    vectors, some = frozen_vectors(job, data)[: recipe.images].astype(np.float32), data.first(recipe.images)
+    spreads = []
+    for member in members:
+        matched = MatchedSet(load_matcher(member.name), some, load_vector_head(member)(vectors))
+        spreads.append(float(matched.scores().std()))
+    card = {
+        **job.card(recipe),
+        "description": "The sum of the four m-CNNs' scores (Ma et al. 2015), each divided by its spread over training "
+        "pairs; its features are those of its members, and its weights theirs.",
+        "architecture": "ensemble",
+        "options": {"members": [member.name for member in members]},
+        "feature_shape": [len(members), IMAGE],
+    }
+    return ship_matcher(job, pack_ensemble(members, spreads), card, ensemble)
