@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -10,7 +12,7 @@ from torch import Tensor, nn
 from models.backbones.frozen import IMAGENET_LITE, Backbone, load_backbone
 from models.data.captioned import CaptionedImages
 from models.registry import part_card
-from models.runtime.base import compile_module
+from models.runtime.base import Runner, compile_module
 from models.training.features import cached_features
 from models.training.job import Job
 
@@ -35,18 +37,23 @@ def frozen_maps(job: Job, data: CaptionedImages, view: int = 0, backbone: str = 
 
 
 def _cached(job: Job, data: CaptionedImages, view: int, name: str, what: str) -> NDArray[np.float16]:
-    backbone = load_backbone(name)
-    size = backbone.preprocessing.size
-    module = _READERS[what](backbone)
     return cached_features(
         data.files,
-        backbone.preprocessing,
-        compile_module(module, [torch.zeros(2, size, size, 3, dtype=torch.uint8)], [(0,)]),
+        load_backbone(name).preprocessing,
+        lambda pixels: _compiled(name, what)(pixels),
         identity=f"{what} of {name} {part_card(name).weights_sha256}",
         cache=job.features,
         view=view,
         on_progress=lambda done, total: job.reporter.features(f"{data.name}, {what}, view {view}", done, total),
     )
+
+
+@lru_cache(maxsize=1)
+def _compiled(name: str, what: str) -> Runner:
+    """Compile once for all sets and views, and not at all where the features are there: it takes seconds."""
+    backbone = load_backbone(name)
+    size = backbone.preprocessing.size
+    return compile_module(_READERS[what](backbone), [torch.zeros(2, size, size, 3, dtype=torch.uint8)], [(0,)])
 
 
 class _Maps(nn.Module):
