@@ -60,6 +60,7 @@ class LstmSimilarity(nn.Module):
 
     Args:
         words: vectors of the vocabulary's numbers, ``(V, 300)``; they stay as they are and are no part of the state.
+            They are brought to a standard deviation of 1, that of the image's vector.
         features: of the backbone.
         dropout: in training, see ``ImageVector``.
         noise: the same.
@@ -69,7 +70,7 @@ class LstmSimilarity(nn.Module):
 
     def __init__(self, words: Tensor, features: int = FEATURES, dropout: float = 0.0, noise: float = 0.0) -> None:
         super().__init__()
-        self.register_buffer("words", words, persistent=False)
+        self.register_buffer("words", words / words.std(), persistent=False)
         self.image_vector = ImageVector(features, IMAGE_HIDDEN, DIMENSION, dropout, noise)
         self.lstm = ReluLstm(DIMENSION, HIDDEN)
         self.output = nn.Linear(HIDDEN, 1)

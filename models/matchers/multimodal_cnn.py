@@ -21,7 +21,7 @@ from torch.nn import functional as F
 from models.backbones.lite_pair import FEATURES
 from models.checkpoint import load_into, read_weights
 from models.matchers.frozen_pass import FrozenMatcher, TorchHead, VectorHead
-from models.matchers.image_vector import ImageVector
+from models.matchers.image_vector import ImageVector, start_at_scale
 from models.matchers.word_scorer import WordScorer
 from models.runtime.base import RuntimeName
 from models.text.word_vectors import DIMENSION, WORD_VECTORS, load_word_vectors
@@ -77,6 +77,8 @@ class MultimodalCnn(nn.Module):
         self.image = nn.Linear(IMAGE, [*WIDTHS, HIDDEN][merge.layer], bias=False)
         self.output = nn.Linear(HIDDEN, 1)
         self.drop = nn.Dropout(dropout)
+        for layer in (*self.convolutions, self.hidden, self.image, self.output):
+            start_at_scale(layer)
 
     def forward(self, numbers: Tensor, mask: Tensor, images: Tensor) -> Tensor:
         """Score S sentences against N images, ``(S, N)``.

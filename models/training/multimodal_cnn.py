@@ -38,11 +38,11 @@ class Recipe:
 
     views: int = 6
     passes: int = 8
-    batch: int = 96
+    batch: int = 32
     rate: float = 1e-3
-    word_rate: float = 3e-4
-    margin: float = 0.2
-    hardest: int = 5
+    word_rate: float = 1e-3
+    margin: float = 1.0
+    hardest: int = 31
     dropout: float = 0.3
     noise: float = 0.6
     weight_decay: float = 0.05
@@ -66,7 +66,7 @@ class Training:
         self._vocabulary = words.vocabulary
         features = self._train.views[0].shape[1]
         self._pair = ImageSentenceCnn(merge, len(words.matrix), features, recipe.dropout, recipe.noise)
-        self._pair.matching.words.weight.data.copy_(words.matrix)
+        self._pair.matching.words.weight.data.copy_(words.matrix / words.matrix.std())
         self._pair.image_vector.standardise_to(torch.from_numpy(self._train.views[0]).float())
 
     def run(self) -> ImageSentenceCnn:
