@@ -26,7 +26,8 @@ HIDDEN = 300
 """Units of the LSTM; the document does not say how many it had."""
 IMAGE_HIDDEN = 512
 """Of the fully connected layer that stands for those of VGG16."""
-MAX_WORDS = 30
+MAX_WORDS = 16
+"""Of a sentence; further words, of one caption in ten, are cut, for each costs a step."""
 
 
 class ReluLstm(nn.Module):
@@ -34,25 +35,28 @@ class ReluLstm(nn.Module):
 
     .. math:: c_t = \sigma(f_t) c_{t-1} + \sigma(i_t) \mathrm{relu}(g_t), \qquad h_t = \sigma(o_t) \mathrm{relu}(c_t)
 
-    where :math:`(i, f, g, o) = W x_t + U h_{t-1} + b`.
+    where :math:`(i, f, o, g) = W x_t + U h_{t-1} + b`.
     """
 
     def __init__(self, inputs: int, hidden: int) -> None:
         super().__init__()
+        self.hidden = hidden
         self.from_input = nn.Linear(inputs, 4 * hidden)
         self.from_state = nn.Linear(hidden, 4 * hidden, bias=False)
 
     def start(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Take a first input ``(B, D)``; return output and cell, each ``(B, H)``."""
-        i, _, g, o = self.from_input(x).chunk(4, dim=-1)
-        cell = i.sigmoid() * F.relu(g)
-        return o.sigmoid() * F.relu(cell), cell
+        return self._turn(self.from_input(x), None)
 
     def step(self, projected: Tensor, output: Tensor, cell: Tensor) -> tuple[Tensor, Tensor]:
         """Take one further input, ``from_input`` of it ``(B, 4 H)`` or one for all, ``(1, 4 H)``."""
-        i, f, g, o = (projected + self.from_state(output)).chunk(4, dim=-1)
-        cell = f.sigmoid() * cell + i.sigmoid() * F.relu(g)
-        return o.sigmoid() * F.relu(cell), cell
+        return self._turn(projected + self.from_state(output), cell)
+
+    def _turn(self, gates: Tensor, cell: Tensor | None) -> tuple[Tensor, Tensor]:
+        i, f, o = gates[:, : 3 * self.hidden].sigmoid().chunk(3, dim=1)
+        new = i * F.relu(gates[:, 3 * self.hidden :])
+        cell = new if cell is None else torch.addcmul(new, f, cell)
+        return o * F.relu(cell), cell
 
 
 class LstmSimilarity(nn.Module):
@@ -84,11 +88,13 @@ class LstmSimilarity(nn.Module):
             images: vectors ``(B, 300)``.
         """
         output, cell = self.lstm.start(images)
-        projected = self.lstm.from_input(self.words[numbers])
-        for place in range(numbers.shape[1]):
-            new_output, new_cell = self.lstm.step(projected[:, place], output, cell)
-            real = mask[:, place, None].bool()
-            output, cell = torch.where(real, new_output, output), torch.where(real, new_cell, cell)
+        projected = self.lstm.from_input(self.words[numbers]).unbind(dim=1)
+        outputs = []
+        for one in projected:
+            output, cell = self.lstm.step(one, output, cell)
+            outputs.append(output)
+        last = (mask.sum(dim=1) - 1).clamp(min=0).expand(len(images))
+        output = torch.stack(outputs)[last, torch.arange(len(images), device=images.device)]
         with torch.autocast(output.device.type, enabled=False):  # scores a hair apart must stay apart
             logits: Tensor = self.output(output.float()).squeeze(-1)
         return logits

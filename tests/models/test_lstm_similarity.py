@@ -23,7 +23,7 @@ def run_by_loops(lstm: ReluLstm, inputs: np.ndarray) -> np.ndarray:
     for x in inputs:
         before = output.copy()
         for unit in range(size):
-            i, f, g, o = (w[k * size + unit] @ x + u[k * size + unit] @ before + b[k * size + unit] for k in range(4))
+            i, f, o, g = (w[k * size + unit] @ x + u[k * size + unit] @ before + b[k * size + unit] for k in range(4))
             cell[unit] = sigmoid(f) * cell[unit] + sigmoid(i) * max(g, 0)
             output[unit] = sigmoid(o) * max(cell[unit], 0)
     return output
@@ -63,7 +63,7 @@ def test_one_sentence_serves_all_images() -> None:
     numbers = torch.tensor([[5, 6, 7]])
     with torch.inference_mode():
         one = network(numbers, torch.ones_like(numbers), images)
-        each = network(numbers.repeat(4, 1), torch.ones(4, 3), images)
+        each = network(numbers.repeat(4, 1), torch.ones(4, 3, dtype=torch.int64), images)
     torch.testing.assert_close(one, each)
     assert len(one.unique()) == 4
 
