@@ -16,6 +16,7 @@ from pathlib import Path
 
 from benchmarks.provenance import provenance
 from models.data.captioned import training_data_root
+from models.registry import captioner_cards
 
 RESULTS = Path(__file__).parent / "results"
 CALIBRATION = Path(__file__).parents[1] / "models" / "weights" / "semblance-base" / "calibration.json"
@@ -55,6 +56,8 @@ def _commands(root: Path, names: Path | None) -> Iterator[tuple[str, list[str | 
         for measure in _MEASURES:
             yield measure, [*own, "--output", folder / f"{measure}.json"]
         yield "reranking", [*own, "--rerank", MATCHER, "--output", folder / "reranking.json"]
+        for card in captioner_cards():
+            yield "captions", [*own, "--model", card.name, "--output", folder / f"captions-{card.name}.json"]
     flickr8k = RESULTS / "flickr8k-dev"
     both = [option for each in options.values() for option in each]
     yield "calibration", [*both, "--output", flickr8k / "calibration.json", "--write", CALIBRATION]

@@ -24,11 +24,13 @@ app.add_typer(models.evaluation.cli.app, name="evaluate")
 def list_models(
     as_json: Annotated[bool, typer.Option("--json", help="Print the cards as JSON.")] = False,
 ) -> None:
-    """List the models that ship, with dimension, size and measured quality, and the matchers that re-rank them."""
-    from models.registry import matcher_cards, model_cards
+    """List the models that ship, with size and measured quality, the matchers that re-rank them, and the captioners."""
+    from models.registry import captioner_cards, matcher_cards, model_cards
 
     if as_json:
-        typer.echo(json.dumps([asdict(card) for card in (*model_cards(), *matcher_cards())], indent=2))
+        typer.echo(
+            json.dumps([asdict(card) for card in (*model_cards(), *matcher_cards(), *captioner_cards())], indent=2)
+        )
         return
     from rich.console import Console
     from rich.table import Table
@@ -46,7 +48,29 @@ def list_models(
     console.print(table)
     for matcher in matcher_cards():
         console.print(f"matcher {matcher.name} ({matcher.weights_bytes / 1e6:.1f} MB) re-ranks {matcher.encoder}")
+    for captioner in captioner_cards():
+        console.print(f"captioner {captioner.name} ({captioner.weights_bytes / 1e6:.1f} MB) writes captions")
     console.print("Also hf:<name or folder>: a CLIP, SigLIP or SigLIP2 checkpoint.", style="dim")
+
+
+@app.command()
+def caption(
+    files: Annotated[list[Path], typer.Argument(help="Image files.", exists=True, dir_okay=False)],
+    model: Annotated[str, typer.Option(help="A captioner of `semblance models`.")] = "show-and-tell",
+    decoder: Annotated[str, typer.Option(help="beam, greedy or sample.")] = "beam",
+    width: Annotated[int, typer.Option(min=1, help="Sentences that beam search follows at once.")] = 3,
+    temperature: Annotated[float, typer.Option(min=0.01, help="Of sampling: 1 is the model's own.")] = 1.0,
+    seed: Annotated[int, typer.Option(min=0, help="Of sampling.")] = 0,
+) -> None:
+    """Write a caption for each photograph."""
+    from models.captioning.decoders import make_decoder
+    from models.evaluation.described import describe_files
+    from models.registry import load_captioner
+
+    chosen = make_decoder(decoder, width=width, temperature=temperature, seed=seed)
+    captions = describe_files(load_captioner(model), files, chosen)
+    for file, written in zip(files, captions, strict=True):
+        typer.echo(f"{file}  {written.text}")
 
 
 @app.command()

@@ -18,7 +18,9 @@ import indexer.cli
 import models.cli
 from models.errors import InputError, QueryError, SemblanceError
 
-_OF_EXTRAS = dict.fromkeys(("jinja2", "matplotlib", "openTSNE", "scipy", "sklearn", "snowballstemmer"), "evaluate")
+_OF_EXTRAS = dict.fromkeys(
+    ("jinja2", "matplotlib", "openTSNE", "sacrebleu", "scipy", "sklearn", "snowballstemmer"), "evaluate"
+)
 """Packages that only some commands need, and the extra that brings each."""
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
@@ -97,15 +97,22 @@ def extract_features(
         extract: ``(B, S, S, 3)`` to ``(B, …)``.
         on_progress: called with images done and total.
     """
+    return np.concatenate([extract(batch) for batch in prepared_batches(files, size, prepare, on_progress)])
+
+
+def prepared_batches(
+    files: Sequence[Path], size: int, prepare: Callable[[Pixels], Pixels], on_progress: Progress | None = None
+) -> Iterator[Pixels]:
+    """Decode image files and prepare each, as batches ``(B, S, S, 3)``; arguments as above."""
 
     def read(file: Path) -> Pixels:
         return prepare(decode_image(file, shrink_to=size).pixels)
 
-    parts: list[NDArray[Number]] = []
+    done = 0
     with ThreadPoolExecutor(2) as pool:
         prepared = pool.map(read, files)
         while batch := list(islice(prepared, _BATCH)):
-            parts.append(extract(np.stack(batch)))
+            yield np.stack(batch)
+            done += len(batch)
             if on_progress:
-                on_progress(min(len(parts) * _BATCH, len(files)), len(files))
-    return np.concatenate(parts)
+                on_progress(done, len(files))

@@ -20,6 +20,8 @@ RECIPES = {
     "caption-baseline": "caption_baseline.ship",
     "imagenet-lite": "parts.ship",
     "word-vectors": "parts.ship",
+    "show-and-tell": "captioners.ship",
+    "show-attend-tell": "captioners.ship",
 }
 """Of each model the function of ``models.training`` that trains it for a ``Job`` and writes its folder."""
 

@@ -1,0 +1,130 @@
+"""Serves a captioner's network: the image by a compiled pass, the words by torch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from models.backbones.frozen import IMAGENET_LITE, FrozenTower, load_backbone
+from models.captioning.base import GeneratedCaption
+from models.captioning.decoding import Decoder, Sentence, States
+from models.checkpoint import read_weights
+from models.errors import CheckpointError
+from models.imaging.transforms import fit_square
+from models.runtime.base import Runner, RuntimeName, compile_module
+from models.runtime.one_thread import one_thread
+from models.text.vocabulary import PADDING, Vocabulary
+from models.text.word_vectors import WORD_VECTORS, load_word_vectors
+from models.types import CaptionerCard, Pixels
+
+_BATCH = 32
+
+N = TypeVar("N", bound=nn.Module)
+
+
+class CaptionNetwork(Protocol):
+    """What writes, an ``nn.Module``."""
+
+    def begin(self, embedded: Tensor) -> States:
+        """Take in embedded images ``(B, ...)``; return the states in which the first word is written."""
+        ...
+
+    def step(self, states: States, words: Tensor) -> tuple[Tensor, States]:
+        """Read the last words ``(R,)``; return the log-probabilities of the next, ``(R, V)``, and the states."""
+        ...
+
+
+def load_weights(network: N, card: CaptionerCard, folder: Path) -> N:
+    """Fill a network with a card's weights, for use without gradients.
+
+    Raises:
+        CheckpointError: missing, damaged or not of this architecture.
+    """
+    try:
+        network.load_state_dict(read_weights(folder, card))
+    except RuntimeError as error:  # torch's word for names or shapes that do not fit
+        raise CheckpointError(f"the weights of {card.name!r} are not of this architecture") from error
+    return network.eval().requires_grad_(False)
+
+
+class NetworkCaptioner:
+    """A trained captioner.
+
+    Args:
+        card: of the captioner.
+        embed: ``(N, S, S, 3)`` uint8 to embedded images ``(N, ...)``.
+        network: that writes.
+        vocabulary: of its words.
+        attend: embedded images ``(B, ...)`` and words ``(B, T)`` to where it looked for each word,
+            ``(B, T, rows, columns)``; None where it has no attention.
+    """
+
+    def __init__(
+        self,
+        card: CaptionerCard,
+        embed: Runner,
+        network: CaptionNetwork,
+        vocabulary: Vocabulary,
+        attend: Callable[[Tensor, Tensor], Tensor] | None = None,
+    ) -> None:
+        self.card = card
+        self._embed, self._network, self._vocabulary, self._attend = embed, network, vocabulary, attend
+
+    def prepare(self, pixels: Pixels) -> Pixels:
+        """Scale ``(H, W, 3)`` pixels to the square."""
+        return fit_square(pixels, self.card.preprocessing)
+
+    def describe(self, prepared: Pixels, decoder: Decoder) -> list[GeneratedCaption]:
+        """Write a caption for each of ``(N, S, S, 3)`` uint8."""
+        parts = [prepared[start : start + _BATCH] for start in range(0, len(prepared), _BATCH)]
+        return [caption for part in parts for caption in self._describe(part, decoder)]
+
+    @torch.inference_mode()
+    def _describe(self, prepared: Pixels, decoder: Decoder) -> list[GeneratedCaption]:
+        embedded = torch.from_numpy(self._embed(prepared))
+        with one_thread():
+            sentences = decoder.decode(self._network.step, self._network.begin(embedded))
+            maps = [None] * len(sentences) if self._attend is None else self._maps(self._attend, embedded, sentences)
+        return [
+            GeneratedCaption(
+                tuple(self._vocabulary.word(number) for number in sentence.numbers), sentence.log_probability, attention
+            )
+            for sentence, attention in zip(sentences, maps, strict=True)
+        ]
+
+    @staticmethod
+    def _maps(
+        attend: Callable[[Tensor, Tensor], Tensor], embedded: Tensor, sentences: list[Sentence]
+    ) -> list[NDArray[np.float32]]:
+        """Return where it looked for each word of each sentence: one more pass, so that decoders need not know."""
+        longest = max(1, *(len(sentence.numbers) for sentence in sentences))
+        words = torch.full((len(sentences), longest), PADDING)
+        for row, sentence in enumerate(sentences):
+            words[row, : len(sentence.numbers)] = torch.tensor(sentence.numbers, dtype=torch.int64)
+        maps = attend(embedded, words).numpy()
+        return [maps[row, : len(sentence.numbers)] for row, sentence in enumerate(sentences)]
+
+
+def compile_captioner(
+    card: CaptionerCard,
+    head: nn.Module,
+    network: CaptionNetwork,
+    attend: Callable[[Tensor, Tensor], Tensor] | None = None,
+    *,
+    runtime: RuntimeName,
+    device: str,
+    threads: int | None,
+) -> NetworkCaptioner:
+    """Put the frozen backbone of a card under the head that embeds its map, and compile both."""
+    backbone = load_backbone(IMAGENET_LITE, card.parts[IMAGENET_LITE])
+    size = card.preprocessing.size
+    example = torch.zeros(2, size, size, 3, dtype=torch.uint8)
+    tower = FrozenTower(backbone, head).eval()
+    embed = compile_module(tower, [example], [(0,)], runtime=runtime, device=device, threads=threads)
+    return NetworkCaptioner(card, embed, network, load_word_vectors(card.parts[WORD_VECTORS]).vocabulary, attend)
