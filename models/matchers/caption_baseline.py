@@ -21,6 +21,7 @@ from models.checkpoint import read_weights
 from models.errors import CheckpointError
 from models.matchers.frozen_pass import FrozenMatcher, VectorHead
 from models.runtime.base import RuntimeName
+from models.runtime.one_thread import one_thread
 from models.text.vocabulary import RESERVED, split_words
 from models.text.word_vectors import WORD_VECTORS, WordVectors, load_word_vectors, unpack_words
 from models.types import Features, MatcherCard
@@ -47,8 +48,9 @@ class CaptionMeans:
     @torch.inference_mode()
     def __call__(self, vectors: NDArray[np.float32]) -> Features:
         """Map ``(N, C)`` to ``(N, 300)`` float16."""
-        states = self._captioner.begin(self._captioner.image(torch.from_numpy(vectors)))
-        sentences = self._decoder.decode(self._captioner.step, states)
+        with one_thread():
+            states = self._captioner.begin(self._captioner.image(torch.from_numpy(vectors)))
+            sentences = self._decoder.decode(self._captioner.step, states)
         means = [mean_vector(self._words, list(sentence.numbers)) for sentence in sentences]
         return np.stack(means).astype(np.float16)
 

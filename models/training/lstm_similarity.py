@@ -43,8 +43,8 @@ class Recipe:
     momentum: float = 0.9
     decay: float = 0.96
     every: int = 4096
-    dropout: float = 0.3
-    noise: float = 0.6
+    dropout: float = 0.1
+    noise: float = 0.5
     max_gradient_norm: float = 5.0
     average: float = 0.999
     dev_samples: int = 6400

@@ -38,15 +38,16 @@ class Recipe:
 
     views: int = 6
     passes: int = 8
+    hard_passes: int = 5
     batch: int = 32
     rate: float = 1e-3
-    word_rate: float = 1e-3
+    hard_rate: float = 3e-4
     margin: float = 1.0
-    hardest: int = 31
-    dropout: float = 0.3
-    noise: float = 0.6
+    hardest: int = 4
+    dropout: float = 0.1
+    noise: float = 0.5
     weight_decay: float = 0.05
-    average: float = 0.98
+    average: float = 0.995
     seed: int = 1
 
 
@@ -61,7 +62,6 @@ class Training:
             CaptionedRows([frozen_vectors(job, data)[:_DEV_IMAGES]], [data.first(_DEV_IMAGES)])
             for data in job.load(*DEV_SETS)
         ]
-        self._ranking = ScoreRanking(recipe.margin, recipe.hardest)
         words = load_word_vectors()
         self._vocabulary = words.vocabulary
         features = self._train.views[0].shape[1]
@@ -70,29 +70,36 @@ class Training:
         self._pair.image_vector.standardise_to(torch.from_numpy(self._train.views[0]).float())
 
     def run(self) -> ImageSentenceCnn:
-        """Train; return the network of the best pass on dev."""
-        recipe, words = self._recipe, list(self._pair.matching.words.parameters())
-        others = [parameter for parameter in self._pair.parameters() if parameter is not words[0]]
-        run_stage(
-            self._job,
-            "matching",
-            recipe,
-            self._pair,
-            self._loss,
-            [Group(others, recipe.rate), Group(words, recipe.word_rate)],
-            lambda seed: self._train.batches(recipe.batch, captions=1, seed=seed),
-            self._train.steps(recipe.batch),
-            Schedule(recipe.passes, 50, recipe.weight_decay, average=recipe.average),
-            self._measure,
-        )
+        """Train against all negatives of a batch, then the hardest of them; return the network of the best pass on dev.
+
+        Against the hardest from the start, every score soon is the same.
+        """
+        recipe = self._recipe
+        self._train_against(recipe.batch - 1, "all", recipe.rate, recipe.passes)
+        self._train_against(recipe.hardest, "hardest", recipe.hard_rate, recipe.hard_passes)
         return self._pair
 
-    def _loss(self, batch: Batch) -> Tensor:
+    def _train_against(self, hardest: int, stage: str, rate: float, passes: int) -> None:
+        recipe = self._recipe
+        ranking = ScoreRanking(recipe.margin, hardest)
+        run_stage(
+            self._job,
+            stage,
+            recipe,
+            self._pair,
+            lambda batch: ranking(self._scores(batch)),
+            [Group(list(self._pair.parameters()), rate)],
+            lambda seed: self._train.batches(recipe.batch, captions=1, seed=seed),
+            self._train.steps(recipe.batch),
+            Schedule(passes, 50, recipe.weight_decay, average=recipe.average),
+            self._measure,
+        )
+
+    def _scores(self, batch: Batch) -> Tensor:
         texts = [self._train.texts[caption] for caption in batch.captions[0]]
         with mixed_precision():
-            scores = self._pair.matching(*self._numbers(texts), self._pair.image_vector(batch.rows.float()))
-        value: Tensor = self._ranking(scores)
-        return value
+            scores: Tensor = self._pair.matching(*self._numbers(texts), self._pair.image_vector(batch.rows.float()))
+        return scores
 
     def _numbers(self, texts: list[str]) -> tuple[Tensor, Tensor]:
         numbers, mask = self._vocabulary.encode(texts, max_words=MAX_WORDS)
