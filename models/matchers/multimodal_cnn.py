@@ -79,6 +79,8 @@ class MultimodalCnn(nn.Module):
         self.drop = nn.Dropout(dropout)
         for layer in (*self.convolutions, self.hidden, self.image, self.output):
             start_at_scale(layer)
+        stages = [*self.convolutions, self.hidden, self.output]
+        start_paired(stages[merge.layer], self.image, stages[merge.layer + 1])
 
     def forward(self, numbers: Tensor, mask: Tensor, images: Tensor) -> Tensor:
         """Score S sentences against N images, ``(S, N)``.
@@ -102,6 +104,22 @@ class MultimodalCnn(nn.Module):
         with torch.autocast(x.device.type, enabled=False):  # scores a hair apart must stay apart
             scores: Tensor = self.output(x.float()).squeeze(-1)
         return scores
+
+
+@torch.no_grad()
+def start_paired(sentence: nn.Module, image: nn.Linear, behind: nn.Module) -> None:
+    r"""Draw the first weights where sentence and image meet so that their units, by fours, already compare the two.
+
+    A sum of ReLUs of sums has to learn what a product has by nature, and learns it slowly from nothing. Four units
+    :math:`\mathrm{relu}(\pm(x + y)), \mathrm{relu}(\pm(x - y))` that the layer behind adds with the signs + + - - are
+    :math:`|x + y| - |x - y| = \pm 2 \min(|x|, |y|)`, positive where x and y have one sign. From there all learn freely.
+    """
+    assert isinstance(sentence, nn.Linear)  # noqa: S101 - what modules hold is typed as any module
+    assert isinstance(behind, nn.Linear)  # noqa: S101
+    same, opposed, signs = torch.tensor([[1.0, -1, 1, -1], [1, -1, -1, 1], [1, 1, -1, -1]])
+    for layer, pattern in ((sentence, same), (image, opposed)):
+        layer.weight.copy_((pattern[:, None] * layer.weight[::4, None]).flatten(0, 1))
+    behind.weight.copy_((signs * behind.weight[:, ::4, None]).flatten(1))
 
 
 class ImageSentenceCnn(nn.Module):

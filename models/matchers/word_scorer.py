@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
+from models.runtime.device import multiplies_bfloat16
 from models.runtime.torch_runtime import TorchRunner
 from models.text.vocabulary import Vocabulary
 from models.types import Features
@@ -25,7 +26,8 @@ class WordScorer:
     def __init__(
         self, network: nn.Module, vocabulary: Vocabulary, max_words: int, *, device: str, threads: int | None
     ) -> None:
-        self._run = TorchRunner(network, device=device, threads=threads)
+        mixed = multiplies_bfloat16(device)
+        self._run = TorchRunner(network, device=device, threads=threads, mixed_precision=mixed)
         self._vocabulary, self._max_words = vocabulary, max_words
 
     def __call__(self, text: str, features: Features) -> NDArray[np.float32]:

@@ -26,7 +26,7 @@ from models.training.shipped_matcher import ship_matcher
 from models.training.stage import run_stage
 from models.types import MatcherCard
 
-_DEV_IMAGES = 500
+_DEV_IMAGES = 300
 """Of each dev set, that decide between the passes; ranking all would take as long as a pass."""
 _AT_ONCE = 16
 """Sentences scored at a time on dev."""
@@ -40,8 +40,9 @@ class Recipe:
     passes: int = 8
     hard_passes: int = 5
     batch: int = 32
+    hard_batch: int = 96
     rate: float = 1e-3
-    hard_rate: float = 3e-4
+    hard_rate: float = 5e-4
     margin: float = 1.0
     hardest: int = 4
     dropout: float = 0.1
@@ -75,11 +76,11 @@ class Training:
         Against the hardest from the start, every score soon is the same.
         """
         recipe = self._recipe
-        self._train_against(recipe.batch - 1, "all", recipe.rate, recipe.passes)
-        self._train_against(recipe.hardest, "hardest", recipe.hard_rate, recipe.hard_passes)
+        self._train_against(recipe.batch - 1, "all", recipe.batch, recipe.rate, recipe.passes)
+        self._train_against(recipe.hardest, "hardest", recipe.hard_batch, recipe.hard_rate, recipe.hard_passes)
         return self._pair
 
-    def _train_against(self, hardest: int, stage: str, rate: float, passes: int) -> None:
+    def _train_against(self, hardest: int, stage: str, batch: int, rate: float, passes: int) -> None:
         recipe = self._recipe
         ranking = ScoreRanking(recipe.margin, hardest)
         run_stage(
@@ -87,10 +88,10 @@ class Training:
             stage,
             recipe,
             self._pair,
-            lambda batch: ranking(self._scores(batch)),
+            lambda drawn: ranking(self._scores(drawn)),
             [Group(list(self._pair.parameters()), rate)],
-            lambda seed: self._train.batches(recipe.batch, captions=1, seed=seed),
-            self._train.steps(recipe.batch),
+            lambda seed: self._train.batches(batch, captions=1, seed=seed),
+            self._train.steps(batch),
             Schedule(passes, 50, recipe.weight_decay, average=recipe.average),
             self._measure,
         )

@@ -15,6 +15,7 @@ from models.matchers.multimodal_cnn import (
     MultimodalCnn,
     lay_out,
     pool,
+    start_paired,
     windows,
 )
 
@@ -88,6 +89,20 @@ def test_gradients_are_finite_where_sentences_are_short(network: MultimodalCnn) 
         bool(parameter.grad.isfinite().all()) for parameter in network.parameters() if parameter.grad is not None
     )
     assert (network.words.weight.grad[0] == 0).all()
+
+
+def test_the_first_weights_compare_sentence_and_image() -> None:
+    sentence, image, behind = torch.nn.Linear(5, 8), torch.nn.Linear(4, 8, bias=False), torch.nn.Linear(8, 3)
+    torch.nn.init.zeros_(sentence.bias)
+    start_paired(sentence, image, behind)
+    words, picture = torch.randn(5), torch.randn(4)
+    with torch.inference_mode():
+        found = behind(torch.relu(sentence(words) + image(picture))) - behind.bias
+        expected = torch.zeros(3)
+        for four in (0, 4):
+            x, y = sentence.weight[four] @ words, image.weight[four] @ picture
+            expected += behind.weight[:, four] * (abs(x + y) - abs(x - y))
+    torch.testing.assert_close(found, expected)
 
 
 def test_a_window_is_a_place_and_the_two_after_it() -> None:
