@@ -52,7 +52,7 @@ def test_one_pass_serves_all_heads() -> None:
 
 def test_an_image_vector_is_two_layers_on_standardised_features() -> None:
     torch.manual_seed(0)
-    head, features = ImageVector(4, 5, 3, dropout=0.5, noise=0.7).eval(), torch.randn(50, 4) * 3 + 2
+    head, features = ImageVector(4, 64, 3, dropout=0.5, noise=0.7).eval(), torch.randn(50, 4) * 3 + 2
     head.standardise_to(features)
     first, _, _, second = head.layers
     x = (features.numpy()[:1] - features.numpy().mean(axis=0)) / features.numpy().std(axis=0, ddof=1)
