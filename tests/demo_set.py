@@ -23,3 +23,20 @@ def write_tokens(folder: Path, count: int) -> Path:
 def read_demo_set(folder: Path, count: int) -> CaptionedImages:
     """Return the first ``count`` photographs with their captions."""
     return read_captioned(PHOTOGRAPHS, write_tokens(folder, count))
+
+
+def write_training_sets(root: Path) -> Path:
+    """Lay out both captioned collections, each of 12 photographs to train on and 4 to choose by; return their root."""
+    with (DEMO / "captions.csv").open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))[:32]
+    for name, tokens, split, own in (
+        ("flickr8k", "Flickr8k.token.txt", "Flickr_8k.{}Images.txt", rows[:16]),
+        ("coco", "coco.token.txt", "coco.{}Images.txt", rows[16:]),
+    ):
+        (root / name).mkdir()
+        (root / name / "images").symlink_to(PHOTOGRAPHS)
+        lines = [f"{row['file']}#{turn}\t{row['caption']}" for row in own for turn in range(2)]
+        (root / name / tokens).write_text("\n".join(lines))
+        for part, some in (("train", own[:12]), ("dev", own[12:])):
+            (root / name / split.format(part)).write_text("\n".join(row["file"] for row in some))
+    return root

