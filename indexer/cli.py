@@ -52,7 +52,7 @@ def index(
         list[str] | None,
         typer.Option(
             help="Re-ranker whose features to keep, or none; may be repeated. Default: the collection's own, "
-            "in a new collection those that ship for its models."
+            "in a new collection those that come with its models' own pass."
         ),
     ] = None,
     add: Annotated[bool, typer.Option("--add", help="Extend the folders instead of replacing them.")] = False,
@@ -66,7 +66,7 @@ def index(
     from indexer.ingest.image_pass import features_given
     from indexer.ingest.pipeline import IndexRequest, index_collection
     from indexer.ingest.plan import choose_matchers
-    from models.registry import DEFAULT_MODEL, load_encoder, load_matcher
+    from models.registry import DEFAULT_MODEL, load_encoder, load_feature_sources
 
     models_held, matchers_held = collection_contents(data_dir, collection) or ([DEFAULT_MODEL], None)
     names = list(dict.fromkeys(model or models_held))
@@ -76,7 +76,7 @@ def index(
         with _progress_shown() as progress:
             encoders = [load_encoder(name, matchers=matchers, device=device) for name in names]
             given = features_given(encoders)
-            apart = [load_matcher(name, device=device) for name in matchers if name not in given]
+            apart = load_feature_sources([name for name in matchers if name not in given], device=device)
             report = index_collection(request, encoders, apart, progress=progress)
     except KeyboardInterrupt:
         typer.echo("Stopped. What was encoded is stored; the same command goes on from there.", err=True)

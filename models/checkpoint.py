@@ -14,7 +14,7 @@ from models.errors import CheckpointError
 from models.types import CaptionerCard, MatcherCard, ModelCard, PartCard, Preprocessing
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from torch import Tensor, nn
 
 C = TypeVar("C", bound=PartCard)
 
@@ -121,6 +121,18 @@ def read_weights(folder: Path, card: PartCard) -> dict[str, Tensor]:
     stored = {name: value.float() if value.is_floating_point() else value for name, value in load_file(path).items()}
     scales = {name.removesuffix(_SCALE): stored.pop(name) for name in list(stored) if name.endswith(_SCALE)}
     return stored | {name: stored[name] * scale for name, scale in scales.items()}
+
+
+def load_into(module: nn.Module, tensors: Mapping[str, Tensor], card: PartCard) -> None:
+    """Give a module its weights.
+
+    Raises:
+        CheckpointError: names or shapes do not fit.
+    """
+    try:
+        module.load_state_dict(dict(tensors))
+    except RuntimeError as error:  # torch's word for names or shapes that do not fit
+        raise CheckpointError(f"the weights of {card.name!r} are not of this architecture") from error
 
 
 def _quantise(matrix: Tensor) -> tuple[Tensor, Tensor]:

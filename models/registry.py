@@ -19,12 +19,23 @@ from models.checkpoint import (
     read_weights,
 )
 from models.errors import CheckpointError, UnknownModelError
-from models.types import CaptionerCard, Card, DualEncoder, Explainer, Matcher, MatcherCard, ModelCard, PartCard
+from models.types import (
+    CaptionerCard,
+    Card,
+    DualEncoder,
+    Explainer,
+    FeatureNetwork,
+    Matcher,
+    MatcherCard,
+    ModelCard,
+    PartCard,
+)
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from models.captioning.base import Captioner
+    from models.matchers.frozen_pass import VectorHead
     from models.runtime.base import RuntimeName
 
 C = TypeVar("C", bound=PartCard)
@@ -138,6 +149,35 @@ def load_matcher(
         card, weights_folder(name), runtime=runtime, device=resolve_device(device), threads=threads
     )
     return matcher
+
+
+def load_feature_sources(names: Sequence[str], *, device: str = "auto") -> list[Matcher | FeatureNetwork]:
+    """Load what gives the features of matchers: one network for all over the same frozen backbone.
+
+    Args:
+        names: of the matchers.
+        device: see ``load_encoder``.
+
+    Raises:
+        UnknownModelError, CheckpointError, RuntimeUnavailableError: as ``load_encoder``.
+    """
+    from models.matchers.frozen_pass import backbone_of, load_frozen_pass
+    from models.runtime.device import resolve_device
+
+    heads: dict[tuple[str, str], list[tuple[MatcherCard, VectorHead]]] = {}
+    sources: list[Matcher | FeatureNetwork] = []
+    for card in map(matcher_card, names):
+        if card.parts:
+            heads.setdefault(backbone_of(card), []).append((card, load_vector_head(card)))
+        else:
+            sources.append(load_matcher(card.name, device=device))
+    return [*sources, *(load_frozen_pass(some, device=resolve_device(device)) for some in heads.values())]
+
+
+def load_vector_head(card: MatcherCard) -> VectorHead:
+    """Load what makes a matcher's features of a frozen backbone's vectors."""
+    head: VectorHead = _architecture(card).load_vector_head(card, weights_folder(card.name))
+    return head
 
 
 def load_captioner(

@@ -206,6 +206,24 @@ class Matcher(Protocol):
         ...
 
 
+@runtime_checkable
+class FeatureNetwork(Protocol):
+    """One network whose pass over an image gives what several matchers keep of it."""
+
+    @property
+    def matchers(self) -> Sequence[MatcherCard]:
+        """The matchers, at least one, whose features it gives."""
+        ...
+
+    def prepare(self, pixels: Pixels) -> Pixels:
+        """Turn ``(H, W, 3)`` uint8 of any size into the ``(S, S, 3)`` uint8 that it takes in."""
+        ...
+
+    def encode_features(self, prepared: Pixels) -> Mapping[str, Features]:
+        """Return the features of ``(N, S, S, 3)`` uint8 by the name of their matcher; N may be 0."""
+        ...
+
+
 class Explainer(Protocol):
     """Shows where in a photograph a score comes from."""
 

@@ -8,7 +8,10 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from models.types import Card, DualEncoder, FeatureEncoder, Matcher, MatcherCard, Pixels
+from models.types import Card, DualEncoder, FeatureEncoder, FeatureNetwork, Matcher, MatcherCard, Pixels
+
+FeatureSource = Matcher | FeatureNetwork
+"""What gives features that no encoder gives: of one matcher, or of several in one pass."""
 
 
 @dataclass(frozen=True)
@@ -37,9 +40,14 @@ def features_given(encoders: Sequence[DualEncoder]) -> dict[str, MatcherCard]:
     return {card.name: card for encoder in encoders if isinstance(encoder, FeatureEncoder) for card in encoder.matchers}
 
 
-def image_passes(encoders: Sequence[DualEncoder], matchers: Sequence[Matcher]) -> list[ImagePass]:
-    """Return a pass for each encoder, and one for each matcher, whose features no encoder gives."""
-    return [*map(_of_encoder, encoders), *map(_of_matcher, matchers)]
+def cards_of(source: FeatureSource) -> Sequence[MatcherCard]:
+    """Return the cards of the matchers whose features it gives."""
+    return source.matchers if isinstance(source, FeatureNetwork) else [source.card]
+
+
+def image_passes(encoders: Sequence[DualEncoder], sources: Sequence[FeatureSource]) -> list[ImagePass]:
+    """Return a pass for each encoder, and one for each source of features that no encoder gives."""
+    return [*map(_of_encoder, encoders), *map(_of_source, sources)]
 
 
 def _of_encoder(encoder: DualEncoder) -> ImagePass:
@@ -54,6 +62,9 @@ def _of_encoder(encoder: DualEncoder) -> ImagePass:
     return ImagePass(encoder.card, (name, *features_given([encoder])), encoder.prepare, run)
 
 
-def _of_matcher(matcher: Matcher) -> ImagePass:
-    name = matcher.card.name
-    return ImagePass(matcher.card, (name,), matcher.prepare, lambda prepared: {name: matcher.encode_images(prepared)})
+def _of_source(source: FeatureSource) -> ImagePass:
+    if isinstance(source, FeatureNetwork):
+        names = tuple(card.name for card in source.matchers)
+        return ImagePass(source.matchers[0], names, source.prepare, source.encode_features)
+    name = source.card.name
+    return ImagePass(source.card, (name,), source.prepare, lambda prepared: {name: source.encode_images(prepared)})

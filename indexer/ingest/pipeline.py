@@ -26,7 +26,7 @@ from indexer.errors import (
 )
 from indexer.ingest.captions import match, read_caption_file, read_captions_beside
 from indexer.ingest.encode import ImageEncoding, Progress, encode_captions
-from indexer.ingest.image_pass import features_given, image_passes
+from indexer.ingest.image_pass import FeatureSource, cards_of, features_given, image_passes
 from indexer.ingest.plan import choose_sources, files_to_read, nothing_to_index, out_of_sight
 from indexer.ingest.scan import scan
 from indexer.ingest.vector_shelf import VectorShelf
@@ -35,7 +35,7 @@ from indexer.publish import Content, publish, sweep
 from indexer.store.durable import clear_storage_errors
 from indexer.store.manifest import damaged_files, read_manifest, read_pointer
 from models.errors import InputError
-from models.types import DualEncoder, Matcher, Side
+from models.types import DualEncoder, Side
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,7 @@ class IndexReport:
 def index_collection(
     request: IndexRequest,
     encoders: Sequence[DualEncoder],
-    matchers: Sequence[Matcher] = (),
+    matchers: Sequence[FeatureSource] = (),
     *,
     progress: Progress = lambda stage, done, total: None,  # noqa: ARG005 - silence
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
@@ -109,7 +109,7 @@ def index_collection(
     Args:
         request: what to index.
         encoders: the models; the first is the collection's own choice. Features that they give along are kept.
-        matchers: those whose features are to be kept and that no encoder gives along.
+        matchers: those whose features are to be kept and that no encoder gives along, or what gives several of them.
         progress: told how far the images and the captions are.
         now: the time that the generation bears.
 
@@ -143,11 +143,12 @@ def index_collection(
 class _Models:
     """What a run encodes with, and the cards of all that it keeps rows of."""
 
-    def __init__(self, encoders: Sequence[DualEncoder], matchers: Sequence[Matcher]) -> None:
+    def __init__(self, encoders: Sequence[DualEncoder], matchers: Sequence[FeatureSource]) -> None:
         self.encoders = encoders
         self.passes = image_passes(encoders, matchers)
         self.cards = [encoder.card for encoder in encoders]
-        self.matcher_cards = [*features_given(encoders).values(), *(matcher.card for matcher in matchers)]
+        apart = [card for source in matchers for card in cards_of(source)]
+        self.matcher_cards = [*features_given(encoders).values(), *apart]
 
 
 class _Run:

@@ -19,7 +19,8 @@ def choose_matchers(asked: Sequence[str], models: Sequence[str], held: Sequence[
     """Return the matchers whose features a run keeps.
 
     Args:
-        asked: names that were given, or ``none`` alone; by default a new collection gets every matcher of its models,
+        asked: names that were given, or ``none`` alone; by default a new collection gets the matchers whose features
+            come with its models' vectors, for they cost nothing (those over weights of their own need another pass),
             another one keeps those that it holds: no collection is read anew because a matcher has come.
         models: of the run.
         held: by the collection; None where it is new.
@@ -29,7 +30,8 @@ def choose_matchers(asked: Sequence[str], models: Sequence[str], held: Sequence[
         InputError: one that re-ranks the results of none of these models.
     """
     if not asked:
-        return [card.name for card in matcher_cards() if card.encoder in models and (held is None or card.name in held)]
+        fitting = [card for card in matcher_cards() if card.encoder in models]
+        return [card.name for card in fitting if (not card.parts if held is None else card.name in held)]
     cards = [] if list(asked) == [NO_MATCHER] else [matcher_card(name) for name in dict.fromkeys(asked)]
     for card in cards:
         if card.encoder not in models:

@@ -64,6 +64,14 @@ class FrozenTower(nn.Module):
         return [leaf], self.head(leaf)
 
 
+class PlaceMean(nn.Module):
+    """The head that averages a feature map over its places, ``(B, C, h, w)`` to ``(B, C)``."""
+
+    def forward(self, feature_map: Tensor) -> Tensor:
+        """Average."""
+        return feature_map.mean(dim=(2, 3))
+
+
 def load_backbone(name: str = IMAGENET_LITE, expected_sha256: str | None = None) -> ImageNetLite:
     """Load a frozen backbone with the weights that ship, in evaluation mode and without gradients.
 

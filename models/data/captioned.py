@@ -40,6 +40,10 @@ class CaptionedImages:
         pairs = [(caption, image) for image, captions in enumerate(self.captions) for caption in captions]
         return [caption for caption, _ in pairs], [image for _, image in pairs]
 
+    def first(self, count: int) -> CaptionedImages:
+        """Return the first images with their captions."""
+        return CaptionedImages(self.name, self.files[:count], self.captions[:count])
+
 
 def read_captioned(images: Path, token_file: Path, split_file: Path | None = None, name: str = "") -> CaptionedImages:
     """Read ``name.jpg#i<TAB>caption`` lines; a split file (one name a line) selects and orders.

@@ -43,6 +43,16 @@ class EncodedSet:
     captions: Vectors
     image_of_caption: NDArray[np.int64]
 
+    @property
+    def image_count(self) -> int:
+        """N."""
+        return len(self.images)
+
+    def pair_scores(self, captions: NDArray[np.int64], images: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Score S captions with K images each, ``(S,)`` and ``(S, K)`` to ``(S, K)``."""
+        scores = [(self.captions[captions] * self.images[column]).sum(axis=1) for column in images.T]
+        return np.stack(scores, axis=1)
+
     @cached_property
     def captions_of_image(self) -> list[NDArray[np.int64]]:
         """For each image the rows of its captions."""

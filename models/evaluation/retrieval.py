@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from models.evaluation.encoded import EncodedSet
 from models.metrics.bootstrap import bootstrap_intervals
-from models.metrics.ranking import RankSummary, best_ranks, summarise_ranks
+from models.metrics.ranking import RankSummary, best_ranks, score_ranks, summarise_ranks
 from models.types import Vectors
 
 
@@ -31,17 +31,38 @@ def retrieval_ranks(
     return summarise_ranks(to_image), summarise_ranks(to_text)
 
 
+def score_retrieval_ranks(
+    scores: NDArray[np.float32], image_of_caption: Sequence[int] | NDArray[np.int64]
+) -> tuple[RankSummary, RankSummary]:
+    """Rank both ways by ``(M, N)`` scores of captions with images."""
+    to_image, to_text = _score_ranks(scores, image_of_caption)
+    return summarise_ranks(to_image), summarise_ranks(to_text)
+
+
 def evaluate_retrieval(encoded: EncodedSet, seed: int = 1) -> dict[str, dict[str, Any]]:
     """Rank both ways; each figure with the 95 % interval of a bootstrap over the images."""
-    to_image, to_text = _ranks(encoded.images, encoded.captions, encoded.image_of_caption)
-    itself = np.arange(len(encoded.images))
+    return _figures(_ranks(encoded.images, encoded.captions, encoded.image_of_caption), encoded.image_of_caption, seed)
+
+
+def evaluate_score_retrieval(
+    scores: NDArray[np.float32], image_of_caption: NDArray[np.int64], seed: int = 1
+) -> dict[str, dict[str, Any]]:
+    """Return the same figures by ``(M, N)`` scores of captions with images, such as a matcher's."""
+    return _figures(_score_ranks(scores, image_of_caption), image_of_caption, seed)
+
+
+def _figures(
+    ranks: tuple[NDArray[np.int64], NDArray[np.int64]], image_of_caption: NDArray[np.int64], seed: int
+) -> dict[str, dict[str, Any]]:
+    to_image, to_text = ranks
+    itself = np.arange(len(to_text))
     return {
         direction: {
-            **summarise_ranks(ranks).as_dict(),
-            "intervals": bootstrap_intervals(ranks, image_of_query, seed=seed),
+            **summarise_ranks(found).as_dict(),
+            "intervals": bootstrap_intervals(found, image_of_query, seed=seed),
         }
-        for direction, ranks, image_of_query in (
-            ("text_to_image", to_image, encoded.image_of_caption),
+        for direction, found, image_of_query in (
+            ("text_to_image", to_image, image_of_caption),
             ("image_to_text", to_text, itself),
         )
     }
@@ -50,7 +71,19 @@ def evaluate_retrieval(encoded: EncodedSet, seed: int = 1) -> dict[str, dict[str
 def _ranks(
     images: Vectors, captions: Vectors, image_of_caption: Sequence[int] | NDArray[np.int64]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    own: list[list[int]] = [[] for _ in range(len(images))]
+    own = [[image] for image in image_of_caption]
+    return best_ranks(captions, images, own), best_ranks(images, captions, _captions_of(len(images), image_of_caption))
+
+
+def _score_ranks(
+    scores: NDArray[np.float32], image_of_caption: Sequence[int] | NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    own = [[image] for image in image_of_caption]
+    return score_ranks(scores, own), score_ranks(scores.T, _captions_of(scores.shape[1], image_of_caption))
+
+
+def _captions_of(images: int, image_of_caption: Sequence[int] | NDArray[np.int64]) -> list[list[int]]:
+    own: list[list[int]] = [[] for _ in range(images)]
     for caption, image in enumerate(image_of_caption):
         own[image].append(caption)
-    return best_ranks(captions, images, [[image] for image in image_of_caption]), best_ranks(images, captions, own)
+    return own

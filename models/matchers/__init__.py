@@ -3,6 +3,9 @@
 An architecture's module has two functions, which the registry calls by the ``architecture`` of a card:
 
 - ``load_matcher(card, folder, *, runtime, device, threads) -> Matcher``
-- ``load_feature_head(card, folder) -> nn.Module``: from the feature maps of the card's encoder, a list of
-  ``(B, C, h, w)``, to ``(B, *feature_shape)``; it lets the indexer compute features in the encoder's own pass.
+- of a matcher over its encoder's own feature maps: ``load_feature_head(card, folder) -> nn.Module``, from a list of
+  ``(B, C, h, w)`` to ``(B, *feature_shape)``; it lets the indexer compute features in the encoder's own pass;
+- of a matcher over a frozen backbone, which its card names in ``options`` and ``parts``:
+  ``load_vector_head(card, folder) -> VectorHead``, from the backbone's vectors ``(N, C)`` to ``(N, *feature_shape)``;
+  it lets the indexer compute the features of all of them in one pass of that backbone.
 """

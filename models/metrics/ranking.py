@@ -40,11 +40,18 @@ def best_ranks(queries: Vectors, items: Vectors, relevant: Sequence[Sequence[int
     """
     ranks = np.empty(len(queries), dtype=np.int64)
     for start in range(0, len(queries), _BLOCK):
-        scores = queries[start : start + _BLOCK] @ items.T
-        for row, line in enumerate(scores):
-            own = np.asarray(relevant[start + row])
-            ahead = ~(line < np.fmax.reduce(line[own]))
-            ranks[start + row] = 1 + ahead.sum() - ahead[own].sum()
+        block = slice(start, start + _BLOCK)
+        ranks[block] = score_ranks(queries[block] @ items.T, relevant[block])
+    return ranks
+
+
+def score_ranks(scores: NDArray[np.float32], relevant: Sequence[Sequence[int]]) -> NDArray[np.int64]:
+    """Return the same ranks by ``(Q, N)`` scores of any kind."""
+    ranks = np.empty(len(scores), dtype=np.int64)
+    for row, line in enumerate(scores):
+        own = np.asarray(relevant[row])
+        ahead = ~(line < np.fmax.reduce(line[own]))
+        ranks[row] = 1 + ahead.sum() - ahead[own].sum()
     return ranks
 
 

@@ -70,6 +70,15 @@ def gradient_descent(groups: list[dict[str, Any]], weight_decay: float) -> Optim
     return torch.optim.SGD(groups, weight_decay=weight_decay)
 
 
+def momentum_descent(momentum: float) -> Callable[[list[dict[str, Any]], float], Optimizer]:
+    """Return gradient descent whose steps keep a share of the steps before (Polyak 1964)."""
+
+    def make(groups: list[dict[str, Any]], weight_decay: float) -> Optimizer:
+        return torch.optim.SGD(groups, weight_decay=weight_decay, momentum=momentum)
+
+    return make
+
+
 @dataclass(frozen=True)
 class PassReport:
     """What one pass over the data brought."""

@@ -6,9 +6,11 @@ from contextlib import AbstractContextManager, nullcontext
 
 import torch
 
+from models.runtime.device import multiplies_bfloat16
+
 
 def mixed_precision() -> AbstractContextManager[object]:
     """Within the block compute in bfloat16, if the processor has instructions for it (without, it is far slower)."""
-    if torch.cpu.get_capabilities().get("avx512_bf16"):
+    if multiplies_bfloat16("cpu"):
         return torch.autocast("cpu", torch.bfloat16)
     return nullcontext()

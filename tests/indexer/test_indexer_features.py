@@ -1,6 +1,7 @@
 """Features of matchers are kept, published and refused as vectors are; some encoders give them in their own pass."""
 
 import json
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from toy_encoder import ToyEncoder
-from toy_matcher import NAME, ToyFeatureEncoder, ToyMatcher, quarters
+from toy_matcher import NAME, ToyFeatureEncoder, ToyMatcher, ToyNetwork, quarters, toy_card
 from typer.testing import CliRunner
 
 import indexer.ingest.plan
@@ -53,6 +54,25 @@ def test_each_image_has_its_features_whichever_pass_they_come_from(painted, shar
     painted.index(encoders=[encoder], matchers=[] if shared else [matcher])
     assert (encoder.images_encoded, matcher.images_encoded) == (64, 0 if shared else 64)
     np.testing.assert_array_equal(kept(painted), by_hand(painted))
+
+
+def test_one_pass_gives_the_features_of_several_matchers(painted):
+    encoder, network = ToyEncoder(), ToyNetwork(NAME, "twice")
+    painted.index(encoders=[encoder], matchers=[network])
+    assert (encoder.images_encoded, network.images_encoded) == (64, 64)
+    np.testing.assert_array_equal(kept(painted), by_hand(painted))
+    with painted.open() as generation:
+        twice = generation.feature_arrays["twice"].features(range(64))
+    np.testing.assert_array_equal(twice, 2 * by_hand(painted))
+
+
+def test_a_matcher_that_joins_a_pass_leaves_the_others_as_they_are(painted):
+    painted.index(matchers=[ToyNetwork(NAME)])
+    before, size = kept(painted), log_bytes(painted)
+    network = ToyNetwork("first", NAME)  # whose pass now gives other numbers for the one that is there
+    assert painted.index(matchers=[network]).added == network.images_encoded == 64
+    np.testing.assert_array_equal(kept(painted), before)
+    assert log_bytes(painted) == size
 
 
 def test_a_row_outside_is_an_error(painted):
@@ -193,12 +213,13 @@ class TestChoice:
 
     @pytest.fixture(autouse=True)
     def shipped(self, monkeypatch):
-        """Let two toy matchers ship."""
-        cards = (ToyMatcher().card, ToyMatcher("of-another", encoder="other").card)
+        """Let three toy matchers ship."""
+        over_a_backbone = replace(toy_card("apart"), parts={"backbone": "c" * 64})
+        cards = (ToyMatcher().card, ToyMatcher("of-another", encoder="other").card, over_a_backbone)
         monkeypatch.setattr(models.registry, "matcher_cards", lambda: cards)
         monkeypatch.setattr(indexer.ingest.plan, "matcher_cards", lambda: cards)
 
-    def test_a_new_collection_gets_those_of_its_models(self):
+    def test_a_new_collection_gets_those_of_its_models_that_need_no_pass_of_their_own(self):
         assert choose_matchers([], ["toy"], None) == [NAME]
         assert choose_matchers([], ["toy", "other"], None) == [NAME, "of-another"]
         assert choose_matchers([], ["hf:some/clip"], None) == []
@@ -206,15 +227,17 @@ class TestChoice:
     def test_an_old_one_keeps_its_own(self):
         assert choose_matchers([], ["toy"], []) == []
         assert choose_matchers([], ["toy", "other"], [NAME, "no longer shipped"]) == [NAME]
+        assert choose_matchers([], ["toy"], [NAME, "apart"]) == [NAME, "apart"]
 
     def test_what_is_asked_for_is_taken(self):
         assert choose_matchers([NAME, NAME], ["toy"], []) == [NAME]
+        assert choose_matchers(["apart"], ["toy"], None) == ["apart"]
         assert choose_matchers(["none"], ["toy"], [NAME]) == []
 
     def test_what_does_not_fit_is_refused_with_the_way_out(self):
         with pytest.raises(InputError, match="add --model other"):
             choose_matchers(["of-another"], ["toy"], None)
-        with pytest.raises(UnknownModelError, match=f"'x'; there are: {NAME}, of-another"):
+        with pytest.raises(UnknownModelError, match=f"'x'; there are: {NAME}, of-another, apart"):
             choose_matchers(["x"], ["toy"], None)
 
     @pytest.mark.parametrize("encoder", [ToyEncoder, ToyFeatureEncoder])

@@ -15,6 +15,7 @@ from models.progress import progress_bar
 
 if TYPE_CHECKING:
     from models.evaluation.encoded import EncodedSet, Progress
+    from models.evaluation.matched import MatchedSet
     from models.types import DualEncoder
 
 ImagesFolder = Annotated[Path, typer.Option("--images", help="Folder of the images.", exists=True, file_okay=False)]
@@ -22,6 +23,9 @@ TokenFile = Annotated[
     Path, typer.Option("--captions", help="Token file: name.jpg#0<TAB>caption.", exists=True, dir_okay=False)
 ]
 SplitFile = Annotated[Path | None, typer.Option("--split", help="Names of the images to use, one a line.", exists=True)]
+ModelOrMatcherName = Annotated[
+    str, typer.Option("--model", help="A model or matcher of `semblance models`, or hf:<name or folder>.")
+]
 ModelName = Annotated[str, typer.Option("--model", help="A model of `semblance models`, or hf:<name or folder>.")]
 DeviceName = Annotated[str, typer.Option("--device", help="cpu, cuda, …; auto takes a GPU where there is one.")]
 OutputFile = Annotated[Path | None, typer.Option("--output", help="Write the figures here as JSON, too.")]
@@ -47,6 +51,26 @@ def encode_set(
         encoded = encode_captioned(encoder, data, on_progress)
     typer.echo(f"{model}: {len(data):,} images, {len(encoded.captions):,} captions")
     return encoder, encoded
+
+
+def is_matcher(name: str) -> bool:
+    """Tell whether a name is of a shipped matcher."""
+    from models.registry import matcher_cards
+
+    return name in [card.name for card in matcher_cards()]
+
+
+def match_set(images: Path, captions: Path, split: Path | None, matcher: str, device: str) -> MatchedSet:
+    """Load the matcher and compute its features of the set, with a progress bar; say of what."""
+    from models.data.captioned import read_captioned
+    from models.evaluation.matched import match_captioned
+    from models.registry import load_matcher
+
+    data = read_captioned(images, captions, split, name=split.stem if split else "")
+    with encoding_bar("features") as on_progress:
+        matched = match_captioned(load_matcher(matcher, device=device), data, on_progress)
+    typer.echo(f"{matcher}: {len(data):,} images, {len(matched.image_of_caption):,} captions")
+    return matched
 
 
 @contextmanager

@@ -9,12 +9,14 @@ import typer
 from models.evaluation.commands.options import (
     DeviceName,
     ImagesFolder,
-    ModelName,
+    ModelOrMatcherName,
     OutputFile,
     Seed,
     SplitFile,
     TokenFile,
     encode_set,
+    is_matcher,
+    match_set,
     write_figures,
 )
 
@@ -23,7 +25,7 @@ def pairwise(
     images: ImagesFolder,
     captions: TokenFile,
     split: SplitFile = None,
-    model: ModelName = "semblance-base",
+    model: ModelOrMatcherName = "semblance-base",
     output: OutputFile = None,
     device: DeviceName = "auto",
     seed: Seed = 1,
@@ -32,8 +34,9 @@ def pairwise(
     """Tell a caption's own image from another one: accuracy over random pairs."""
     from models.evaluation.pairwise import evaluate_pairwise
 
-    encoded = encode_set(images, captions, split, model, device)[1]
-    figures = evaluate_pairwise(encoded, samples, seed)
+    given = (images, captions, split, model, device)
+    scored = match_set(*given) if is_matcher(model) else encode_set(*given)[1]
+    figures = evaluate_pairwise(scored, samples, seed)
     low, high = figures["interval"]
     typer.echo(f"  accuracy {100 * figures['accuracy']:.2f} ({100 * low:.2f} to {100 * high:.2f})")
     write_figures(output, figures)

@@ -7,12 +7,15 @@ import typer
 from models.evaluation.commands.options import (
     DeviceName,
     ImagesFolder,
-    ModelName,
+    ModelOrMatcherName,
     OutputFile,
     Seed,
     SplitFile,
     TokenFile,
     encode_set,
+    encoding_bar,
+    is_matcher,
+    match_set,
     write_figures,
 )
 from models.metrics.recall_line import recall_line
@@ -22,16 +25,21 @@ def retrieval(
     images: ImagesFolder,
     captions: TokenFile,
     split: SplitFile = None,
-    model: ModelName = "semblance-base",
+    model: ModelOrMatcherName = "semblance-base",
     output: OutputFile = None,
     device: DeviceName = "auto",
     seed: Seed = 1,
 ) -> None:
     """Rank every caption's image and every image's captions: R@1, R@5, R@10, median and mean rank."""
-    from models.evaluation.retrieval import evaluate_retrieval
+    from models.evaluation.retrieval import evaluate_retrieval, evaluate_score_retrieval
 
-    encoded = encode_set(images, captions, split, model, device)[1]
-    figures = evaluate_retrieval(encoded, seed)
+    given = (images, captions, split, model, device)
+    if is_matcher(model):
+        matched = match_set(*given)
+        with encoding_bar("scoring captions") as progress:
+            figures = evaluate_score_retrieval(matched.scores(progress), matched.image_of_caption, seed)
+    else:
+        figures = evaluate_retrieval(encode_set(*given)[1], seed)
     for direction, values in figures.items():
         low, high = values["intervals"]["r@10"]
         typer.echo(

@@ -1,0 +1,95 @@
+r"""The sum of several matchers' scores, each divided by how widely it spreads.
+
+.. math:: m(\text{sentence}, x) = \sum_k m_k(\text{sentence}, x) / \sigma_k
+
+What is kept of an image is what the members, of one feature shape, keep. The file of weights holds the spreads and the
+hashes of the members' weights, so that other members make another ensemble.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from models.checkpoint import read_weights
+from models.errors import CheckpointError
+from models.matchers.frozen_pass import FrozenMatcher, VectorHead
+from models.runtime.base import RuntimeName
+from models.text.word_vectors import pack_words, unpack_words
+from models.types import Features, Matcher, MatcherCard
+
+
+class StackedHeads:
+    """Several heads of one shape beside one another, ``(N, C)`` to ``(N, K, …)``."""
+
+    def __init__(self, heads: Sequence[VectorHead]) -> None:
+        self._heads = heads
+
+    def __call__(self, vectors: NDArray[np.float32]) -> Features:
+        """Run them."""
+        return np.stack([head(vectors) for head in self._heads], axis=1)
+
+
+class SumOfScores:
+    """The members' scores of one sentence with M images, divided by their spreads and summed up."""
+
+    def __init__(self, members: Sequence[Matcher], spreads: Sequence[float]) -> None:
+        self._members, self._spreads = members, spreads
+
+    def __call__(self, text: str, features: Features) -> NDArray[np.float32]:
+        """Score ``(M, K, …)`` features, ``(M,)``."""
+        total = np.zeros(len(features), np.float32)
+        for number, (member, spread) in enumerate(zip(self._members, self._spreads, strict=True)):
+            total += member.score(text, features[:, number]) / np.float32(spread)
+        return total
+
+
+def pack_ensemble(members: Sequence[MatcherCard], spreads: Sequence[float]) -> dict[str, Tensor]:
+    """Return what the file of weights holds."""
+    return {
+        "spreads": torch.tensor(spreads, dtype=torch.float32),
+        "members": pack_words([f"{card.name} {card.weights_sha256}" for card in members]),
+    }
+
+
+def load_vector_head(card: MatcherCard, folder: Path) -> VectorHead:
+    """Load the members' heads."""
+    from models.registry import load_vector_head as load_head
+
+    return StackedHeads([load_head(member) for member in _members(read_weights(folder, card), card)])
+
+
+def load_matcher(
+    card: MatcherCard, folder: Path, *, runtime: RuntimeName, device: str, threads: int | None
+) -> FrozenMatcher:
+    """Load the members."""
+    from models.registry import load_matcher as load_member
+
+    tensors = read_weights(folder, card)
+    members = [
+        load_member(member.name, runtime=runtime, device=device, threads=threads) for member in _members(tensors, card)
+    ]
+    score = SumOfScores(members, tensors["spreads"].tolist())
+    return FrozenMatcher(card, load_vector_head(card, folder), score, runtime=runtime, device=device, threads=threads)
+
+
+def _members(tensors: dict[str, Tensor], card: MatcherCard) -> list[MatcherCard]:
+    """Return the members' cards.
+
+    Raises:
+        CheckpointError: a member has other weights than those that the ensemble was made of.
+    """
+    from models.registry import matcher_card
+
+    members = []
+    for line in unpack_words(tensors["members"]):
+        name, sha256 = line.split()
+        members.append(matcher_card(name))
+        if members[-1].weights_sha256 != sha256:
+            raise CheckpointError(f"{card.name!r} was made of other weights of {name!r}; install semblance again")
+    return members

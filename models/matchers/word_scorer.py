@@ -1,0 +1,36 @@
+"""Scores a sentence's words with images by a network that torch runs."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import nn
+
+from models.runtime.device import multiplies_bfloat16
+from models.runtime.torch_runtime import TorchRunner
+from models.text.vocabulary import Vocabulary
+from models.types import Features
+
+
+class WordScorer:
+    """One sentence with M images.
+
+    Args:
+        network: numbers and mask of the words, ``(1, T)``, and vectors ``(M, D)`` to scores, ``(M,)`` or ``(1, M)``.
+        vocabulary: numbers the words.
+        max_words: further words are cut.
+        device: a torch device name.
+        threads: cap on torch's threads.
+    """
+
+    def __init__(
+        self, network: nn.Module, vocabulary: Vocabulary, max_words: int, *, device: str, threads: int | None
+    ) -> None:
+        mixed = multiplies_bfloat16(device)
+        self._run = TorchRunner(network, device=device, threads=threads, mixed_precision=mixed)
+        self._vocabulary, self._max_words = vocabulary, max_words
+
+    def __call__(self, text: str, features: Features) -> NDArray[np.float32]:
+        """Score, ``(M,)``."""
+        numbers, mask = self._vocabulary.encode([text], max_words=self._max_words)
+        return self._run(numbers, mask, features.astype(np.float32)).reshape(len(features))

@@ -1,0 +1,172 @@
+"""Trains the m-CNNs over the frozen backbone's features (see ``models.matchers.multimodal_cnn``)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from models.data.captioned import DEV_SETS, TRAIN_SETS, CaptionedImages
+from models.evaluation.matched import MatchedSet
+from models.losses.score_ranking import ScoreRanking
+from models.matchers import ensemble, multimodal_cnn
+from models.matchers.ensemble import pack_ensemble
+from models.matchers.multimodal_cnn import IMAGE, MAX_WORDS, MERGES, ImageSentenceCnn, Merge, merge_named
+from models.registry import load_matcher, load_vector_head, matcher_card
+from models.text.word_vectors import load_word_vectors
+from models.training.captioned_batches import Batch, CaptionedRows
+from models.training.dev_recall import mean_recall_of_scores
+from models.training.frozen import frozen_vectors
+from models.training.job import Job
+from models.training.loop import Group, Schedule
+from models.training.precision import mixed_precision
+from models.training.shipped_matcher import ship_matcher
+from models.training.stage import run_stage
+from models.types import MatcherCard
+
+_DEV_IMAGES = 300
+"""Of each dev set, that decide between the passes; ranking all would take as long as a pass."""
+_AT_ONCE = 16
+"""Sentences scored at a time on dev."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Every choice of a run; the defaults made the shipped weights."""
+
+    views: int = 6
+    passes: int = 8
+    hard_passes: int = 5
+    batch: int = 32
+    hard_batch: int = 96
+    rate: float = 1e-3
+    hard_rate: float = 5e-4
+    margin: float = 1.0
+    hardest: int = 4
+    dropout: float = 0.1
+    noise: float = 0.5
+    weight_decay: float = 0.05
+    average: float = 0.995
+    seed: int = 1
+
+
+class Training:
+    """One run; a killed one goes on from the files in its work folder."""
+
+    def __init__(self, job: Job, merge: Merge, recipe: Recipe) -> None:
+        torch.manual_seed(recipe.seed)
+        self._job, self._recipe = job, recipe
+        self._train = self._prepare(job.load(*TRAIN_SETS), recipe.views)
+        self._dev = [
+            CaptionedRows([frozen_vectors(job, data)[:_DEV_IMAGES]], [data.first(_DEV_IMAGES)])
+            for data in job.load(*DEV_SETS)
+        ]
+        words = load_word_vectors()
+        self._vocabulary = words.vocabulary
+        features = self._train.views[0].shape[1]
+        self._pair = ImageSentenceCnn(merge, len(words.matrix), features, recipe.dropout, recipe.noise)
+        self._pair.matching.words.weight.data.copy_(words.matrix / words.matrix.std())
+        self._pair.image_vector.standardise_to(torch.from_numpy(self._train.views[0]).float())
+
+    def run(self) -> ImageSentenceCnn:
+        """Train against all negatives of a batch, then the hardest of them; return the network of the best pass on dev.
+
+        Against the hardest from the start, every score soon is the same.
+        """
+        recipe = self._recipe
+        self._train_against(recipe.batch - 1, "all", recipe.batch, recipe.rate, recipe.passes)
+        self._train_against(recipe.hardest, "hardest", recipe.hard_batch, recipe.hard_rate, recipe.hard_passes)
+        return self._pair
+
+    def _train_against(self, hardest: int, stage: str, batch: int, rate: float, passes: int) -> None:
+        recipe = self._recipe
+        ranking = ScoreRanking(recipe.margin, hardest)
+        run_stage(
+            self._job,
+            stage,
+            recipe,
+            self._pair,
+            lambda drawn: ranking(self._scores(drawn)),
+            [Group(list(self._pair.parameters()), rate)],
+            lambda seed: self._train.batches(batch, captions=1, seed=seed),
+            self._train.steps(batch),
+            Schedule(passes, 50, recipe.weight_decay, average=recipe.average),
+            self._measure,
+        )
+
+    def _scores(self, batch: Batch) -> Tensor:
+        texts = [self._train.texts[caption] for caption in batch.captions[0]]
+        with mixed_precision():
+            scores: Tensor = self._pair.matching(*self._numbers(texts), self._pair.image_vector(batch.rows.float()))
+        return scores
+
+    def _numbers(self, texts: list[str]) -> tuple[Tensor, Tensor]:
+        numbers, mask = self._vocabulary.encode(texts, max_words=MAX_WORDS)
+        return torch.from_numpy(numbers), torch.from_numpy(mask)
+
+    def _measure(self) -> float:
+        return float(np.mean([self._recall(dev) for dev in self._dev]))
+
+    @torch.no_grad()
+    def _recall(self, dev: CaptionedRows) -> float:
+        with mixed_precision():
+            images = self._pair.image_vector(torch.from_numpy(dev.views[0]).float())
+            order = np.argsort([len(text) for text in dev.texts])  # like lengths together: little padding
+            scores = np.empty((len(dev.texts), len(dev)), np.float32)
+            for start in range(0, len(order), _AT_ONCE):
+                some = order[start : start + _AT_ONCE]
+                scores[some] = self._pair.matching(*self._numbers([dev.texts[i] for i in some]), images).numpy()
+        return mean_recall_of_scores(scores, dev.image_of_caption)
+
+    def _prepare(self, parts: list[CaptionedImages], views: int) -> CaptionedRows:
+        rows = [np.concatenate([frozen_vectors(self._job, part, view) for part in parts]) for view in range(views)]
+        return CaptionedRows(rows, parts)
+
+
+def ship(job: Job, recipe: Recipe | None = None) -> MatcherCard:
+    """Train the member that the job names and write its folder; by default with the choices of the shipped weights."""
+    recipe = recipe or Recipe()
+    merge = merge_named(job.model.removeprefix("mcnn-"))
+    trained = Training(job, merge, recipe).run()
+    card = {
+        **job.card(recipe),
+        "description": f"The m-CNN of Ma et al. 2015 whose image enters at the {merge.name} level: convolutions over a "
+        "sentence's words, a perceptron for a scorer, a ranking loss over the pairs of a batch. Unlike the paper's: "
+        "image features of frozen EfficientNet-Lites in place of a tuned VGG (two fully connected layers over them are "
+        "tuned), word2vec of the captions themselves, AdamW, sentences cut at 24 words, trained on Flickr8k and COCO.",
+        "architecture": "multimodal_cnn",
+        "options": {"merge": merge.name},
+        "feature_shape": [IMAGE],
+    }
+    return ship_matcher(job, trained.state_dict(), card, multimodal_cnn)
+
+
+@dataclass(frozen=True)
+class EnsembleRecipe:
+    """Of the ensemble: how many training images its members' spreads are taken of."""
+
+    images: int = 100
+    seed: int = 1
+
+
+def ship_ensemble(job: Job, recipe: EnsembleRecipe | None = None) -> MatcherCard:
+    """Weigh the shipped members by how widely their scores spread over training pairs, and write the folder."""
+    recipe = recipe or EnsembleRecipe()
+    members = [matcher_card(f"mcnn-{merge.name}") for merge in MERGES]
+    data = job.load(TRAIN_SETS[0])[0]
+    vectors, some = frozen_vectors(job, data)[: recipe.images].astype(np.float32), data.first(recipe.images)
+    spreads = []
+    for member in members:
+        matched = MatchedSet(load_matcher(member.name), some, load_vector_head(member)(vectors))
+        spreads.append(float(matched.scores().std()))
+    card = {
+        **job.card(recipe),
+        "description": "The sum of the four m-CNNs' scores (Ma et al. 2015), each divided by its spread over training "
+        "pairs; its features are those of its members, and its weights theirs.",
+        "architecture": "ensemble",
+        "options": {"members": [member.name for member in members]},
+        "feature_shape": [len(members), IMAGE],
+    }
+    return ship_matcher(job, pack_ensemble(members, spreads), card, ensemble)
