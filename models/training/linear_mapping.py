@@ -36,12 +36,12 @@ class Recipe:
     """Every choice of a run; the defaults made the shipped weights."""
 
     views: int = 6
-    passes: int = 20
+    passes: int = 15
     rate: float = 1e-3
     batch: int = 512
     captions: int = 2
     margin: float = 0.2
-    weight_decay: float = 0.05
+    weight_decay: float = 0.5
     image_noise: float = 0.6
     text_noise: float = 0.4
     average: float = 0.98

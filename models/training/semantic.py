@@ -59,10 +59,10 @@ class Recipe:
     updates: int = 64
     batch: int = 64
     minings_a_pass: int = 4
-    passes: int = 8
-    margin: float = 0.1
-    rate: float = 1e-3
-    text_rate: float = 1e-3
+    passes: int = 6
+    margin: float = 0.2
+    rate: float = 3e-3
+    text_rate: float = 3e-3
     noise: float = 0.0
     average: float = 0.98
     ridge: float = 1.0
