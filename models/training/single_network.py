@@ -76,7 +76,7 @@ class Recipe:
     word_loss: float = 0.0
     sets: tuple[str, ...] = ("flickr8k-train",)
     dev: tuple[str, ...] = ("flickr8k-dev",)
-    passes: int = 3
+    passes: int = 2
     rate: float = 1e-3
     batch: int = 45
     scale: float = 20.0
