@@ -32,7 +32,7 @@ from models.dual.single_network import (
 from models.losses.centre import CentreLoss
 from models.registry import part_card
 from models.runtime.base import Runner, compile_module
-from models.text.text_image import COLUMNS, PITCH, TextImages, pixel_values
+from models.text.text_image import BLANK, COLUMNS, PITCH, TextImages, pixel_values
 from models.text.word_vectors import WORD_VECTORS, WordVectors, load_word_vectors
 from models.training.captioned_batches import Batch, CaptionedRows
 from models.training.dev_recall import mean_recall
@@ -52,6 +52,9 @@ _SHOWN = {
 }
 _MAP = 112, 14
 """Channels and side of a photograph's map that goes into the tuned blocks."""
+_MULTIPLE = 16
+"""In training, text images go through the network in batches of so many or a multiple, the last ones blank: for every
+other number the processor's kernels would be made anew."""
 _PADDED_FROM = 5
 """In training, text images of so many rows and more are padded to one height: few they are, and a pass costs most by
 its number of batches."""
@@ -131,12 +134,16 @@ class TextMaps:
         self._lower: Runner = compile_module(_Lower(network), [page], [(0, 1)])
 
     def groups(self, sentences: Sequence[Sequence[int]]) -> Iterator[tuple[NDArray[np.int64], Tensor]]:
-        """Yield rows of ``sentences`` (word numbers) and their maps ``(G, 112, h, w)``, those of a height at once."""
+        """Yield some rows of ``sentences`` (word numbers), those of a height at once, and their maps.
+
+        The maps ``(G, 112, h, w)`` are more than the rows: those behind them are of blank images.
+        """
         images, rows = self._images.draw(sentences)
         for height in np.unique(np.minimum(rows, _PADDED_FROM)):
             chosen = np.flatnonzero(np.minimum(rows, _PADDED_FROM) == height)
             pages = images[chosen, : PITCH * rows[chosen].max()]
-            yield chosen, torch.from_numpy(self._lower(pages))
+            blank = np.full((-len(pages) % _MULTIPLE, *pages.shape[1:]), BLANK, np.uint8)
+            yield chosen, torch.from_numpy(self._lower(np.concatenate([pages, blank])))
 
 
 class Training:
@@ -179,7 +186,7 @@ class Training:
             sentences = [self._lossy(self._captions[caption], random) for caption in batch.captions.ravel()]
             owners = np.tile(batch.images, len(batch.captions))
             for chosen, maps in self._maps.groups(sentences):
-                vectors.append(self._embed(maps))
+                vectors.append(self._embed(maps)[: len(chosen)])
                 identities.append(owners[chosen])
             return loss(torch.cat(vectors), torch.from_numpy(np.concatenate(identities)))  # type: ignore[no-any-return]
 
@@ -239,7 +246,7 @@ class Training:
         numbers = [self._images.numbers(text) for text in self._dev.texts]
         for start in range(0, len(numbers), 256):
             for chosen, maps in self._maps.groups(numbers[start : start + 256]):
-                vectors[start + torch.from_numpy(chosen)] = self._embed(maps)
+                vectors[start + torch.from_numpy(chosen)] = self._embed(maps)[: len(chosen)]
         return mean_recall(images, vectors, self._dev.image_of_caption)
 
     def _photograph_maps(self, parts: Sequence[CaptionedImages], view: int) -> NDArray[np.float16]:
