@@ -1,4 +1,4 @@
-"""Writes the pages whose facts live elsewhere: settings, benchmarks, experiments, and the README's figures.
+"""Writes the pages whose facts live elsewhere: settings, benchmarks, results, experiments, and the README's figures.
 
 ``python docs/generate.py`` writes them; with ``--check`` it only tells which are not up to date.
 """
@@ -12,6 +12,7 @@ from pathlib import Path
 
 from benchmarks.figures import read_csv
 from benchmarks.quality_page import quality_page
+from benchmarks.results_page import results_page
 from models.registry import DEFAULT_MODEL, model_card
 from service.settings import settings_table
 
@@ -32,6 +33,7 @@ def pages() -> dict[Path, str]:
         ROOT / "docs" / "settings.md": settings_table() + "\n",
         ROOT / "docs" / "benchmarks.md": benchmarks_page(),
         ROOT / "docs" / "quality.md": quality_page(),
+        ROOT / "docs" / "results.md": results_page(),
         ROOT / "docs" / "experiments.md": experiments_page(read_csv(_RESULTS / "experiments.csv")),
         **{path: with_figures(path.read_text(encoding="utf-8")) for path in (ROOT / "README.md", _MODEL_PAGE)},
     }

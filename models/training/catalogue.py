@@ -25,6 +25,8 @@ RECIPES = {
     "mcnn-sentence": "multimodal_cnn.ship",
     "mcnn-ensemble": "multimodal_cnn.ship_ensemble",
     "caption-baseline": "caption_baseline.ship",
+    "single-network": "single_network.ship",
+    "single-network-standard": "single_network.ship",
     "imagenet-lite": "parts.ship",
     "minilm": "parts.ship",
     "word-vectors": "parts.ship",

@@ -1,0 +1,154 @@
+"""Makes ``docs/results.md`` of what ``benchmarks/systems.py`` measured, beside what the documents report."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from benchmarks.figures import read_csv
+
+RESULTS = Path(__file__).parent / "results"
+
+_WAYS = ("image_to_text", "text_to_image")
+_RECALLS = ("r@1", "r@5", "r@10")
+_CAPTIONS = ("bleu-4", "meteor", "cider-d")
+
+Row = Mapping[str, str]
+
+
+def results_page(results: Path = RESULTS) -> str:
+    """Return the page; systems that have not been measured are not on it."""
+    measured, reported = (
+        read_csv(results / f"{name}.csv") if (results / f"{name}.csv").is_file() else []
+        for name in ("systems", "reported")
+    )
+    parts = [_introduction(measured)]
+    if measured:
+        parts += [_retrieval(measured, reported), _captioners(measured, reported), _semantic(measured), _cost(measured)]
+    return "\n\n".join([*parts, _others(measured, reported)]) + "\n"
+
+
+def _introduction(measured: Sequence[Row]) -> str:
+    text = (
+        "# Results\n\nMade by `python docs/generate.py` from `benchmarks/results/systems.csv` and `reported.csv`; "
+        "[evaluation](evaluation.md) says what each measure means. Fractions in percent. Every system that ships, on "
+        "Flickr8k dev (1,000 photographs, 5,000 sentences), measured with the runtime that serves. Rows in *italics* "
+        "are the figures of the documents and of what they cite, as reported there: with other backbones, on the split "
+        "that is named."
+    )
+    machines: dict[str, list[str]] = {}
+    for row in measured:
+        where = f"{row['cpu']}, {row['cores']} cores, torch {row['torch']}, OpenVINO {row['openvino']}"
+        machines.setdefault(where, []).append(row["date"][:10])
+    lines = [
+        f"Measured by `python benchmarks/systems.py` {_span(dates)}: {where}." for where, dates in machines.items()
+    ]
+    return "\n\n".join([text, *lines])
+
+
+def _retrieval(measured: Sequence[Row], reported: Sequence[Row]) -> str:
+    rows = []
+    for row in measured:
+        if row["kind"] != "captioner":
+            rows.append([f"`{row['model']}`", row["kind"], *_ranks(row), _percent(row["pairwise_accuracy"])])
+        rows += [
+            [_theirs(other), "", *(f"*{cell}*" if cell else "" for cell in _ranks(other)), _slanted(other)]
+            for other in reported
+            if other["beside"] == row["model"] and row["kind"] != "captioner"
+        ]
+    heading = ("", "", "image to text R@1/5/10", "median", "text to image R@1/5/10", "median", "random pairs")
+    return (
+        "## Retrieval\n\nRe-rankers rank all pairs by their own score here; a search adds it to an encoder's.\n\n"
+        + _table(heading, rows)
+    )
+
+
+def _captioners(measured: Sequence[Row], reported: Sequence[Row]) -> str:
+    rows = []
+    for row in measured:
+        if row["kind"] == "captioner":
+            rows.append([f"`{row['model']}`", *(_percent(row[name]) for name in _CAPTIONS)])
+            beside = [other for other in reported if other["beside"] == row["model"]]
+            rows += [[_theirs(o), *(f"*{_percent(o[n])}*" if o[n] else "" for n in _CAPTIONS)] for o in beside]
+    return (
+        "## Captions\n\nBy beam search of width 3. METEOR is of exact words and stems here, theirs also of synonyms; "
+        f"CIDEr-D times 100.\n\n{_table(('', 'BLEU-4', 'METEOR', 'CIDEr-D'), rows)}"
+    )
+
+
+def _semantic(measured: Sequence[Row]) -> str:
+    names = ("ndcg_area", "pcc_area", "ndcg_area_with_text", "pcc_area_with_text")
+    rows = [[f"`{row['model']}`", *(_percent(row[name]) for name in names)] for row in measured if row["ndcg_area"]]
+    heading = ("", "by image: NDCG area", "PCC area", "by image + text: NDCG area", "PCC area")
+    return f"## Semantic retrieval\n\nRelevance by tf-idf of the captions.\n\n{_table(heading, rows)}"
+
+
+def _cost(measured: Sequence[Row]) -> str:
+    rows = [
+        [
+            f"`{row['model']}`",
+            *(_millions(row[name]) for name in ("parameters", "shared_parameters", "weights_bytes", "shared_bytes")),
+            *(f"{float(row[name]):.1f}" if row[name] else "" for name in ("ms_an_image", "ms_a_query")),
+        ]
+        for row in measured
+    ]
+    heading = (
+        "", "parameters, millions", "shared with others", "weights, MB", "shared with others", "ms an image",
+        "ms a query",
+    )  # fmt: skip
+    return (
+        "## Size and time\n\nOne prepared photograph alone; one sentence with all photographs (re-rankers: 50); a "
+        f"captioner's whole sentence.\n\n{_table(heading, rows)}"
+    )
+
+
+def _others(measured: Sequence[Row], reported: Sequence[Row]) -> str:
+    """List all that is reported, with its source."""
+    known = {row["model"] for row in measured}
+    rows = [
+        [
+            _theirs(row),
+            *(f"*{cell}*" if cell else "" for cell in _ranks(row)),
+            f"`{row['beside']}`" if row["beside"] in known else row["beside"],
+            row["source"],
+        ]
+        for row in reported
+    ]
+    heading = (
+        "", "image to text R@1/5/10", "median", "text to image R@1/5/10", "median", "stands beside", "source",
+    )  # fmt: skip
+    return f"## What others report\n\n{_table(heading, rows)}"
+
+
+def _ranks(row: Row) -> list[str]:
+    cells = []
+    for way in _WAYS:
+        recalls = [row[f"{way}_{recall}"] for recall in _RECALLS]
+        median = row[f"{way}_median_rank"]
+        cells += [" / ".join(map(_percent, recalls)) if all(recalls) else "", f"{float(median):g}" if median else ""]
+    return cells
+
+
+def _theirs(row: Row) -> str:
+    return f"*{row['system']}, {row['split']}*"
+
+
+def _slanted(row: Row) -> str:
+    return f"*{_percent(row['pairwise_accuracy'])}*" if row["pairwise_accuracy"] else ""
+
+
+def _percent(share: str) -> str:
+    return f"{100 * float(share):.1f}" if share else ""
+
+
+def _millions(count: str) -> str:
+    return f"{int(count) / 1e6:.1f}"
+
+
+def _span(dates: Sequence[str]) -> str:
+    first, last = min(dates), max(dates)
+    return f"on {first}" if first == last else f"from {first} to {last}"
+
+
+def _table(heading: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    return "\n".join(f"| {' | '.join(line)} |" for line in [heading, ["---"] * len(heading), *rows])
