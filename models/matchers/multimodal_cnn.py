@@ -7,6 +7,11 @@ perceptron scores. The image's vector enters one of the four, beside the words o
 In that layer what comes of the image is a sum of its own, :math:`W [x; v] = W_x x + W_v v`, the same at every place,
 so it is computed once an image; and as :math:`\max_t \mathrm{relu}(a_t + b) = \mathrm{relu}(b + \max_t a_t)`, the
 sentence is pooled before the two meet. All layers up to there run once a sentence, the others once a pair.
+
+Beside the paper's sum stands a product, for a perceptron is slow to learn one: to the perceptron's score is added the
+cosine of the image's vector v and of a linear map of the mean over the places of that same layer's sentence units,
+
+.. math:: s(\text{sentence}, x) = \cos(A \, \tfrac{1}{P} \sum_t \mathrm{relu}(a_t), v) + \mathrm{MLP}
 """
 
 from __future__ import annotations
@@ -37,6 +42,8 @@ HIDDEN = 400
 IMAGE = 256
 """Dimensions of the image's vector, as in the paper; what is kept of an image."""
 IMAGE_HIDDEN = 400
+_FIRST_SHARE = 0.02
+"""Of its usual first weights, with which the perceptron's last layer starts: the agreement is learned before it."""
 _PLACES = MAX_WORDS // POOL ** len(WIDTHS)
 """That the last layer of convolution leaves of a sentence."""
 
@@ -58,7 +65,7 @@ MERGES = tuple(Merge(name, layer) for layer, name in enumerate(("word", "phrase-
 
 
 class MultimodalCnn(nn.Module):
-    """Sentences and image vectors to scores.
+    """Sentences and image vectors to scores: how far the two agree, and what the perceptron makes of the pair.
 
     Args:
         merge: where the image enters.
@@ -74,13 +81,16 @@ class MultimodalCnn(nn.Module):
         inputs = (dimension, *WIDTHS[:-1])
         self.convolutions = nn.ModuleList(nn.Linear(WINDOW * i, o) for i, o in zip(inputs, WIDTHS, strict=True))
         self.hidden = nn.Linear(_PLACES * WIDTHS[-1], HIDDEN)
-        self.image = nn.Linear(IMAGE, [*WIDTHS, HIDDEN][merge.layer], bias=False)
+        width = [*WIDTHS, HIDDEN][merge.layer]
+        self.image = nn.Linear(IMAGE, width, bias=False)
+        self.agreement = nn.Linear(width, IMAGE)
         self.output = nn.Linear(HIDDEN, 1)
         self.drop = nn.Dropout(dropout)
-        for layer in (*self.convolutions, self.hidden, self.image, self.output):
+        for layer in (*self.convolutions, self.hidden, self.image, self.agreement, self.output):
             start_at_scale(layer)
         stages = [*self.convolutions, self.hidden, self.output]
         start_paired(stages[merge.layer], self.image, stages[merge.layer + 1])
+        self.output.weight.data *= _FIRST_SHARE
 
     def forward(self, numbers: Tensor, mask: Tensor, images: Tensor) -> Tensor:
         """Score S sentences against N images, ``(S, N)``.
@@ -90,18 +100,38 @@ class MultimodalCnn(nn.Module):
             mask: 1 where there is a word, ``(S, T)``.
             images: vectors ``(N, 256)``.
         """
-        image = self.image(self.drop(images))
+        sentence, real = self._read(numbers, mask)
+        return self._agree(sentence, real, images) + self._compare(sentence, real, images)
+
+    def agree(self, numbers: Tensor, mask: Tensor, images: Tensor) -> Tensor:
+        """Return the agreement alone, ``(S, N)`` cosines; arguments as above."""
+        return self._agree(*self._read(numbers, mask), images)
+
+    def _read(self, numbers: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the sentences' share of the layer where the image enters, ``(S, P, W)``, and which places are real."""
         x, real = self.drop(self.words(numbers)), mask.bool()
-        for layer, convolution in enumerate(self.convolutions):
+        for convolution in self.convolutions[: self.merge.layer + 1]:
             x, real = pool(convolution(windows(x)), real)
-            if layer == self.merge.layer:
-                x, real = x[:, None] + image[:, None], real[:, None]  # (S, N, places, width)
-            x = F.relu(x) * real[..., None]  # the gate: behind the sentence's end there is nothing
-        x = self.hidden(self.drop(lay_out(x)))
-        if self.merge.layer == len(WIDTHS):
-            x = x[:, None] + image
+            before, x = x, gated(x, real)
+        if self.merge.layer < len(WIDTHS):
+            return before, real
+        whole: Tensor = self.hidden(self.drop(lay_out(x)))
+        return whole[:, None], torch.ones_like(real[:, :1])
+
+    def _agree(self, sentence: Tensor, real: Tensor, images: Tensor) -> Tensor:
+        mean = gated(sentence, real).sum(dim=1) / real.sum(dim=1, keepdim=True).clamp(min=1)
+        sides = self.agreement(self.drop(mean)), images
+        with torch.autocast(mean.device.type, enabled=False):  # scores a hair apart must stay apart
+            left, right = (F.normalize(side.float(), dim=-1) for side in sides)
+            return left @ right.T
+
+    def _compare(self, sentence: Tensor, real: Tensor, images: Tensor) -> Tensor:
+        x, real = sentence[:, None] + self.image(self.drop(images))[:, None], real[:, None]  # (S, N, P, W)
+        for convolution in self.convolutions[self.merge.layer + 1 :]:
+            x, real = pool(convolution(windows(gated(x, real))), real)
+        x = self.hidden(self.drop(lay_out(gated(x, real)))) if self.merge.layer < len(WIDTHS) else x.squeeze(-2)
         x = self.drop(F.relu(x))
-        with torch.autocast(x.device.type, enabled=False):  # scores a hair apart must stay apart
+        with torch.autocast(x.device.type, enabled=False):
             scores: Tensor = self.output(x.float()).squeeze(-1)
         return scores
 
@@ -139,6 +169,11 @@ class ImageSentenceCnn(nn.Module):
         super().__init__()
         self.image_vector = ImageVector(features, IMAGE_HIDDEN, IMAGE, dropout, noise)
         self.matching = MultimodalCnn(merge, vocabulary, DIMENSION, dropout)
+
+
+def gated(x: Tensor, real: Tensor) -> Tensor:
+    """Apply ReLU to the real places, ``(..., T, C)``; behind the sentence's end there is nothing (the paper's gate)."""
+    return F.relu(x) * real[..., None]
 
 
 def windows(x: Tensor) -> Tensor:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch import Tensor
+from numpy.typing import NDArray
+from torch import Tensor, nn
 
-from models.data.captioned import DEV_SETS, TRAIN_SETS, CaptionedImages
+from models.data.captioned import DEV_SETS, TRAIN_SETS
 from models.evaluation.matched import MatchedSet
+from models.losses.info_nce import InfoNCE
 from models.losses.score_ranking import ScoreRanking
 from models.matchers import ensemble, multimodal_cnn
 from models.matchers.ensemble import pack_ensemble
@@ -19,6 +22,7 @@ from models.text.word_vectors import load_word_vectors
 from models.training.captioned_batches import Batch, CaptionedRows
 from models.training.dev_recall import mean_recall_of_scores
 from models.training.frozen import frozen_vectors
+from models.training.frozen_rows import frozen_rows
 from models.training.job import Job
 from models.training.loop import Group, Schedule
 from models.training.precision import mixed_precision
@@ -31,24 +35,39 @@ _DEV_IMAGES = 300
 _AT_ONCE = 16
 """Sentences scored at a time on dev."""
 
+Scorer = Callable[[Tensor, Tensor, Tensor], Tensor]
+"""Numbers and mask of the words, and image vectors, to scores, see ``MultimodalCnn``."""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One of the two courses of a training: how many passes, of which batches, at which peak rate."""
+
+    name: str
+    passes: int
+    batch: int
+    rate: float
+
 
 @dataclass(frozen=True)
 class Recipe:
     """Every choice of a run; the defaults made the shipped weights."""
 
     views: int = 6
-    passes: int = 8
-    hard_passes: int = 5
-    batch: int = 32
-    hard_batch: int = 96
-    rate: float = 1e-3
-    hard_rate: float = 5e-4
-    margin: float = 1.0
+    captions: int = 1
+    contrast_passes: int = 12
+    contrast_batch: int = 256
+    contrast_rate: float = 2e-3
+    temperature: float = 0.05
+    ranking_passes: int = 4
+    ranking_batch: int = 96
+    ranking_rate: float = 3e-4
+    margin: float = 0.2
     hardest: int = 4
-    dropout: float = 0.1
+    dropout: float = 0.3
     noise: float = 0.5
     weight_decay: float = 0.05
-    average: float = 0.995
+    average: float = 0.98
     seed: int = 1
 
 
@@ -58,7 +77,7 @@ class Training:
     def __init__(self, job: Job, merge: Merge, recipe: Recipe) -> None:
         torch.manual_seed(recipe.seed)
         self._job, self._recipe = job, recipe
-        self._train = self._prepare(job.load(*TRAIN_SETS), recipe.views)
+        self._train = frozen_rows(job, TRAIN_SETS, recipe.views)
         self._dev = [
             CaptionedRows([frozen_vectors(job, data)[:_DEV_IMAGES]], [data.first(_DEV_IMAGES)])
             for data in job.load(*DEV_SETS)
@@ -71,58 +90,60 @@ class Training:
         self._pair.image_vector.standardise_to(torch.from_numpy(self._train.views[0]).float())
 
     def run(self) -> ImageSentenceCnn:
-        """Train against all negatives of a batch, then the hardest of them; return the network of the best pass on dev.
+        """Train what agrees by contrast, then all by ranking; return the network of the best pass on dev.
 
-        Against the hardest from the start, every score soon is the same.
+        Against the hardest sentences from the start, every score soon is the same.
         """
-        recipe = self._recipe
-        self._train_against(recipe.batch - 1, "all", recipe.batch, recipe.rate, recipe.passes)
-        self._train_against(recipe.hardest, "hardest", recipe.hard_batch, recipe.hard_rate, recipe.hard_passes)
+        recipe, matching = self._recipe, self._pair.matching
+        contrast, ranking = InfoNCE(recipe.temperature), ScoreRanking(recipe.margin, recipe.hardest)
+        first = Stage("contrast", recipe.contrast_passes, recipe.contrast_batch, recipe.contrast_rate)
+        self._train_stage(first, matching.agree, contrast.of_scores, contrast)
+        second = Stage("ranking", recipe.ranking_passes, recipe.ranking_batch, recipe.ranking_rate)
+        self._train_stage(second, matching, ranking, ranking)
         return self._pair
 
-    def _train_against(self, hardest: int, stage: str, batch: int, rate: float, passes: int) -> None:
-        recipe = self._recipe
-        ranking = ScoreRanking(recipe.margin, hardest)
+    def _train_stage(self, stage: Stage, score: Scorer, loss: Callable[[Tensor], Tensor], learned: nn.Module) -> None:
+        recipe, module = self._recipe, nn.ModuleList([self._pair, learned])
+
+        def loss_of(batch: Batch) -> Tensor:
+            with mixed_precision():
+                images = self._pair.image_vector(batch.rows.float())
+                scores = [score(*self._numbers(self._texts(captions)), images) for captions in batch.captions]
+            return torch.stack([loss(one) for one in scores]).mean()
+
         run_stage(
             self._job,
-            stage,
+            stage.name,
             recipe,
-            self._pair,
-            lambda drawn: ranking(self._scores(drawn)),
-            [Group(list(self._pair.parameters()), rate)],
-            lambda seed: self._train.batches(batch, captions=1, seed=seed),
-            self._train.steps(batch),
-            Schedule(passes, 50, recipe.weight_decay, average=recipe.average),
-            self._measure,
+            module,
+            loss_of,
+            [Group(list(module.parameters()), stage.rate)],
+            lambda seed: self._train.batches(stage.batch, recipe.captions, seed),
+            self._train.steps(stage.batch),
+            Schedule(stage.passes, 50, recipe.weight_decay, average=recipe.average),
+            lambda: self._measure(score),
         )
 
-    def _scores(self, batch: Batch) -> Tensor:
-        texts = [self._train.texts[caption] for caption in batch.captions[0]]
-        with mixed_precision():
-            scores: Tensor = self._pair.matching(*self._numbers(texts), self._pair.image_vector(batch.rows.float()))
-        return scores
+    def _texts(self, captions: NDArray[np.int64]) -> list[str]:
+        return [self._train.texts[caption] for caption in captions]
 
     def _numbers(self, texts: list[str]) -> tuple[Tensor, Tensor]:
         numbers, mask = self._vocabulary.encode(texts, max_words=MAX_WORDS)
         return torch.from_numpy(numbers), torch.from_numpy(mask)
 
-    def _measure(self) -> float:
-        return float(np.mean([self._recall(dev) for dev in self._dev]))
+    def _measure(self, score: Scorer) -> float:
+        return float(np.mean([self._recall(dev, score) for dev in self._dev]))
 
     @torch.no_grad()
-    def _recall(self, dev: CaptionedRows) -> float:
+    def _recall(self, dev: CaptionedRows, score: Scorer) -> float:
         with mixed_precision():
             images = self._pair.image_vector(torch.from_numpy(dev.views[0]).float())
             order = np.argsort([len(text) for text in dev.texts])  # like lengths together: little padding
             scores = np.empty((len(dev.texts), len(dev)), np.float32)
             for start in range(0, len(order), _AT_ONCE):
                 some = order[start : start + _AT_ONCE]
-                scores[some] = self._pair.matching(*self._numbers([dev.texts[i] for i in some]), images).numpy()
+                scores[some] = score(*self._numbers([dev.texts[i] for i in some]), images).numpy()
         return mean_recall_of_scores(scores, dev.image_of_caption)
-
-    def _prepare(self, parts: list[CaptionedImages], views: int) -> CaptionedRows:
-        rows = [np.concatenate([frozen_vectors(self._job, part, view) for part in parts]) for view in range(views)]
-        return CaptionedRows(rows, parts)
 
 
 def ship(job: Job, recipe: Recipe | None = None) -> MatcherCard:

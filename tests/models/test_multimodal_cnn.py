@@ -26,7 +26,8 @@ LENGTHS = (1, 4, 7, 11)
 def network(request: pytest.FixtureRequest) -> MultimodalCnn:
     torch.manual_seed(1)
     network = MultimodalCnn(request.param, vocabulary=30, dimension=6).eval()
-    for layer in (*network.convolutions, network.hidden):  # so that ReLU and the gate have something to do
+    torch.nn.init.normal_(network.output.weight, std=0.2)  # so that the perceptron counts
+    for layer in (*network.convolutions, network.hidden, network.agreement):  # so that ReLU and the gate have something to do
         torch.nn.init.normal_(layer.bias, std=0.5)
     return network
 
@@ -60,6 +61,24 @@ def score_by_loops(network: MultimodalCnn, numbers: np.ndarray, image: np.ndarra
     return float((layers["output.weight"] @ hidden + layers["output.bias"])[0])
 
 
+def agree_by_loops(network: MultimodalCnn, numbers: np.ndarray, image: np.ndarray) -> float:
+    """Return the cosine of the image and of the mean of the sentence's units where the two meet, without the image."""
+    layers = {name: value.numpy() for name, value in network.state_dict().items()}
+    rows = layers["words.weight"][numbers]
+    for layer in range(min(network.merge.layer, 2) + 1):
+        weight, bias = layers[f"convolutions.{layer}.weight"], layers[f"convolutions.{layer}.bias"]
+        behind = np.vstack([rows, np.zeros((2, rows.shape[1]))])
+        maps = [np.maximum(weight @ behind[place : place + 3].reshape(-1) + bias, 0) for place in range(len(rows))]
+        rows = np.array([np.max(maps[place : place + 2], axis=0) for place in range(0, len(maps), 2)])
+    mean = rows.mean(axis=0)
+    if network.merge.layer == 3:
+        laid_out = np.zeros(layers["hidden.weight"].shape[1])
+        laid_out[: rows.size] = rows.reshape(-1)
+        mean = np.maximum(layers["hidden.weight"] @ laid_out + layers["hidden.bias"], 0)
+    sentence = layers["agreement.weight"] @ mean + layers["agreement.bias"]
+    return float(sentence @ image / np.linalg.norm(sentence) / np.linalg.norm(image))
+
+
 def test_every_pair_scores_as_by_loops(network: MultimodalCnn) -> None:
     numbers, mask = drawn(LENGTHS)
     images = torch.randn(3, IMAGE, generator=torch.Generator().manual_seed(3))
@@ -68,8 +87,20 @@ def test_every_pair_scores_as_by_loops(network: MultimodalCnn) -> None:
     assert found.shape == (4, 3)
     for sentence, length in enumerate(LENGTHS):
         for image in range(3):
-            expected = score_by_loops(network, numbers[sentence, :length].numpy(), images[image].numpy())
+            pair = numbers[sentence, :length].numpy(), images[image].numpy()
+            expected = score_by_loops(network, *pair) + agree_by_loops(network, *pair)
             assert found[sentence, image].item() == pytest.approx(expected, abs=1e-4)
+
+
+def test_the_agreement_alone_is_its_cosine(network: MultimodalCnn) -> None:
+    numbers, mask = drawn(LENGTHS)
+    images = torch.randn(3, IMAGE, generator=torch.Generator().manual_seed(3))
+    with torch.inference_mode():
+        found = network.agree(numbers, mask, images)
+    for sentence, length in enumerate(LENGTHS):
+        for image in range(3):
+            expected = agree_by_loops(network, numbers[sentence, :length].numpy(), images[image].numpy())
+            assert found[sentence, image].item() == pytest.approx(expected, abs=1e-5)
 
 
 def test_padding_changes_nothing(network: MultimodalCnn) -> None:
