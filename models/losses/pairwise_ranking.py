@@ -17,8 +17,8 @@ def pairwise_ranking(
     2017, "Learning a Limited Text Space for Cross-Media Retrieval", equation 6, which writes distances.
 
     With a temperature τ, ``w_k = exp(s(x, y_k) / τ) / Σ_j exp(s(x, y_j) / τ)``, and v likewise: between the mean of all
-    negatives (a large τ) and the hardest one alone (τ towards 0: Faghri et al. 2018, "VSE++"). No gradient flows through
-    the weights.
+    negatives (a large τ) and the hardest one alone (τ towards 0: Faghri et al. 2018, "VSE++"). No gradient flows
+    through the weights.
 
     Args:
         own: ``(B,)`` scores of the pairs.

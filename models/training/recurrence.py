@@ -17,16 +17,17 @@ from models.text.gru import GruSentenceEncoder
 
 def last_states(encoder: GruSentenceEncoder, numbers: Tensor, mask: Tensor) -> Tensor:
     """Encode ``(B, T)`` numbers as ``encoder(numbers, mask)`` does, ``(B, H)``, for training."""
-    order = mask.sum(dim=1).argsort(descending=True, stable=True)
-    real = mask[order].T.bool()  # (T, B): the longest sentences first, so that each turn's are the first so many
-    turns = [0, *real.sum(dim=1).cumsum(dim=0).unique().tolist()]  # where each turn's words start
-    inputs = encoder.inputs(encoder.words(numbers[order].T[real]))
+    lengths, order = mask.sum(dim=1).sort(descending=True, stable=True)
+    # (T, B), the longest sentences first, so that a turn's are the first so many
+    real = mask[order, : int(lengths[0])].T.bool()
+    turns = [0, *real.sum(dim=1).cumsum(dim=0).tolist()]  # where each turn's words start
+    inputs = encoder.inputs(encoder.words(numbers[order, : len(real)].T[real]))
     states: Tensor = _Recurrence.apply(inputs, turns, encoder.gates.weight, encoder.candidate.weight)  # type: ignore[no-untyped-call]
     return states[order.argsort()]
 
 
 class _Recurrence(torch.autograd.Function):
-    """``(W, 3H)`` inputs of W words, each turn's behind one another, U_z over U_r, and U, to the last states ``(B, H)``.
+    """``(W, 3H)`` inputs of W words, turn after turn, U_z over U_r, and U, to the last states ``(B, H)``.
 
     Products are computed in the inputs' precision, all else in float32.
     """
@@ -55,7 +56,7 @@ class _Recurrence(torch.autograd.Function):
         befores, both, pasts, news, by_gates, by_candidate = ctx.kept
         width = befores.shape[1]
         renewed, seen = both.chunk(2, dim=1)
-        # what a state's gradient is multiplied by on its way before the tanh and the two sigmoids, for all words at once
+        # what a state's gradient is multiplied by on its way before the tanh and both sigmoids, for all words at once
         to_new = renewed * (1 - news * news)
         to_renewed = (news - befores) * renewed * (1 - renewed)
         to_seen = befores * seen * (1 - seen)
