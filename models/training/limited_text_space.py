@@ -49,8 +49,10 @@ class Recipe:
     """Every choice of a run; the defaults made the shipped weights.
 
     Attributes:
+        captions: of an image in a batch.
+        margin, temperature: see ``pairwise_ranking``.
+        width, renewal: see ``GruSentenceEncoder`` and its ``start_from``.
         word_dropout: share of words that are taken for unknown ones in training.
-        width: of the word vectors that ship (``GruSentenceEncoder.narrowed``); they are trained with 1,024 dimensions.
     """
 
     views: int = 6
@@ -58,13 +60,15 @@ class Recipe:
     rate: float = 5e-4
     batch: int = 256
     captions: int = 1
-    margin: float = 0.2
+    margin: float = 0.1
+    temperature: float | None = 0.05
     weight_decay: float = 0.05
     image_noise: float = 0.6
     word_dropout: float = 0.1
     dropout: float = 0.2
     average: float = 0.98
-    width: int = 960
+    width: int = 320
+    renewal: float = 0.2
     seed: int = 1
 
 
@@ -73,14 +77,15 @@ class Pair(nn.Module):
 
     Args:
         maps: terms of the fusion.
-        numbers: how many numbers a word can have.
+        vectors: ``(V, 300)``, where the words' vectors begin.
         recipe: the choices.
     """
 
-    def __init__(self, maps: Sequence[ImageMap], numbers: int, recipe: Recipe) -> None:
+    def __init__(self, maps: Sequence[ImageMap], vectors: Tensor, recipe: Recipe) -> None:
         super().__init__()
         self.image = Fusion(maps, recipe.image_noise)
-        self.text = GruSentenceEncoder(numbers, hidden=DIMENSION)
+        self.text = GruSentenceEncoder(len(vectors), recipe.width, DIMENSION)
+        self.text.start_from(vectors, recipe.renewal)
         self.dropout = nn.Dropout(recipe.dropout)
         self._word_dropout = recipe.word_dropout
 
@@ -143,9 +148,9 @@ def train(job: Job, recipe: Recipe, maps: Sequence[ImageMap]) -> TextSpace:
     """Return what ships of the best pass on dev."""
     torch.manual_seed(recipe.seed)
     photographs = frozen_rows(job, TRAIN_SETS, recipe.views)
-    vocabulary = load_word_vectors().vocabulary
-    number = WordNumbers(vocabulary)
-    pair = Pair(maps, len(vocabulary), recipe)
+    words = load_word_vectors()
+    number = WordNumbers(words.vocabulary)
+    pair = Pair(maps, words.matrix, recipe)
     pair.image.standardise.fit(torch.from_numpy(photographs.views[0]).float())
     numbers, mask = number(photographs.texts)
     dev = [(rows, *number(rows.texts)) for rows in (frozen_rows(job, [name]) for name in DEV_SETS)]
@@ -154,7 +159,8 @@ def train(job: Job, recipe: Recipe, maps: Sequence[ImageMap]) -> TextSpace:
         images = pair.image(batch.rows.float())
         sentences = pair.texts(*(array[batch.captions.ravel()] for array in (numbers, mask)))
         turns = sentences.reshape(*batch.captions.shape, -1)
-        return torch.stack([pairwise_ranking_in_batch(images @ turn.T, recipe.margin) for turn in turns]).mean()
+        each = [pairwise_ranking_in_batch(images @ turn.T, recipe.margin, recipe.temperature) for turn in turns]
+        return torch.stack(each).mean()
 
     @torch.no_grad()
     def recall(rows: CaptionedRows, numbers: NDArray[np.int64], mask: NDArray[np.int64]) -> float:
@@ -177,4 +183,4 @@ def train(job: Job, recipe: Recipe, maps: Sequence[ImageMap]) -> TextSpace:
         Schedule(recipe.passes, 100, recipe.weight_decay, average=recipe.average),
         lambda: float(np.mean([recall(*each) for each in dev])),
     )
-    return TextSpace(pair.image.as_one(), pair.text.narrowed(recipe.width))
+    return TextSpace(pair.image.as_one(), pair.text)

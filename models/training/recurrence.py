@@ -6,6 +6,7 @@ Here each matrix gets its gradient from all steps in one product, and a sentence
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -17,59 +18,59 @@ from models.text.gru import GruSentenceEncoder
 def last_states(encoder: GruSentenceEncoder, numbers: Tensor, mask: Tensor) -> Tensor:
     """Encode ``(B, T)`` numbers as ``encoder(numbers, mask)`` does, ``(B, H)``, for training."""
     lengths, order = mask.sum(dim=1).sort(descending=True, stable=True)
-    inputs = encoder.inputs(encoder.words(numbers[order, : int(lengths[0])]))
-    states: Tensor = _Recurrence.apply(inputs, lengths.tolist(), encoder.gates.weight, encoder.candidate.weight)  # type: ignore[no-untyped-call]
+    # (T, B), the longest sentences first, so that a turn's are the first so many
+    real = mask[order, : int(lengths[0])].T.bool()
+    turns = [0, *real.sum(dim=1).cumsum(dim=0).tolist()]  # where each turn's words start
+    inputs = encoder.inputs(encoder.words(numbers[order, : len(real)].T[real]))
+    states: Tensor = _Recurrence.apply(inputs, turns, encoder.gates.weight, encoder.candidate.weight)  # type: ignore[no-untyped-call]
     return states[order.argsort()]
 
 
 class _Recurrence(torch.autograd.Function):
-    """``(B, T, 3H)`` inputs, the lengths in descending order, U_z over U_r, and U, to the last states ``(B, H)``.
+    """``(W, 3H)`` inputs of W words, turn after turn, U_z over U_r, and U, to the last states ``(B, H)``.
 
     Products are computed in the inputs' precision, all else in float32.
     """
 
     @staticmethod
-    def forward(ctx: Any, inputs: Tensor, lengths: list[int], gates: Tensor, candidate: Tensor) -> Tensor:
+    def forward(ctx: Any, inputs: Tensor, turns: list[int], gates: Tensor, candidate: Tensor) -> Tensor:
         precision, width = inputs.dtype, candidate.shape[0]
         by_gates, by_candidate = gates.to(precision), candidate.to(precision)
-        state = torch.zeros(len(inputs), width)
-        steps = []
-        for turn in range(inputs.shape[1]):
-            active = sum(length > turn for length in lengths)
-            before, x = state[:active].clone(), inputs[:active, turn].float()
-            both = torch.sigmoid(x[:, : 2 * width] + (before.to(precision) @ by_gates.T).float())
-            renewed, seen = both.chunk(2, dim=1)
-            past = (seen * before).to(precision)
-            new = torch.tanh(x[:, 2 * width :] + (past @ by_candidate.T).float())
-            state[:active] = before + renewed * (new - before)
-            steps.append((before, renewed, seen, past, new))
-        ctx.steps, ctx.shape, ctx.matrices = steps, inputs.shape, (by_gates, by_candidate)
+        befores, news = torch.empty(2, len(inputs), width)
+        both = torch.empty(len(inputs), 2 * width)  # z and r
+        pasts = torch.empty(len(inputs), width, dtype=precision)
+        state = torch.zeros(turns[1], width)
+        for start, end in pairwise(turns):
+            here, x = slice(start, end), inputs[start:end]
+            befores[here] = before = state[: end - start]
+            torch.sigmoid(torch.addmm(x[:, : 2 * width], before.to(precision), by_gates.T).float(), out=both[here])
+            renewed, seen = both[here].chunk(2, dim=1)
+            torch.mul(seen, before, out=pasts[here])
+            torch.tanh(torch.addmm(x[:, 2 * width :], pasts[here], by_candidate.T).float(), out=news[here])
+            before.lerp_(news[here], renewed)
+        ctx.turns, ctx.kept = turns, (befores, both, pasts, news, by_gates, by_candidate)
         return state
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, Tensor, Tensor]:
-        by_gates, by_candidate = ctx.matrices
-        precision, after = by_gates.dtype, gradients[0].float().clone()
-        to_inputs = torch.zeros(ctx.shape, dtype=precision)
-        width = after.shape[1]
-        for turn in reversed(range(len(ctx.steps))):
-            before, renewed, seen, _, new = ctx.steps[turn]
-            active = len(before)
-            back = after[:active]
-            at_new = (back * renewed * (1 - new * new)).to(precision)  # before the tanh
+        befores, both, pasts, news, by_gates, by_candidate = ctx.kept
+        width = befores.shape[1]
+        renewed, seen = both.chunk(2, dim=1)
+        # what a state's gradient is multiplied by on its way before the tanh and both sigmoids, for all words at once
+        to_new = renewed * (1 - news * news)
+        to_renewed = (news - befores) * renewed * (1 - renewed)
+        to_seen = befores * seen * (1 - seen)
+        after = gradients[0].float().clone()
+        to_inputs = torch.empty(len(befores), 3 * width, dtype=by_gates.dtype)
+        for start, end in reversed(list(pairwise(ctx.turns))):
+            here, back = slice(start, end), after[: end - start]
+            at_renewed, at_seen, at_new = to_inputs[here].chunk(3, dim=1)
+            torch.mul(back, to_new[here], out=at_new)
             at_past = (at_new @ by_candidate).float()
-            at_gates = torch.cat(
-                [
-                    back * (new - before) * renewed * (1 - renewed),
-                    at_past * before * seen * (1 - seen),
-                ],
-                dim=1,
-            ).to(precision)
-            after[:active] = back * (1 - renewed) + at_past * seen + (at_gates @ by_gates).float()
-            to_inputs[:active, turn, : 2 * width] = at_gates
-            to_inputs[:active, turn, 2 * width :] = at_new
-        rows = torch.cat([to_inputs[: len(before), turn] for turn, (before, *_) in enumerate(ctx.steps)])
-        befores = torch.cat([step[0] for step in ctx.steps]).to(precision)
-        pasts = torch.cat([step[3] for step in ctx.steps])
-        to_gates, to_candidate = rows[:, : 2 * width].T @ befores, rows[:, 2 * width :].T @ pasts
+            torch.mul(back, to_renewed[here], out=at_renewed)
+            torch.mul(at_past, to_seen[here], out=at_seen)
+            back.addcmul_(back, renewed[here], value=-1).addcmul_(at_past, seen[here])
+            back += to_inputs[here, : 2 * width] @ by_gates
+        to_gates = to_inputs[:, : 2 * width].T @ befores.to(by_gates.dtype)
+        to_candidate = to_inputs[:, 2 * width :].T @ pasts
         return to_inputs, None, to_gates.float(), to_candidate.float()

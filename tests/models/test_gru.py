@@ -1,4 +1,4 @@
-"""The recurrent unit is the document's equations, written out with NumPy; padding and narrowing leave its answer."""
+"""The recurrent unit is the document's equations, written out with NumPy; padding leaves its answer."""
 
 import numpy as np
 import torch
@@ -66,11 +66,33 @@ def test_weights_start_uniform_within_the_documents_bounds() -> None:
 
 
 @torch.no_grad()
-def test_narrowing_to_the_rank_that_is_there_changes_nothing() -> None:
-    encoder = _encoder()
-    encoder.words.weight[:, 3:] = 0  # so that the words' vectors have rank 3
-    narrow = encoder.narrowed(3)
-    assert narrow.words.weight.shape == (VOCABULARY, 3)
-    numbers, mask = torch.tensor([[1, 2, 3], [4, 5, 0]]), torch.tensor([[1, 1, 1], [1, 1, 0]])
-    torch.testing.assert_close(narrow(numbers, mask), encoder(numbers, mask), atol=1e-5, rtol=1e-4)
-    assert not torch.allclose(encoder.narrowed(1)(numbers, mask), encoder(numbers, mask), atol=1e-3)
+def test_training_begins_at_the_given_vectors_and_at_a_unit_that_forgets_slowly() -> None:
+    torch.manual_seed(0)
+    drawn, encoder = GruSentenceEncoder(50, 64, 32), GruSentenceEncoder(50, 64, 32)
+    encoder.load_state_dict(drawn.state_dict())
+    vectors = torch.randn(50, 40) / 5
+    vectors[:3] = 0
+    encoder.start_from(vectors, renewal=0.2)
+    words = encoder.words.weight
+    assert abs(words[3:, :40].std().item() - 1) < 1e-5
+    torch.testing.assert_close(words[3:, :40] / words[3, 0], vectors[3:] / vectors[3, 0])
+    torch.testing.assert_close(words[:3, :40], drawn.words.weight[:3, :40])
+    torch.testing.assert_close(words[:, 41:], drawn.words.weight[:, 41:])
+    # a word without a vector is little but its 1: the first gate is near the renewal, the others' near 1/2
+    gates = torch.sigmoid(encoder.inputs(words[:3]))
+    assert (gates[:, :32] - 0.2).abs().max() < 0.03
+    assert (gates[:, 32:64] - 0.5).abs().max() < 0.05
+
+
+@torch.no_grad()
+def test_a_unit_that_forgets_slowly_keeps_more_of_its_first_word() -> None:
+    torch.manual_seed(0)
+    vectors, answers = torch.randn(50, 40), []
+    for renewal in (0.2, 0.5):
+        encoder = GruSentenceEncoder(50, 64, 256)
+        encoder.start_from(vectors, renewal)
+        sentences = torch.randint(4, 50, (40, 10))
+        others = torch.cat([sentences[:, :1].roll(1, 0), sentences[:, 1:]], dim=1)
+        states, changed = (encoder(words, torch.ones_like(words)) for words in (sentences, others))
+        answers.append(torch.cosine_similarity(states, changed).mean().item())
+    assert answers[0] < answers[1]

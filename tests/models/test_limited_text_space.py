@@ -39,7 +39,7 @@ def _maps() -> tuple[VisualMap, TextSpaceMap]:
 
 def _pair(maps: list[ImageMap], **choices: float) -> Pair:
     torch.manual_seed(0)
-    return Pair(maps, 12, Recipe(**choices))
+    return Pair(maps, torch.randn(12, 300), Recipe(**choices))
 
 
 @torch.no_grad()

@@ -33,6 +33,35 @@ def test_the_others_of_a_batch_by_loops() -> None:
     assert np.isclose(value.item(), _slow(scores.diagonal(), sentences, images, 0.5))
 
 
+def test_a_temperature_weighs_each_ways_negatives_by_their_scores() -> None:
+    random = np.random.default_rng(2)
+    own, sentences, images = random.normal(size=5), random.normal(size=(5, 3)), random.normal(size=(5, 3))
+    total = 0.0
+    for pair, score in enumerate(own):
+        for others in (sentences[pair], images[pair]):
+            weights = [np.exp(other / 0.3) for other in others]
+            for weight, other in zip(weights, others, strict=True):
+                total += weight / sum(weights) * max(0.0, 0.5 - score + other)
+    value = pairwise_ranking(*map(torch.from_numpy, (own, sentences, images)), 0.5, temperature=0.3)
+    assert np.isclose(value.item(), total / 5)
+
+
+def test_the_temperature_leads_from_the_mean_to_the_hardest_alone() -> None:
+    scores = torch.from_numpy(np.random.default_rng(3).normal(size=(6, 6)))
+    alike, hardest = (pairwise_ranking_in_batch(scores, 0.5, temperature).item() for temperature in (1e6, 1e-3))
+    assert np.isclose(alike, pairwise_ranking_in_batch(scores, 0.5).item() / 5, rtol=1e-4)
+    others = scores.clone().fill_diagonal_(-torch.inf)
+    hinges = [(0.5 - scores.diagonal() + others.amax(dim=way)).relu().mean() for way in (0, 1)]
+    assert np.isclose(hardest, sum(hinges).item())
+
+
+def test_no_gradient_flows_through_the_weights() -> None:
+    own, sentences, images = torch.tensor([0.0]), torch.tensor([[0.2, 0.4]], requires_grad=True), torch.zeros(1, 1)
+    pairwise_ranking(own, sentences, images, 0.1, temperature=0.1).backward()
+    weights = np.exp([2, 4]) / np.exp([2, 4]).sum()
+    np.testing.assert_allclose(sentences.grad, weights[None], rtol=1e-5)
+
+
 def test_two_pairs_by_hand() -> None:
     scores = torch.tensor([[0.9, 0.5], [0.8, 0.6]], requires_grad=True)
     # image 1: 0.2 - 0.9 + 0.5 < 0; image 2: 0.2 - 0.6 + 0.8 = 0.4; sentence 1: 0.2 - 0.9 + 0.8 = 0.1;
