@@ -27,7 +27,7 @@ def network(request: pytest.FixtureRequest) -> MultimodalCnn:
     torch.manual_seed(1)
     network = MultimodalCnn(request.param, vocabulary=30, dimension=6).eval()
     torch.nn.init.normal_(network.output.weight, std=0.2)  # so that the perceptron counts
-    for layer in (*network.convolutions, network.hidden, network.agreement):  # so that ReLU and the gate have something to do
+    for layer in (*network.convolutions, network.hidden, network.agreement):  # so that ReLU and the gate act
         torch.nn.init.normal_(layer.bias, std=0.5)
     return network
 
