@@ -26,7 +26,7 @@ from models.training.frozen_rows import frozen_rows
 from models.training.job import Job
 from models.training.loop import Group, Schedule
 from models.training.precision import mixed_precision
-from models.training.shipped_matcher import ship_matcher
+from models.training.shipped_matcher import kept_scores, ship_matcher
 from models.training.stage import run_stage
 from models.types import MatcherCard
 
@@ -190,4 +190,13 @@ def ship_ensemble(job: Job, recipe: EnsembleRecipe | None = None) -> MatcherCard
         "options": {"members": [member.name for member in members]},
         "feature_shape": [len(members), IMAGE],
     }
-    return ship_matcher(job, pack_ensemble(members, spreads), card, ensemble)
+
+    def summed(job: Job, matched: MatchedSet) -> NDArray[np.float32]:
+        """What the ensemble's own ``score`` gives, of the scores that the members' trainings have kept."""
+        total = np.zeros((len(matched.image_of_caption), matched.image_count), np.float32)
+        for number, (member, spread) in enumerate(zip(members, spreads, strict=True)):
+            one = MatchedSet(load_matcher(member.name), matched.data, matched.features[:, number])
+            total += kept_scores(job, one) / np.float32(spread)
+        return total
+
+    return ship_matcher(job, pack_ensemble(members, spreads), card, ensemble, summed)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Protocol
@@ -23,6 +23,7 @@ from models.matchers.frozen_pass import VectorHead
 from models.registry import DEFAULT_MODEL, load_encoder, part_card
 from models.runtime.base import RuntimeName
 from models.text.word_vectors import WORD_VECTORS
+from models.training.features import cached_array
 from models.training.frozen import frozen_vectors
 from models.training.job import Job
 from models.training.reranking_weight import choose_weight
@@ -45,8 +46,21 @@ class MatcherModule(Protocol):
         ...
 
 
+def kept_scores(job: Job, matched: MatchedSet) -> NDArray[np.float32]:
+    """Score every caption with every image, ``(M, N)``, once for these weights: it can take minutes."""
+    name, weights = matched.data.name, matched.matcher.card.weights_sha256
+    return cached_array(
+        job.work_root / "scores" / f"{weights}-{name}.npy",
+        lambda: matched.scores(lambda done, total: job.reporter.step(f"scores of {name}", done, total, 0.0)),
+    )
+
+
 def ship_matcher(
-    job: Job, tensors: Mapping[str, Tensor], card: Mapping[str, Any], architecture: MatcherModule
+    job: Job,
+    tensors: Mapping[str, Tensor],
+    card: Mapping[str, Any],
+    architecture: MatcherModule,
+    scores_of: Callable[[Job, MatchedSet], NDArray[np.float32]] = kept_scores,
 ) -> MatcherCard:
     """Write a folder that ships, and measure what was written on both dev splits.
 
@@ -55,6 +69,7 @@ def ship_matcher(
         tensors: the trained state, without what the parts of the card hold.
         card: ``job.card(recipe)`` and what the architecture adds; parts, quality and weight are filled in here.
         architecture: loads what was written.
+        scores_of: how a dev split is scored.
     """
     fields: dict[str, Any] = {
         "kind": "matcher",
@@ -72,7 +87,7 @@ def ship_matcher(
     head = architecture.load_vector_head(written, job.output)
     sets = [load_split(name, job.data_root) for name in DEV_SETS]
     matched = [MatchedSet(matcher, data, head(frozen_vectors(job, data).astype(np.float32))) for data in sets]
-    scores = [_scores(job, one) for one in matched]
+    scores = [scores_of(job, one) for one in matched]
     for one, found in zip(matched, scores, strict=True):
         figures = {**evaluate_score_retrieval(found, one.image_of_caption), "pairwise": evaluate_pairwise(one)}
         fields["quality"][one.data.name] = figures
@@ -82,11 +97,6 @@ def ship_matcher(
     fields["training"] = {**fields["training"], "dev_mean_recall_before_and_after_reranking": [before, after]}
     write_checkpoint(job.output, tensors, fields, int8_rows=_INT8_ROWS)
     return read_matcher_card(job.output)
-
-
-def _scores(job: Job, matched: MatchedSet) -> NDArray[np.float32]:
-    stage = f"scores of {matched.data.name}"
-    return matched.scores(lambda done, total: job.reporter.step(stage, done, total, 0.0))
 
 
 def _first_scores(data: CaptionedImages) -> NDArray[np.float32]:

@@ -62,6 +62,6 @@ def test_linear_mapping(sets: Path, tmp_path: Path) -> None:
 
 def test_vse(sets: Path, tmp_path: Path) -> None:
     job = Job("vse", sets, sets / "work", tmp_path / "out", _Silent())
-    recipe = limited_text_space_training.Recipe(views=1, passes=1, batch=4, width=8)
+    recipe = limited_text_space_training.Recipe(views=1, passes=1, batch=4)
     card = limited_text_space_training.ship(job, recipe)
     _check(card, tmp_path / "out", limited_text_space)

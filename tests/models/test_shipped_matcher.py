@@ -72,9 +72,11 @@ def _check(card: MatcherCard, folder: Path, architecture: object, width: int) ->
 def test_multimodal_cnn(sets: Path, tmp_path: Path) -> None:
     reporter = _Silent()
     job = Job("mcnn-phrase-short", sets, sets / "work", tmp_path / "out", reporter)
-    recipe = cnn_training.Recipe(views=1, passes=2, hard_passes=1, batch=4, hard_batch=6, hardest=2)
+    recipe = cnn_training.Recipe(
+        views=1, contrast_passes=2, contrast_batch=4, ranking_passes=1, ranking_batch=6, hardest=2
+    )
     card = cnn_training.ship(job, recipe)
-    assert reporter.passes == ["all 1", "all 2", "hardest 1"]
+    assert reporter.passes == ["contrast 1", "contrast 2", "ranking 1"]
     assert card.options == {"backbone": "imagenet-lite", "merge": "phrase-short"}
     _check(card, tmp_path / "out", multimodal_cnn, 256)
 
