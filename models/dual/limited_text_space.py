@@ -99,7 +99,7 @@ class Fusion(nn.Module):
 
     Args:
         maps: its terms.
-        noise: see ``Standardise``.
+        noise: see ``Standardised``.
     """
 
     def __init__(self, maps: Sequence[ImageMap], noise: float = 0.0) -> None:

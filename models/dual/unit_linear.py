@@ -2,37 +2,18 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from models.backbones.standardised import Standardised
 
-class Standardise(nn.Module):
-    """``(x - mean) / std`` of each feature, ``(B, F)``; in training with Gaussian noise.
 
-    Args:
-        features: F.
-        noise: its standard deviation, in standard deviations of the features; their only augmentation beside views.
-    """
-
-    mean: Tensor
-    std: Tensor
-
-    def __init__(self, features: int, noise: float = 0.0) -> None:
-        super().__init__()
-        self.register_buffer("mean", torch.zeros(features))
-        self.register_buffer("std", torch.ones(features))
-        self.noise = noise
-
-    def fit(self, features: Tensor) -> None:
-        """Set mean and standard deviation from a sample ``(N, F)``."""
-        self.mean.copy_(features.mean(dim=0))
-        self.std.copy_(features.std(dim=0).clamp(min=1e-4))
+class Standardise(Standardised):
+    """Standardising as a step of its own."""
 
     def forward(self, features: Tensor) -> Tensor:
         """Standardise."""
-        x = (features - self.mean) / self.std
-        return x + self.noise * torch.randn_like(x) if self.training and self.noise else x
+        return self.standardised(features)
 
 
 class UnitLinear(nn.Module):
@@ -41,7 +22,7 @@ class UnitLinear(nn.Module):
     Args:
         features: F.
         dimension: D.
-        noise: see ``Standardise``.
+        noise: see ``Standardised``.
     """
 
     def __init__(self, features: int, dimension: int, noise: float = 0.0) -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor, nn
 
+from models.backbones.standardised import Standardised
 
-class ImageVector(nn.Module):
+
+class ImageVector(Standardised):
     """Two fully connected layers: ``(B, F)`` features to ``(B, D)``; they stand for those of the documents' networks.
 
     ``v = B relu(A (x - mean) / std)``
@@ -16,34 +17,20 @@ class ImageVector(nn.Module):
         hidden: width of the layer between.
         dimension: D, of what is kept of an image.
         dropout: share of the hidden units dropped in training.
-        noise: standard deviation of the Gaussian noise on the standardised features in training.
+        noise: see ``Standardised``.
     """
 
-    mean: Tensor
-    std: Tensor
-
     def __init__(self, inputs: int, hidden: int, dimension: int, dropout: float = 0.0, noise: float = 0.0) -> None:
-        super().__init__()
-        self.register_buffer("mean", torch.zeros(inputs))
-        self.register_buffer("std", torch.ones(inputs))
+        super().__init__(inputs, noise)
         self.layers = nn.Sequential(
             nn.Linear(inputs, hidden), nn.ReLU(), nn.Dropout(dropout), nn.Linear(hidden, dimension)
         )
-        self.noise = noise
         for layer in (self.layers[0], self.layers[3]):
             start_at_scale(layer)
 
-    def standardise_to(self, features: Tensor) -> None:
-        """Set mean and standard deviation from a sample of features ``(N, F)``."""
-        self.mean.copy_(features.mean(dim=0))
-        self.std.copy_(features.std(dim=0).clamp(min=1e-4))
-
     def forward(self, features: Tensor) -> Tensor:
         """Make vectors of features."""
-        x = (features - self.mean) / self.std
-        if self.training and self.noise:
-            x = x + self.noise * torch.randn_like(x)
-        vectors: Tensor = self.layers(x)
+        vectors: Tensor = self.layers(self.standardised(features))
         return vectors
 
 

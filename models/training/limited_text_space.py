@@ -151,7 +151,7 @@ def train(job: Job, recipe: Recipe, maps: Sequence[ImageMap]) -> TextSpace:
     words = load_word_vectors()
     number = WordNumbers(words.vocabulary)
     pair = Pair(maps, words.matrix, recipe)
-    pair.image.standardise.fit(torch.from_numpy(photographs.views[0]).float())
+    pair.image.standardise.standardise_to(torch.from_numpy(photographs.views[0]).float())
     numbers, mask = number(photographs.texts)
     dev = [(rows, *number(rows.texts)) for rows in (frozen_rows(job, [name]) for name in DEV_SETS)]
 

@@ -74,8 +74,8 @@ def train(job: Job, recipe: Recipe) -> LinearMapping:
     sentences = frozen_sentences(job, photographs.texts)
     dev = [(rows, frozen_sentences(job, rows.texts)) for rows in (frozen_rows(job, [name]) for name in DEV_SETS)]
     maps = LinearMapping(recipe.image_noise, recipe.text_noise)
-    maps.image.standardise.fit(torch.from_numpy(photographs.views[0]).float())
-    maps.text.standardise.fit(sentences)
+    maps.image.standardise.standardise_to(torch.from_numpy(photographs.views[0]).float())
+    maps.text.standardise.standardise_to(sentences)
 
     def loss(batch: Batch) -> Tensor:
         images = maps.image(batch.rows.float())

@@ -227,7 +227,7 @@ class Training:
         self.network.eval()
         features = torch.cat([self._pooled(rows) for rows in _chunks(self._photographs.views[0])])
         standardise = self.network.project.standardise
-        standardise.fit(features)
+        standardise.standardise_to(features)
         words = mean_words(self._captions, self._words.matrix)
         owners = torch.tensor(self._photographs.image_of_caption)
         targets = torch.zeros(len(features), words.shape[1]).index_add_(0, owners, words)

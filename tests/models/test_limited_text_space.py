@@ -47,7 +47,7 @@ def test_a_fusion_is_the_normalised_sum_of_equation_5() -> None:
     visual, text_space = _maps()
     fusion = Fusion([visual, text_space])
     sample = torch.randn(40, FEATURES) * 2 + 1
-    fusion.standardise.fit(sample)
+    fusion.standardise.standardise_to(sample)
     x = ((sample - sample.mean(dim=0)) / sample.std(dim=0)).numpy()
     w_vgg, w_img, w_txt = (w.numpy().T for w in (visual.map.weight, text_space.into_text_space, text_space.map.weight))
     final = x @ w_vgg + (x @ w_img) @ w_txt
@@ -60,7 +60,7 @@ def test_a_fusion_is_the_normalised_sum_of_equation_5() -> None:
 def test_each_member_ships_as_one_matrix_that_does_the_same(members: list[int]) -> None:
     maps = _maps()
     fusion, sample = Fusion([maps[member] for member in members]), torch.randn(20, FEATURES)
-    fusion.standardise.fit(sample * 3)
+    fusion.standardise.standardise_to(sample * 3)
     torch.testing.assert_close(fusion.as_one()(sample), fusion(sample), atol=1e-5, rtol=1e-4)
 
 

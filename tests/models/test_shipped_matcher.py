@@ -9,9 +9,12 @@ from demo_set import write_training_sets
 
 import models.training.shipped_matcher
 from models.checkpoint import read_matcher_card
-from models.matchers import lstm_similarity, multimodal_cnn
+from models.evaluation.matched import MatchedSet
+from models.evaluation.retrieval import evaluate_score_retrieval
+from models.matchers import ensemble, lstm_similarity, multimodal_cnn
 from models.training import lstm_similarity as lstm_training
 from models.training import multimodal_cnn as cnn_training
+from models.training.frozen import frozen_vectors
 from models.training.job import Job
 from models.training.loop import PassReport
 from models.training.reranking_weight import WEIGHTS_TRIED
@@ -51,7 +54,7 @@ def quick_first_stage(monkeypatch: pytest.MonkeyPatch) -> None:
     )
 
 
-def _check(card: MatcherCard, folder: Path, architecture: object, width: int) -> None:
+def _check(card: MatcherCard, folder: Path, architecture: object, *shape: int) -> None:
     assert card == read_matcher_card(folder)
     assert card.encoder == "semblance-base"
     assert set(card.quality) == {"flickr8k-dev", "coco-dev"}
@@ -61,7 +64,7 @@ def _check(card: MatcherCard, folder: Path, architecture: object, width: int) ->
     matcher = architecture.load_matcher(card, folder, runtime="torch", device="cpu", threads=None)  # type: ignore[attr-defined]
     pixels = np.random.default_rng(1).integers(0, 256, (2, 260, 260, 3), dtype=np.uint8)
     features = matcher.encode_images(pixels)
-    assert (features.shape, features.dtype) == ((2, width), np.float16)
+    assert (features.shape, features.dtype) == ((2, *shape), np.float16)
     for text in ("a red flower", "", "two dogs run over the beach and " * 9):
         scores = matcher.score(text, features)
         assert scores.shape == (2,)
@@ -85,3 +88,17 @@ def test_lstm_similarity(sets: Path, tmp_path: Path) -> None:
     job = Job("lstm-similarity", sets, sets / "work", tmp_path / "out", _Silent())
     recipe = replace(lstm_training.Recipe(), views=1, iterations=6, iterations_a_pass=3, batch=4, dev_samples=20)
     _check(lstm_training.ship(job, recipe), tmp_path / "out", lstm_similarity, 300)
+
+
+def test_the_ensemble_of_what_ships(sets: Path, tmp_path: Path) -> None:
+    job = Job("mcnn-ensemble", sets, sets / "work", tmp_path / "out", _Silent())
+    card = cnn_training.ship_ensemble(job, cnn_training.EnsembleRecipe(images=3))
+    assert card.options["members"] == ["mcnn-word", "mcnn-phrase-short", "mcnn-phrase-long", "mcnn-sentence"]
+    _check(card, tmp_path / "out", ensemble, 4, 256)
+    # what was added up of the members' kept scores is what the ensemble scores
+    matcher = ensemble.load_matcher(card, tmp_path / "out", runtime="auto", device="cpu", threads=None)
+    (data,) = job.load("coco-dev")
+    features = ensemble.load_vector_head(card, tmp_path / "out")(frozen_vectors(job, data).astype(np.float32))
+    matched = MatchedSet(matcher, data, features)
+    expected = evaluate_score_retrieval(matched.scores(), matched.image_of_caption)
+    assert card.quality["coco-dev"]["text_to_image"] == expected["text_to_image"]
