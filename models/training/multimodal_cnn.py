@@ -55,16 +55,16 @@ class Recipe:
 
     views: int = 6
     captions: int = 1
-    contrast_passes: int = 12
+    contrast_passes: int = 25
     contrast_batch: int = 256
     contrast_rate: float = 2e-3
     temperature: float = 0.05
-    ranking_passes: int = 4
-    ranking_batch: int = 96
+    ranking_passes: int = 2
+    ranking_batch: int = 64
     ranking_rate: float = 3e-4
     margin: float = 0.2
     hardest: int = 4
-    dropout: float = 0.3
+    dropout: float = 0.1
     noise: float = 0.5
     weight_decay: float = 0.05
     average: float = 0.98
