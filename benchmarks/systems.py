@@ -1,9 +1,10 @@
 """Measures every shipped system on Flickr8k dev: ``python benchmarks/systems.py [MODEL ...] [--images N]``.
 
 A row a model, by the runtime that serves. Dual encoders rank by inner products; re-rankers by their own scores alone,
-over all pairs of a sentence and a photograph; captioners write by beam search of width 3. A row whose model has the
-same weights as now is kept, unless its model is named. ``ms an image`` is of one prepared photograph alone, ``ms a
-query`` of one sentence with all photographs (of a re-ranker with 50 of them), medians of 50.
+over all pairs of a sentence and a photograph (scores that their training has kept under ``var/training`` are not
+computed again); captioners write by beam search of width 3. A row whose model has the same weights as now is kept,
+unless its model is named. ``ms an image`` is of one prepared photograph alone, ``ms a query`` of one sentence with all
+photographs (of a re-ranker with 50 of them), medians of 50.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from time import perf_counter
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from safetensors import safe_open
 
 from benchmarks.figures import read_csv
@@ -28,7 +30,7 @@ from models.checkpoint import WEIGHTS
 from models.data.captioned import CaptionedImages, load_split, training_data_root
 from models.evaluation.captions import evaluate_captions
 from models.evaluation.encoded import Progress, encode_captioned, prepared_batches
-from models.evaluation.matched import match_captioned
+from models.evaluation.matched import MatchedSet, match_captioned
 from models.evaluation.pairwise import evaluate_pairwise
 from models.evaluation.proxies import build_proxy
 from models.evaluation.retrieval import evaluate_retrieval, evaluate_score_retrieval
@@ -44,9 +46,11 @@ from models.registry import (
     part_card,
     weights_folder,
 )
+from models.training.shipped_matcher import scores_file
 from models.types import Card, DualEncoder, Matcher, Pixels
 
 RESULTS = Path(__file__).parent / "results" / "systems.csv"
+WORK = Path("var/training")
 SET = "flickr8k-dev"
 RETRIEVAL = tuple(
     f"{direction}_{figure}"
@@ -146,11 +150,21 @@ def measure_matcher(matcher: Matcher, data: CaptionedImages, on_progress: Progre
     matched = match_captioned(matcher, data)
     texts, some = data.flat_captions()[0][:_TIMED], matched.features[:_TIMED]
     return {
-        **flat_retrieval(evaluate_score_retrieval(matched.scores(on_progress), matched.image_of_caption)),
+        **flat_retrieval(evaluate_score_retrieval(all_scores(matched, on_progress), matched.image_of_caption)),
         "pairwise_accuracy": evaluate_pairwise(matched)["accuracy"],
         "ms_an_image": median_ms(matcher.encode_images, [image[None] for image in _prepared(matcher, data)]),
         "ms_a_query": median_ms(lambda text: matcher.score(text, some), texts),
     }
+
+
+def all_scores(matched: MatchedSet, on_progress: Progress) -> NDArray[np.float32]:
+    """Return the scores that the training of these weights has kept, or else compute them."""
+    kept = scores_file(WORK, matched.matcher.card, matched.data.name)
+    if kept.exists():
+        scores: NDArray[np.float32] = np.load(kept, allow_pickle=False)
+        if scores.shape == (len(matched.image_of_caption), matched.image_count):
+            return scores
+    return matched.scores(on_progress)
 
 
 def measure_captioner(captioner: Captioner, data: CaptionedImages, on_progress: Progress) -> Figures:

@@ -59,12 +59,13 @@ class Recipe:
     contrast_batch: int = 256
     contrast_rate: float = 2e-3
     temperature: float = 0.05
-    ranking_passes: int = 2
+    ranking_passes: int = 1
     ranking_batch: int = 64
-    ranking_rate: float = 3e-4
+    ranking_rate: float = 1e-4
     margin: float = 0.2
     hardest: int = 4
     dropout: float = 0.1
+    ranking_dropout: float = 0.4
     noise: float = 0.5
     weight_decay: float = 0.05
     average: float = 0.98
@@ -92,12 +93,16 @@ class Training:
     def run(self) -> ImageSentenceCnn:
         """Train what agrees by contrast, then all by ranking; return the network of the best pass on dev.
 
-        Against the hardest sentences from the start, every score soon is the same.
+        Against the hardest sentences from the start, every score soon is the same. After the contrast the training
+        pairs fit so well that with no more dropped the perceptron learns little that holds for others.
         """
         recipe, matching = self._recipe, self._pair.matching
         contrast, ranking = InfoNCE(recipe.temperature), ScoreRanking(recipe.margin, recipe.hardest)
         first = Stage("contrast", recipe.contrast_passes, recipe.contrast_batch, recipe.contrast_rate)
         self._train_stage(first, matching.agree, contrast.of_scores, contrast)
+        for module in matching.modules():
+            if isinstance(module, nn.Dropout):
+                module.p = recipe.ranking_dropout
         second = Stage("ranking", recipe.ranking_passes, recipe.ranking_batch, recipe.ranking_rate)
         self._train_stage(second, matching, ranking, ranking)
         return self._pair
@@ -191,7 +196,7 @@ def ship_ensemble(job: Job, recipe: EnsembleRecipe | None = None) -> MatcherCard
         "feature_shape": [len(members), IMAGE],
     }
 
-    def summed(job: Job, matched: MatchedSet) -> NDArray[np.float32]:
+    def summed(matched: MatchedSet) -> NDArray[np.float32]:
         """What the ensemble's own ``score`` gives, of the scores that the members' trainings have kept."""
         total = np.zeros((len(matched.image_of_caption), matched.image_count), np.float32)
         for number, (member, spread) in enumerate(zip(members, spreads, strict=True)):

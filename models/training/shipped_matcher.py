@@ -46,13 +46,24 @@ class MatcherModule(Protocol):
         ...
 
 
-def kept_scores(job: Job, matched: MatchedSet) -> NDArray[np.float32]:
+Scores = Callable[[MatchedSet], NDArray[np.float32]]
+
+
+def kept_scores(job: Job, matched: MatchedSet, compute: Scores | None = None) -> NDArray[np.float32]:
     """Score every caption with every image, ``(M, N)``, once for these weights: it can take minutes."""
-    name, weights = matched.data.name, matched.matcher.card.weights_sha256
-    return cached_array(
-        job.work_root / "scores" / f"{weights}-{name}.npy",
-        lambda: matched.scores(lambda done, total: job.reporter.step(f"scores of {name}", done, total, 0.0)),
-    )
+    name = matched.data.name
+
+    def score() -> NDArray[np.float32]:
+        if compute:
+            return compute(matched)
+        return matched.scores(lambda done, total: job.reporter.step(f"scores of {name}", done, total, 0.0))
+
+    return cached_array(scores_file(job.work_root, matched.matcher.card, name), score)
+
+
+def scores_file(work_root: Path, card: MatcherCard, data: str) -> Path:
+    """Return where a matcher's scores on a set are kept."""
+    return work_root / "scores" / f"{card.weights_sha256}-{data}.npy"
 
 
 def ship_matcher(
@@ -60,7 +71,7 @@ def ship_matcher(
     tensors: Mapping[str, Tensor],
     card: Mapping[str, Any],
     architecture: MatcherModule,
-    scores_of: Callable[[Job, MatchedSet], NDArray[np.float32]] = kept_scores,
+    compute: Scores | None = None,
 ) -> MatcherCard:
     """Write a folder that ships, and measure what was written on both dev splits.
 
@@ -69,7 +80,7 @@ def ship_matcher(
         tensors: the trained state, without what the parts of the card hold.
         card: ``job.card(recipe)`` and what the architecture adds; parts, quality and weight are filled in here.
         architecture: loads what was written.
-        scores_of: how a dev split is scored.
+        compute: how a dev split is scored, if not by the matcher's own ``score``.
     """
     fields: dict[str, Any] = {
         "kind": "matcher",
@@ -87,7 +98,7 @@ def ship_matcher(
     head = architecture.load_vector_head(written, job.output)
     sets = [load_split(name, job.data_root) for name in DEV_SETS]
     matched = [MatchedSet(matcher, data, head(frozen_vectors(job, data).astype(np.float32))) for data in sets]
-    scores = [scores_of(job, one) for one in matched]
+    scores = [kept_scores(job, one, compute) for one in matched]
     for one, found in zip(matched, scores, strict=True):
         figures = {**evaluate_score_retrieval(found, one.image_of_caption), "pairwise": evaluate_pairwise(one)}
         fields["quality"][one.data.name] = figures
