@@ -1,13 +1,16 @@
 """Trains ``single-network-standard`` and ``single-network``: the last blocks of one network, on two kinds of image.
 
 The maps that frozen blocks make of a photograph, and of its mirror image, are computed once and kept; those of text
-images on the way, for captions lose some of their words anew each time in ``single-network``. The projection starts
-where a linear map of ImageNet's features predicts the mean word vector of the captions best.
+images on the way, for captions lose some of their words anew each time in ``single-network``.
+
+Training begins with what both kinds of image are to say: the mean of their caption's word vectors. The projection
+starts where a linear map of ImageNet's features predicts it best, and the network learns to predict it better, before
+it learns to tell identities apart; of six thousand identities alone it would learn to read words too slowly.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 
@@ -17,6 +20,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from models.backbones.efficientnet_lite import CHANNELS
 from models.backbones.frozen import IMAGENET_LITE
 from models.data.captioned import CaptionedImages
 from models.dual.single_network import (
@@ -72,6 +76,7 @@ class Recipe:
         scale: of the cosines in the softmax over image identities.
         centre_weight: of the centre loss (the mean over the batch's images) beside the softmax.
         centre_rate: see ``CentreLoss``.
+        word_texts: text images of each photograph in the passes that predict words.
     """
 
     photographs: int = 1
@@ -79,7 +84,9 @@ class Recipe:
     word_loss: float = 0.0
     sets: tuple[str, ...] = ("flickr8k-train",)
     dev: tuple[str, ...] = ("flickr8k-dev",)
-    passes: int = 2
+    word_passes: int = 3
+    word_texts: int = 2
+    passes: int = 1
     rate: float = 1e-3
     batch: int = 45
     scale: float = 20.0
@@ -170,39 +177,60 @@ class Training:
 
     def run(self) -> SingleNetwork:
         """Train and return the network of the best pass on dev."""
-        recipe, network, photographs = self._recipe, self.network, self._photographs
-        starts = self._start()
-        loss = IdentityLoss(starts, recipe)
+        recipe, network = self._recipe, self.network
         network.backbone.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         network.backbone.requires_grad_(False)
         tuned = network.tuned().requires_grad_(True)
+        of_captions, of_photographs = self._start()
+
+        def distance_to_words(batch: Batch) -> Tensor:
+            vectors, images, captions = self._shown(batch)
+            targets = torch.cat([of_photographs[images[: len(images) - len(captions)]], of_captions[captions]])
+            return 1 - (vectors * targets).sum(dim=1).mean()
+
+        self._train("words", tuned, distance_to_words, recipe.word_passes, recipe.word_texts)
+        loss = IdentityLoss(self._photograph_vectors(), recipe)
+
+        def identity_loss(batch: Batch) -> Tensor:
+            vectors, images, _ = self._shown(batch)
+            return loss(vectors, images)  # type: ignore[no-any-return]
+
         whole = nn.ModuleDict({"network": tuned, "loss": loss})
+        self._train("identities", whole, identity_loss, recipe.passes, recipe.texts)
+        return network.eval()
 
-        def batch_loss(batch: Batch) -> Tensor:
-            random = np.random.default_rng(batch.seed)
-            shown = [batch.rows] if recipe.photographs == 1 else self._views(batch.images)
-            vectors = [self._embed(torch.cat([_as_maps(rows) for rows in shown]))]
-            identities = [np.tile(batch.images, len(shown))]
-            sentences = [self._lossy(self._captions[caption], random) for caption in batch.captions.ravel()]
-            owners = np.tile(batch.images, len(batch.captions))
-            for chosen, maps in self._maps.groups(sentences):
-                vectors.append(self._embed(maps)[: len(chosen)])
-                identities.append(owners[chosen])
-            return loss(torch.cat(vectors), torch.from_numpy(np.concatenate(identities)))  # type: ignore[no-any-return]
-
+    def _train(self, name: str, module: nn.Module, loss: Callable[[Batch], Tensor], passes: int, texts: int) -> None:
+        recipe, photographs = self._recipe, self._photographs
         run_stage(
             self._job,
-            "tune",
+            name,
             recipe,
-            whole,
-            batch_loss,
-            [Group(list(whole.parameters()), recipe.rate)],
-            lambda seed: photographs.batches(recipe.batch, recipe.texts, seed),
+            module,
+            loss,
+            [Group(list(module.parameters()), recipe.rate)],
+            lambda seed: photographs.batches(recipe.batch, texts, seed),
             photographs.steps(recipe.batch),
-            Schedule(recipe.passes, 20, weight_decay=0.0, average=recipe.average),
+            Schedule(passes, 20, weight_decay=0.0, average=recipe.average),
             self._recall,
         )
-        return network.eval()
+
+    def _shown(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
+        """Embed a batch's photographs, then its text images.
+
+        Returns:
+            Vectors ``(B + C, 128)``, the image of each ``(B + C,)``, and the captions of the text images, ``(C,)``.
+        """
+        random = np.random.default_rng(batch.seed)
+        shown = [batch.rows] if self._recipe.photographs == 1 else self._views(batch.images)
+        vectors = [self._embed(torch.cat([_as_maps(rows) for rows in shown]))]
+        images, captions = [np.tile(batch.images, len(shown))], []
+        numbers, owners = batch.captions.ravel(), np.tile(batch.images, len(batch.captions))
+        sentences = [self._lossy(self._captions[caption], random) for caption in numbers]
+        for chosen, maps in self._maps.groups(sentences):
+            vectors.append(self._embed(maps)[: len(chosen)])
+            images.append(owners[chosen])
+            captions.append(numbers[chosen])
+        return torch.cat(vectors), torch.from_numpy(np.concatenate(images)), torch.from_numpy(np.concatenate(captions))
 
     def _embed(self, maps: Tensor) -> Tensor:
         """Embed maps that go into the tuned blocks."""
@@ -222,21 +250,41 @@ class Training:
         return [number for number, keep in zip(numbers, kept, strict=True) if keep]
 
     @torch.no_grad()
-    def _start(self) -> Tensor:
-        """Let the projection predict the captions' words; return the photographs' vectors, ``(N, 128)``."""
+    def _start(self) -> tuple[Tensor, Tensor]:
+        """Let the projection predict the words of the captions, from photographs and text images alike.
+
+        Returns:
+            What a text image of each caption, ``(C, 128)``, and each photograph, ``(N, 128)``, is to be embedded as.
+        """
         self.network.eval()
-        features = torch.cat([self._pooled(rows) for rows in _chunks(self._photographs.views[0])])
-        standardise = self.network.project.standardise
-        standardise.standardise_to(features)
         words = mean_words(self._captions, self._words.matrix)
         owners = torch.tensor(self._photographs.image_of_caption)
-        targets = torch.zeros(len(features), words.shape[1]).index_add_(0, owners, words)
-        self.network.project.map.weight.copy_(predicting_map(standardise(features), targets, DIMENSION))
-        return self.network.project(features)  # type: ignore[no-any-return]
+        of_photographs = _means(words, owners)
+        first = np.unique(owners.numpy(), return_index=True)[1]  # a caption of each photograph
+        sentences = [self._captions[caption] for caption in first]
+        photographs = [self._pooled(_as_maps(torch.from_numpy(rows))) for rows in _chunks(self._photographs.views[0])]
+        texts = torch.empty(len(sentences), CHANNELS)
+        for start in range(0, len(sentences), 256):
+            for chosen, maps in self._maps.groups(sentences[start : start + 256]):
+                texts[start + torch.from_numpy(chosen)] = self._pooled(maps)[: len(chosen)]
+        features = torch.cat([*photographs, texts])
+        project = self.network.project
+        project.standardise.standardise_to(features)
+        targets = torch.cat([of_photographs, words[first]])
+        found, directions = predicting_map(project.standardise(features), targets, DIMENSION)
+        project.map.weight.copy_(found)
+        of_captions = (words - words.mean(dim=0)) @ directions.T
+        return F.normalize(of_captions, dim=1), F.normalize(_means(of_captions, owners), dim=1)
 
-    def _pooled(self, rows: NDArray[np.float16]) -> Tensor:
+    @torch.no_grad()
+    def _photograph_vectors(self) -> Tensor:
+        self.network.eval()
+        rows = _chunks(self._photographs.views[0])
+        return torch.cat([self._embed(_as_maps(torch.from_numpy(some))) for some in rows])
+
+    def _pooled(self, maps: Tensor) -> Tensor:
         with mixed_precision():
-            last = self.network.feature_map(_as_maps(torch.from_numpy(rows)))
+            last = self.network.feature_map(maps)
         return last.float().mean(dim=(2, 3))
 
     @torch.no_grad()
@@ -299,8 +347,10 @@ def mean_words(captions: Sequence[Sequence[int]], vectors: Tensor) -> Tensor:
     return torch.stack(means)
 
 
-def predicting_map(features: Tensor, targets: Tensor, rank: int, ridge: float = 0.1) -> Tensor:
+def predicting_map(features: Tensor, targets: Tensor, rank: int, ridge: float = 0.1) -> tuple[Tensor, Tensor]:
     """Return the map ``(rank, F)`` through which standardised features predict targets best (reduced-rank regression).
+
+    And the directions ``(rank, T)`` of the targets that it predicts.
 
     The ridge regression of ``(N, T)`` targets on ``(N, F)`` features, followed by the principal directions of what it
     predicts (Izenman 1975). Where T is less than the rank the rest of the map is zero.
@@ -316,7 +366,14 @@ def predicting_map(features: Tensor, targets: Tensor, rank: int, ridge: float = 
     weights = torch.linalg.solve(gram, features.T @ (targets - targets.mean(dim=0)))
     directions = torch.linalg.svd(features @ weights, full_matrices=False).Vh[:rank]
     found = (weights @ directions.T).T
-    return torch.cat([found, found.new_zeros(rank - len(found), width)])
+    missing = rank - len(found)
+    return F.pad(found, (0, 0, 0, missing)), F.pad(directions, (0, 0, 0, missing))
+
+
+def _means(vectors: Tensor, owners: Tensor) -> Tensor:
+    """Return the mean of each owner's vectors."""
+    sums = vectors.new_zeros(int(owners.max()) + 1, vectors.shape[1]).index_add_(0, owners, vectors)
+    return sums / torch.bincount(owners)[:, None]
 
 
 def _as_maps(rows: Tensor) -> Tensor:
@@ -338,11 +395,12 @@ def ship(job: Job, recipe: Recipe | None = None) -> ModelCard:
         **job.card(recipe),
         "description": f"One network for photographs and for sentences drawn as images, after Nawaz et al. 2018: "
         f"{_SHOWN[recipe.photographs]}. Where theirs is InceptionResNet-V1 at 256 pixels, this is EfficientNet-Lite0 "
-        f"at 224, tuned from block {TUNED_FROM} on, the blocks below as ImageNet taught them; its projection starts "
-        "from a regression of captions' word vectors on ImageNet's features. Text images hold the 75 principal "
-        "components of each word's vector in 5 x 5 superpixels of 6 pixels, 4 words in a row (128 pixels), and are as "
-        "high as they must be. Added to the centre loss: a softmax over image identities, and unit length. A batch has "
-        "45 photographs with all their images. Trained on Flickr8k (theirs: Flickr30k and COCO).",
+        f"at 224, tuned from block {TUNED_FROM} on, the blocks below as ImageNet taught them; first it learns to "
+        "predict the mean of the captions' word vectors, from both kinds of image, then the document's loss. Text "
+        "images hold the 75 principal components of each word's vector in 5 x 5 superpixels of 6 pixels, 4 words in a "
+        "row (128 pixels), and are as high as they must be. Added to the centre loss: a softmax over image identities, "
+        "and unit length. A batch has 45 photographs with all their images. Trained on Flickr8k (theirs: Flickr30k and "
+        "COCO).",
         "architecture": "single_network",
         "dimension": DIMENSION,
         "preprocessing": asdict(INPUT),

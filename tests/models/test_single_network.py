@@ -35,7 +35,7 @@ class _Silent:
 def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[ModelCard, Path]:
     sets = write_training_sets(tmp_path_factory.mktemp("sets"))
     job = Job("single-network", sets, sets / "work", sets / "out", _Silent())
-    return ship(job, Recipe(photographs=2, texts=2, word_loss=0.2, passes=1, batch=4)), job.output
+    return ship(job, Recipe(photographs=2, texts=2, word_loss=0.2, word_passes=1, passes=1, batch=4)), job.output
 
 
 @pytest.fixture(scope="module")
@@ -130,11 +130,12 @@ def test_the_projection_starts_as_what_predicts_the_targets() -> None:
     features = torch.randn(400, 6)
     features = (features - features.mean(dim=0)) / features.std(dim=0)
     targets = features[:, :2] @ torch.tensor([[3.0, 0.0, 1.0], [0.0, 1.0, 0.0]]) + 5
-    found = predicting_map(features, targets, rank=2, ridge=1e-6)
+    found, directions = predicting_map(features, targets, rank=2, ridge=1e-6)
     assert found.shape == (2, 6)
     assert found[:, 2:].abs().max() < 0.01  # the other features tell nothing
     assert found[0, :2].abs().argmax() == 0  # the first direction is the strongest
-    assert predicting_map(features, targets, rank=5).shape == (5, 6)
+    torch.testing.assert_close(features @ found.T, (targets - targets.mean(dim=0)) @ directions.T, atol=0.01, rtol=0)
+    assert [tuple(part.shape) for part in predicting_map(features, targets, rank=5)] == [(5, 6), (5, 3)]
 
 
 def test_configurations_are_the_documents() -> None:
