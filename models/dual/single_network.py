@@ -8,7 +8,7 @@ Euclidean; of unit vectors it ranks as the inner product does.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import torch
@@ -28,8 +28,13 @@ from models.text.word_vectors import WORD_VECTORS, load_word_vectors
 from models.types import ModelCard, Preprocessing
 
 BACKBONE = "lite0"
-TUNED_FROM = 11
-"""The first block that is tuned; those below stay ImageNet's."""
+EARLY_BLOCK = 5
+"""What goes into this block still tells the colours of text images; the last map hardly does."""
+_EARLY_STRIDE = 8
+_EARLY_CHANNELS = 40
+_ALONG = PITCH // _EARLY_STRIDE
+FEATURES = _EARLY_CHANNELS * _ALONG**2 + CHANNELS
+"""Of an image, before the projection."""
 DIMENSION = 128
 _COLOURS = "colours"
 
@@ -39,49 +44,39 @@ INPUT = Preprocessing(size=BACKBONES[BACKBONE], fit="squash", resample="bicubic"
 class SingleNetwork(nn.Module):
     """``(B, H, W, 3)`` uint8 pixels, of photographs or of text images, to ``(B, 128)`` unit vectors.
 
+    What the projection reads are two depths of one network (a hypercolumn, Hariharan et al. 2015): the mean over the
+    places of the last map, and the means over all squares of 32 pixels of an early map's 4 x 4 places in each.
+
     Args:
-        backbone: EfficientNet-Lite0; its batch norm keeps its statistics, in training too.
+        backbone: EfficientNet-Lite0, frozen.
     """
 
     def __init__(self, backbone: EfficientNetLite) -> None:
         super().__init__()
-        self.backbone = backbone
-        self.project = UnitLinear(CHANNELS, DIMENSION)
+        self.backbone = backbone.eval().requires_grad_(False)
+        self.project = UnitLinear(FEATURES, DIMENSION)
 
-    def lower(self, pixels: Tensor) -> Tensor:
-        """Compute the map that goes into the tuned blocks, ``(B, 112, H/16, W/16)``."""
-        return self.backbone.lower((pixels.permute(0, 3, 1, 2).float() / 255 - MEAN[0]) / STD[0], TUNED_FROM)
+    def maps(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
+        """Compute the early map ``(B, 40, H/8, W/8)`` and the last, ``(B, 1280, H/32, W/32)``."""
+        early = self.backbone.lower((pixels.permute(0, 3, 1, 2).float() / 255 - MEAN[0]) / STD[0], EARLY_BLOCK)
+        return early, self.backbone.upper(early, EARLY_BLOCK)
 
-    def feature_map(self, lower: Tensor) -> Tensor:
-        """Compute the last map, ``(B, 1280, H/32, W/32)``."""
-        return self.backbone.upper(lower, TUNED_FROM)
-
-    def embed(self, feature_map: Tensor) -> Tensor:
-        """Average over the places and project."""
-        return self.project(feature_map.mean(dim=(2, 3)))  # type: ignore[no-any-return]
+    def features(self, early: Tensor, last: Tensor) -> Tensor:
+        """Average both maps, ``(B, 1920)``."""
+        shifts = [(row, column) for row in range(_ALONG) for column in range(_ALONG)]
+        places = [early[:, :, row::_ALONG, column::_ALONG].mean(dim=(2, 3)) for row, column in shifts]
+        return torch.cat([*places, last.mean(dim=(2, 3))], dim=1)
 
     def forward(self, pixels: Tensor) -> Tensor:
         """Embed pixels."""
-        return self.embed(self.feature_map(self.lower(pixels)))
+        return self.project(self.features(*self.maps(pixels)))  # type: ignore[no-any-return]
 
     def trace(self, pixels: Tensor) -> tuple[list[Tensor], Tensor]:
-        """Run on pixels; also return the feature map as a leaf that gradients reach."""
+        """Run on pixels; also return the last map as a leaf that gradients reach."""
         with torch.no_grad():
-            feature_map = self.feature_map(self.lower(pixels))
-        leaf = feature_map.requires_grad_()
-        return [leaf], self.embed(leaf)
-
-    def train(self, mode: bool = True) -> Self:
-        """Set the mode; of photographs and text images at once, a batch's own statistics would describe neither."""
-        super().train(mode)
-        self.backbone.eval()
-        return self
-
-    def tuned(self) -> nn.ModuleDict:
-        """Return what is trained."""
-        return nn.ModuleDict(
-            {"blocks": self.backbone.blocks[TUNED_FROM:], "head": self.backbone.head, "project": self.project}
-        )
+            early, last = self.maps(pixels)
+        leaf = last.requires_grad_()
+        return [leaf], self.project(self.features(early, leaf))
 
 
 class ByRows:
@@ -115,13 +110,8 @@ def new_network(expected_sha256: str | None = None) -> SingleNetwork:
 
 
 def packed(network: SingleNetwork, colours: NDArray[np.uint8]) -> dict[str, Tensor]:
-    """Return what ships, the colours of the words' squares included.
-
-    Kernels become matrices ``(outputs, rest)``, which are stored at a byte a value.
-    """
-    tuned = network.tuned().state_dict()
-    kernels = {name: value.flatten(1) if value.ndim > 2 else value for name, value in tuned.items()}
-    return {_COLOURS: torch.from_numpy(colours), **kernels}
+    """Return what ships: the projection, and the colours of the words' squares."""
+    return {_COLOURS: torch.from_numpy(colours), **network.project.state_dict()}
 
 
 def load_image_tower(card: ModelCard, folder: Path) -> SingleNetwork:
@@ -135,7 +125,7 @@ def load_encoder(
     """Load shipped weights and compile the network twice: for photographs, and for text images of any height.
 
     Raises:
-        CheckpointError: missing or damaged, not of this architecture, or tuned over other parts.
+        CheckpointError: missing or damaged, not of this architecture, or trained over other parts.
     """
     network, colours = _load(card, folder)
     side = card.preprocessing.size
@@ -151,11 +141,9 @@ def load_encoder(
 
 def _load(card: ModelCard, folder: Path) -> tuple[SingleNetwork, NDArray[np.uint8]]:
     stored, network = read_weights(folder, card), new_network(card.parts.get(IMAGENET_LITE))
-    tuned = network.tuned()
-    shapes = {name: value.shape for name, value in tuned.state_dict().items()}
     try:
         colours = stored.pop(_COLOURS).numpy()
-        tuned.load_state_dict({name: value.reshape(shapes[name]) for name, value in stored.items()})
+        network.project.load_state_dict(stored)
     except (KeyError, RuntimeError) as error:  # torch's word for names or shapes that do not fit
         raise CheckpointError(f"the weights of {card.name!r} are not of this architecture") from error
     return network.eval().requires_grad_(False), colours
