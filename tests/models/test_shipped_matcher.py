@@ -1,6 +1,7 @@
 """Matchers over a frozen backbone train, ship and load from end to end, on a few photographs of the demonstration."""
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from demo_set import write_training_sets
 import models.training.shipped_matcher
 from models.checkpoint import read_matcher_card
 from models.evaluation.matched import MatchedSet
+from models.evaluation.pairwise import evaluate_pairwise
 from models.evaluation.retrieval import evaluate_score_retrieval
 from models.matchers import ensemble, lstm_similarity, multimodal_cnn
 from models.training import lstm_similarity as lstm_training
@@ -44,9 +46,11 @@ def sets(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(autouse=True)
-def quick_first_stage(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Scores of the dual encoder as they come; encoding with it is tested elsewhere."""
+def quick_measures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Scores of the dual encoder as they come, and few random pairs; both are tested elsewhere."""
     random = np.random.default_rng(0)
+    few = partial(evaluate_pairwise, samples=100)
+    monkeypatch.setattr(models.training.shipped_matcher, "evaluate_pairwise", few)
     monkeypatch.setattr(
         models.training.shipped_matcher,
         "_first_scores",
