@@ -84,15 +84,16 @@ class ByRows:
 
     Args:
         network: compiled for images of any height.
+        width: of what it makes of an image.
     """
 
-    def __init__(self, network: Runner) -> None:
-        self._network = network
+    def __init__(self, network: Runner, width: int = DIMENSION) -> None:
+        self._network, self._width = network, width
 
     def __call__(self, *inputs: NDArray[Any]) -> NDArray[np.float32]:
-        """Embed images ``(N, H, W, 3)`` that need rows ``(N,)``, as ``(N, 128)``."""
+        """Embed images ``(N, H, W, 3)`` that need rows ``(N,)``, as ``(N, width)``."""
         images, rows = inputs
-        vectors = np.empty((len(images), DIMENSION), np.float32)
+        vectors = np.empty((len(images), self._width), np.float32)
         for count in np.unique(rows):
             chosen = np.flatnonzero(rows == count)
             vectors[chosen] = self._network(images[chosen, : PITCH * count])

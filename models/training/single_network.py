@@ -24,6 +24,7 @@ from models.dual.single_network import (
     EARLY_BLOCK,
     FEATURES,
     INPUT,
+    ByRows,
     SingleNetwork,
     load_encoder,
     new_network,
@@ -134,7 +135,7 @@ class FeatureReader:
         self._images = images
         page = torch.zeros(2, 3 * PITCH, COLUMNS * PITCH, 3, dtype=torch.uint8)
         self._network = _Features(network).eval()
-        self._pages: Runner = compile_module(self._network, [page], [(0, 1)])
+        self._pages = ByRows(compile_module(self._network, [page], [(0, 1)]), FEATURES)
 
     def photographs(self, job: Job, data: CaptionedImages, view: int) -> NDArray[np.float16]:
         """Read a view of each photograph."""
@@ -149,14 +150,12 @@ class FeatureReader:
         )
 
     def sentences(self, numbers: Sequence[Sequence[int]], reporter: Reporter, what: str) -> NDArray[np.float16]:
-        """Draw sentences of word numbers and read the images, those of a height together."""
+        """Draw sentences of word numbers and read the images."""
         features = np.empty((len(numbers), FEATURES), np.float16)
         for start in range(0, len(numbers), _TEXTS_AT_ONCE):
-            images, rows = self._images.draw(numbers[start : start + _TEXTS_AT_ONCE])
-            for height in np.unique(rows):
-                chosen = np.flatnonzero(rows == height)
-                features[start + chosen] = self._pages(images[chosen, : PITCH * height])
-            reporter.features(what, min(start + _TEXTS_AT_ONCE, len(numbers)), len(numbers))
+            end = min(start + _TEXTS_AT_ONCE, len(numbers))
+            features[start:end] = self._pages(*self._images.draw(numbers[start:end]))
+            reporter.features(what, end, len(numbers))
         return features
 
     @cached_property
@@ -254,7 +253,10 @@ class Training:
 
     @torch.no_grad()
     def _start(self) -> None:
-        """Let the projection predict the words of the captions, from photographs and text images alike."""
+        """Let the projection predict the words of the captions, from photographs and text images alike.
+
+        From features with the recipe's noise, as in training.
+        """
         words = mean_words([caption for own in self._captions for caption in own], self._words.matrix)
         counts = torch.tensor([len(own) for own in self._captions])
         owners = torch.arange(len(counts)).repeat_interleave(counts)
