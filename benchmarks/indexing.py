@@ -28,8 +28,11 @@ from benchmarks.photographs import Photographs
 from indexer.ingest.encode import IMAGES_AT_ONCE, available_cores
 from indexer.ingest.pipeline import IndexReport, IndexRequest, index_collection
 from models.imaging.decode import decode_image
-from models.registry import DEFAULT_MODEL, load_encoder
-from models.types import DualEncoder, Pixels
+from models.inference.execution import Execution
+from models.library import InstalledModels
+from models.names import DEFAULT_MODEL
+from models.protocols import DualEncoder
+from models.types import Pixels
 
 DATA_DIR = Path("var/benchmarks")
 """Where the collection is kept that the benchmark of searching asks."""
@@ -100,7 +103,7 @@ def _rate_figures(rounds: _Rounds) -> list[Figure]:
 
 
 def _index_rounds(photographs: Photographs, effort: _Effort) -> _Rounds:
-    encoder = load_encoder(DEFAULT_MODEL)
+    encoder = InstalledModels().encoder(DEFAULT_MODEL)
     files = photographs.files[: effort.alone_images]
     prepared = _prepared(encoder, files)
     encoder.encode_images(prepared)
@@ -159,7 +162,9 @@ def _encode_alone(encode: Callable[[Pixels], object], prepared: Pixels, count: i
 
 def _runtime_rounds(files: Sequence[Path], effort: _Effort) -> tuple[list[float], ...]:
     """Return images/s of OpenVINO, of torch, and of the smaller backbone alone with OpenVINO, in turns."""
-    openvino, torch = (load_encoder(DEFAULT_MODEL, runtime=runtime) for runtime in ("openvino", "torch"))
+    openvino, torch = (
+        InstalledModels(Execution(runtime, "auto")).encoder(DEFAULT_MODEL) for runtime in ("openvino", "torch")
+    )
     prepared = _prepared(openvino, files)
     contestants = (
         (openvino.encode_images, prepared, 256),
@@ -181,7 +186,7 @@ def _bare_lite0() -> Callable[[Pixels], object]:
     import torch
 
     from models.backbones.efficientnet_lite import EfficientNetLite
-    from models.runtime.base import compile_module
+    from models.inference.compile import compile_module
 
     class Pooled(torch.nn.Module):
         def __init__(self) -> None:
@@ -196,7 +201,7 @@ def _bare_lite0() -> Callable[[Pixels], object]:
 
 def _prepared(encoder: DualEncoder, files: Sequence[Path]) -> Pixels:
     """Return one batch ``(32, S, S, 3)``; how long encoding takes does not depend on what the pictures show."""
-    return np.stack([encoder.prepare(decode_image(path).pixels) for path in files[:IMAGES_AT_ONCE]])
+    return np.stack([encoder.prepare(decode_image(path.read_bytes()).pixels) for path in files[:IMAGES_AT_ONCE]])
 
 
 def _in_own_process(function: Callable[..., Any], *arguments: object) -> Any:

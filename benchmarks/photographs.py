@@ -7,7 +7,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from models.data.captioned import training_data_root
+from lab.data.captioned import training_data_root
 
 _QUICK_IMAGES = 200
 _QUICK_CAPTIONS = 320

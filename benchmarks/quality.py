@@ -15,8 +15,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from benchmarks.provenance import provenance
-from models.data.captioned import training_data_root
-from models.registry import captioner_cards
+from lab.data.captioned import training_data_root
+from models.shipped import captioner_cards
 
 RESULTS = Path(__file__).parent / "results"
 CALIBRATION = Path(__file__).parents[1] / "models" / "weights" / "semblance-base" / "calibration.json"

@@ -26,8 +26,9 @@ from benchmarks.indexing import DATA_DIR
 from benchmarks.photographs import Photographs
 from indexer.collections import collection_dir
 from indexer.store.generation import Generation, open_current
-from models.registry import DEFAULT_MODEL, load_encoder
-from models.types import DualEncoder
+from models.library import InstalledModels
+from models.names import DEFAULT_MODEL
+from models.protocols import DualEncoder
 
 _SEARCH = "/search/text"
 _K = 10
@@ -67,7 +68,7 @@ def _one_client(
     collection: str, port: int, queries: Iterator[str], effort: _Effort
 ) -> tuple[dict[str, list[float]], list[dict[str, float]]]:
     """Return the seconds of each part, of the empty route and of the service; and what the service told of itself."""
-    encoder = load_encoder(DEFAULT_MODEL)
+    encoder = InstalledModels().encoder(DEFAULT_MODEL)
     seconds: dict[str, list[float]] = {name: [] for name in (_SEARCH, *_PARTS, _EMPTY)}
     shares = []
     with ExitStack() as stack:

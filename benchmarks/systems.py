@@ -24,30 +24,23 @@ from safetensors import safe_open
 
 from benchmarks.figures import read_csv
 from benchmarks.provenance import COLUMNS, provenance
-from models.captioning.base import Captioner
+from lab.data.captioned import CaptionedImages, load_split, training_data_root
+from lab.evaluation.captions import evaluate_captions
+from lab.evaluation.encoded import Progress, encode_captioned, prepared_batches
+from lab.evaluation.matched import MatchedSet, match_captioned
+from lab.evaluation.pairwise import evaluate_pairwise
+from lab.evaluation.proxies import build_proxy
+from lab.evaluation.retrieval import evaluate_retrieval, evaluate_score_retrieval
+from lab.evaluation.semantic import evaluate_semantic
+from lab.progress import progress_bar
+from lab.training.shipped_matcher import scores_file
 from models.captioning.decoders import make_decoder
+from models.cards import ModelCard
 from models.checkpoint import WEIGHTS
-from models.data.captioned import CaptionedImages, load_split, training_data_root
-from models.evaluation.captions import evaluate_captions
-from models.evaluation.encoded import Progress, encode_captioned, prepared_batches
-from models.evaluation.matched import MatchedSet, match_captioned
-from models.evaluation.pairwise import evaluate_pairwise
-from models.evaluation.proxies import build_proxy
-from models.evaluation.retrieval import evaluate_retrieval, evaluate_score_retrieval
-from models.evaluation.semantic import evaluate_semantic
-from models.progress import progress_bar
-from models.registry import (
-    captioner_cards,
-    load_captioner,
-    load_encoder,
-    load_matcher,
-    matcher_cards,
-    model_cards,
-    part_card,
-    weights_folder,
-)
-from models.training.shipped_matcher import scores_file
-from models.types import Card, DualEncoder, Matcher, Pixels
+from models.library import InstalledModels
+from models.protocols import Captioner, DualEncoder, Matcher
+from models.shipped import captioner_cards, encoder_cards, matcher_cards, part_card, weights_folder
+from models.types import Pixels
 
 RESULTS = Path(__file__).parent / "results" / "systems.csv"
 WORK = Path("var/training")
@@ -76,7 +69,7 @@ def main() -> None:
     parser.add_argument("models", nargs="*", metavar="MODEL", help="measure again; default: what has no row yet")
     parser.add_argument("--images", type=int, help="a try on the first photographs only; printed, not written")
     arguments = parser.parse_args()
-    cards = {card.name: card for card in (*model_cards(), *matcher_cards(), *captioner_cards())}
+    cards = {card.name: card for card in (*encoder_cards(), *matcher_cards(), *captioner_cards())}
     if unknown := {*arguments.models} - {*cards}:
         parser.error(f"no model named {', '.join(sorted(unknown))}; there are: {', '.join(cards)}")
     if training_data_root() is None:
@@ -95,7 +88,7 @@ def main() -> None:
             write_rows(RESULTS, [rows[known] for known in cards if known in rows])
 
 
-def to_measure(rows: Mapping[str, Mapping[str, str]], cards: Sequence[Card], named: Sequence[str]) -> list[str]:
+def to_measure(rows: Mapping[str, Mapping[str, str]], cards: Sequence[ModelCard], named: Sequence[str]) -> list[str]:
     """Return the models that are named, or else those that have no row or were measured with other weights."""
     if named:
         return [card.name for card in cards if card.name in named]
@@ -110,7 +103,7 @@ def write_rows(path: Path, rows: Sequence[Mapping[str, str]]) -> None:
         writer.writerows(rows)
 
 
-def measured_row(card: Card, data: CaptionedImages) -> dict[str, str]:
+def measured_row(card: ModelCard, data: CaptionedImages) -> dict[str, str]:
     """Load a model and measure it; what its kind does not have is empty."""
     kind, (load, measure) = next((kind, _MEASURES[kind]) for kind, cards in _cards().items() if card in cards)
     with progress_bar() as progress:
@@ -178,7 +171,7 @@ def flat_retrieval(figures: Mapping[str, Mapping[str, Any]]) -> dict[str, float]
     return {column: figures[column[:13]][column[14:]] for column in RETRIEVAL}  # both directions have 13 letters
 
 
-def sizes(card: Card) -> dict[str, int]:
+def sizes(card: ModelCard) -> dict[str, int]:
     """Count what ships of a model, and what it shares with others: learned values and bytes of the files."""
     shared = [part_card(name) for name in card.parts]
     return {
@@ -215,14 +208,16 @@ def _prepared(model: DualEncoder | Matcher, data: CaptionedImages) -> Pixels:
     return np.concatenate(list(prepared_batches(data.files[:_TIMED], size, model.prepare)))
 
 
-def _cards() -> dict[str, Sequence[Card]]:
-    return {"model": model_cards(), "matcher": matcher_cards(), "captioner": captioner_cards()}
+def _cards() -> dict[str, Sequence[ModelCard]]:
+    return {"model": encoder_cards(), "matcher": matcher_cards(), "captioner": captioner_cards()}
 
+
+_LIBRARY = InstalledModels()
 
 _MEASURES: dict[str, tuple[Callable[[str], Any], Callable[[Any, CaptionedImages, Progress], Figures]]] = {
-    "model": (load_encoder, measure_encoder),
-    "matcher": (load_matcher, measure_matcher),
-    "captioner": (load_captioner, measure_captioner),
+    "model": (_LIBRARY.encoder, measure_encoder),
+    "matcher": (_LIBRARY.matcher, measure_matcher),
+    "captioner": (_LIBRARY.captioner, measure_captioner),
 }
 
 

@@ -13,7 +13,8 @@ from pathlib import Path
 from benchmarks.figures import read_csv
 from benchmarks.quality_page import quality_page
 from benchmarks.results_page import results_page
-from models.registry import DEFAULT_MODEL, model_card
+from models.names import DEFAULT_MODEL
+from models.shipped import encoder_card
 from service.settings import settings_table
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -72,7 +73,7 @@ def _facts() -> str:
     """Return three measured facts."""
     index, search = (read_csv(_RESULTS / f"{name}.csv") for name in ("indexing", "searching"))
     values = {row["name"]: float(row["value"]) for row in [*index, *search]}
-    recall = model_card(DEFAULT_MODEL).quality["flickr8k-dev"]["text_to_image"]["r@10"]
+    recall = encoder_card(DEFAULT_MODEL).quality["flickr8k-dev"]["text_to_image"]["r@10"]
     machine = f"{search[0]['cores']} cores of an {search[0]['cpu']} without a GPU"
     return "\n".join(
         (
@@ -88,7 +89,7 @@ def _facts() -> str:
 
 def _card() -> str:
     """Return what the shipped model's card says of it, measured quality apart."""
-    card = model_card(DEFAULT_MODEL)
+    card = encoder_card(DEFAULT_MODEL)
     shape = card.preprocessing
     choices = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in card.training.items() if name != "data")
     rows = {
@@ -104,7 +105,7 @@ def _card() -> str:
 
 def _quality() -> str:
     """Return the shipped model's card as a table."""
-    quality = model_card(DEFAULT_MODEL).quality
+    quality = encoder_card(DEFAULT_MODEL).quality
     rows = [
         {"": f"{label}, {way}"} | {f"R@{k}": f"{100 * quality[name][direction][f'r@{k}']:.1f}" for k in (1, 5, 10)}
         | {"median rank": f"{quality[name][direction]['median_rank']:g}"}

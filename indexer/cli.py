@@ -66,7 +66,9 @@ def index(
     from indexer.ingest.image_pass import features_given
     from indexer.ingest.pipeline import IndexRequest, index_collection
     from indexer.ingest.plan import choose_matchers
-    from models.registry import DEFAULT_MODEL, load_encoder, load_feature_sources
+    from models.inference.execution import Execution
+    from models.library import InstalledModels
+    from models.names import DEFAULT_MODEL
 
     models_held, matchers_held = collection_contents(data_dir, collection) or ([DEFAULT_MODEL], None)
     names = list(dict.fromkeys(model or models_held))
@@ -74,9 +76,10 @@ def index(
     request = IndexRequest(data_dir, collection, tuple(paths), captions, add)
     try:
         with _progress_shown() as progress:
-            encoders = [load_encoder(name, matchers=matchers, device=device) for name in names]
+            library = InstalledModels(Execution(device=device))
+            encoders = [library.encoder(name, matchers=matchers) for name in names]
             given = features_given(encoders)
-            apart = load_feature_sources([name for name in matchers if name not in given], device=device)
+            apart = library.feature_sources([name for name in matchers if name not in given])
             report = index_collection(request, encoders, apart, progress=progress)
     except KeyboardInterrupt:
         typer.echo("Stopped. What was encoded is stored; the same command goes on from there.", err=True)

@@ -32,7 +32,8 @@ from indexer.store.manifest import (
     read_pointer,
 )
 from indexer.tune import choose_index, sample_queries
-from models.types import MatcherCard, ModelCard, Side
+from models.cards import EncoderCard, MatcherCard
+from models.types import Side
 
 _STAGING_PREFIX = ".staging-"
 
@@ -56,7 +57,7 @@ class Content:
     captions: int
     sha256: str
     snapshot: Callable[[Path], None]
-    cards: Sequence[ModelCard]
+    cards: Sequence[EncoderCard]
     rows: Callable[[str, Side], Iterable[NDArray[Any]]]
     matchers: Sequence[MatcherCard] = ()
 
@@ -111,7 +112,7 @@ def _write(staging: Path, collection: str, number: int, content: Content, create
     return manifest_bytes
 
 
-def _write_sets(staging: Path, card: ModelCard, content: Content) -> list[VectorSetEntry]:
+def _write_sets(staging: Path, card: EncoderCard, content: Content) -> list[VectorSetEntry]:
     """Write both sides of one model; each is tuned with queries from both."""
     stem = file_stem(card.name)
     sides: tuple[tuple[Side, int], ...] = (("image", content.images), ("text", content.captions))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack, asynccontextmanager, contextmanager
 from functools import partial
 from importlib.metadata import version
@@ -14,64 +14,44 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from starlette.concurrency import run_in_threadpool
 
-from models.captioning.base import Captioner
-from models.registry import load_captioner as load_registered_captioner
-from models.registry import load_encoder as load_registered_encoder
-from models.registry import load_explainer as load_registered_explainer
-from models.registry import load_matcher as load_registered_matcher
-from models.types import DualEncoder, Explainer, Matcher
+from models.imaging.decode import DecodeLimits, InProcessDecoder
+from models.library import InstalledModels
+from models.protocols import ModelLibrary
 from service.api import collections, explain, images, operations, search
 from service.api.pages import install_pages
 from service.api.state import State
 from service.errors import Problem, install_error_handlers
 from service.observability import Metrics, Observe
-from service.runtime.admission import Admission
-from service.runtime.captions import Captions
-from service.runtime.encoder import Encoders
-from service.runtime.explanations import Explanations
-from service.runtime.generations import Generations
-from service.runtime.matchers import Matchers
-from service.runtime.queries import Queries
-from service.runtime.thumbnails import Thumbnails
 from service.security.headers import SecurityHeaders
 from service.security.keys import KeyGuard
 from service.security.uploads import BodyLimit
+from service.serving.admission import Admission
+from service.serving.captions import Captions
+from service.serving.encoder import Encoders
+from service.serving.explanations import Explanations
+from service.serving.generations import Generations
+from service.serving.matchers import Matchers
+from service.serving.queries import Queries
+from service.serving.thumbnails import Thumbnails
 from service.settings import Settings
 
 log = structlog.get_logger()
 
-EncoderLoader = Callable[[str], DualEncoder]
-ExplainerLoader = Callable[[str], Explainer]
-CaptionerLoader = Callable[[str], Captioner]
-MatcherLoader = Callable[[str], Matcher]
 
-
-def create_app(
-    settings: Settings,
-    load_encoder: EncoderLoader | None = None,
-    load_explainer: ExplainerLoader | None = None,
-    load_matcher: MatcherLoader | None = None,
-    load_captioner: CaptionerLoader | None = None,
-) -> FastAPI:
+def create_app(settings: Settings, library: ModelLibrary | None = None) -> FastAPI:
     """Build the application; collections and models are loaded when it starts.
 
     Args:
         settings: see ``docs/settings.md``.
-        load_encoder: gives the encoder of a model's name; by default the registry does.
-        load_explainer: the same for explainers.
-        load_matcher: the same for matchers.
-        load_captioner: the same for captioners.
+        library: gives the models; by default those that are installed.
     """
-    load_encoder = load_encoder or partial(load_registered_encoder, **settings.execution)
-    load_matcher = load_matcher or partial(load_registered_matcher, **settings.execution)
-    load_explainer = load_explainer or partial(load_registered_explainer, device=settings.device)
-    load_captioner = load_captioner or partial(load_registered_captioner, **settings.execution)
+    library = library or InstalledModels(settings.execution)
     metrics = Metrics()
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         _warn_if_open(settings)
-        with _running(settings, metrics, load_encoder, load_explainer, load_matcher, load_captioner) as state:
+        with _running(settings, metrics, library) as state:
             await run_in_threadpool(state.generations.load_all)
             app.state.parts = state
             yield
@@ -99,43 +79,37 @@ def create_app(
 
 
 @contextmanager
-def _running(
-    settings: Settings,
-    metrics: Metrics,
-    load_encoder: EncoderLoader,
-    load_explainer: ExplainerLoader,
-    load_matcher: MatcherLoader,
-    load_captioner: CaptionerLoader,
-) -> Iterator[State]:
+def _running(settings: Settings, metrics: Metrics, library: ModelLibrary) -> Iterator[State]:
     """Build the parts, and end them in the opposite order: what is used ends after what uses it."""
 
     def bounded(name: str, limit: int) -> Admission:
         return Admission(name, limit, metrics.count_refusal)
 
+    decoder = InProcessDecoder(DecodeLimits(settings.max_pixels))
     with ExitStack() as stack:
-        encoders = Encoders(load_encoder, max_batch=settings.max_batch, on_batch=metrics.count_batch)
+        encoders = Encoders(library, max_batch=settings.max_batch, on_batch=metrics.count_batch)
         stack.callback(encoders.close)
         generations = Generations(
             settings.data_dir,
             encoders.get,
-            Matchers(load_matcher),
+            Matchers(library),
             model=settings.model,
             default=settings.default_collection,
         )
         stack.callback(generations.close)
         explanations = Explanations(
-            load_explainer,
-            max_pixels=settings.max_pixels,
+            library,
+            decoder=decoder,
             overlay_side_px=settings.overlay_side_px,
             kept=settings.explanation_cache_entries,
         )
         stack.callback(explanations.close)
         captions = Captions(
-            load_captioner,
+            library,
             default=settings.captioner,
             admission=bounded("captions", settings.max_captions),
             beam_width=settings.caption_beam_width,
-            max_pixels=settings.max_pixels,
+            decoder=decoder,
         )
         stack.callback(captions.close)
         queries = Queries(
@@ -145,7 +119,7 @@ def _running(
             bounded("searches", settings.max_searches),
             bounded("explanations", settings.max_explanations),
             threads=settings.search_threads,
-            max_pixels=settings.max_pixels,
+            decoder=decoder,
             rerank=settings.rerank,
             rerank_depth=settings.rerank_depth,
         )
@@ -154,7 +128,7 @@ def _running(
             bounded("thumbnails", settings.max_thumbnails),
             threads=settings.file_threads,
             side_px=settings.thumbnail_side_px,
-            max_pixels=settings.max_pixels,
+            decoder=decoder,
             cache_bytes=settings.thumbnail_cache_bytes,
         )
         stack.callback(thumbnails.close)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import sys
 from dataclasses import asdict
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -121,6 +122,8 @@ def search(
 
 app.add_typer(indexer.cli.app)
 app.add_typer(models.cli.app)
+for commands in entry_points(group="semblance.commands"):  # those of packages that this one does not know, such as lab
+    app.add_typer(commands.load())
 
 
 def _read(path: Path) -> bytes:

@@ -35,11 +35,11 @@ from models.errors import (
     UnknownModelError,
     UnsupportedImageError,
 )
-from service.runtime.admission import ClientGoneError, OverloadedError
-from service.runtime.captions import CaptionerUnavailableError
 from service.search.engine import ImageNotFoundError
 from service.security.keys import KeyRefusedError
 from service.security.paths import OriginalNotFoundError
+from service.serving.admission import ClientGoneError, OverloadedError
+from service.serving.captions import CaptionerUnavailableError
 
 log = structlog.get_logger()
 

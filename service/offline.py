@@ -4,24 +4,23 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from indexer.collections import collection_dir
 from indexer.store.generation import open_current
-from models.imaging.decode import decode_image
-from models.registry import load_encoder as load_registered_encoder
-from models.registry import load_matcher as load_registered_matcher
-from models.types import DualEncoder, Matcher, Side, Vectors
-from service.runtime.generations import check_same_model
-from service.runtime.matchers import Matchers
+from models.imaging.decode import DecodeLimits, ImageDecoder, InProcessDecoder
+from models.library import InstalledModels
+from models.protocols import DualEncoder, Matcher
+from models.types import Side, Vectors
 from service.search.compose import compose, terms_of
 from service.search.confidence import calibration_for
 from service.search.engine import search
 from service.search.query import Query
 from service.search.rerank import NO_MATCHER, choose_reranking
+from service.serving.generations import check_same_model
+from service.serving.matchers import Matchers
 from service.settings import Settings
 
 
@@ -65,13 +64,15 @@ def search_once(
     with open_current(collection_dir(settings.data_dir, collection)) as generation:
         model = settings.model or generation.models[0]
         images = generation.vector_set(model, "image")
-        encoder = load_registered_encoder(model, **settings.execution)
+        library = InstalledModels(settings.execution)
+        encoder = library.encoder(model)
         check_same_model(images, encoder.card)
         matchers: dict[str, Matcher] = {}
         if (rerank or settings.rerank) != NO_MATCHER:  # they are slow to load
-            matchers = Matchers(partial(load_registered_matcher, **settings.execution)).fitting(generation, model)
+            matchers = Matchers(library).fitting(generation, model)
         reranking = choose_reranking(rerank, settings.rerank, matchers, query, target, settings.rerank_depth)
-        source = None if query.image is None else _image_vector(encoder, query.image, settings.max_pixels)
+        decoder = InProcessDecoder(DecodeLimits(settings.max_pixels))
+        source = None if query.image is None else _image_vector(encoder, query.image, decoder)
         composed = compose(terms_of(query, list(encoder.encode_texts(query.words)), source))
         calibration = calibration_for(encoder.card, query, target)
         found = search(generation, model, composed, k=k, target=target, reranking=reranking, calibration=calibration)
@@ -90,8 +91,8 @@ def search_once(
         return lines, found.warnings
 
 
-def _image_vector(encoder: DualEncoder, image: bytes, max_pixels: int) -> Vectors:
-    photograph = decode_image(image, max_pixels=max_pixels, shrink_to=encoder.card.preprocessing.size)
+def _image_vector(encoder: DualEncoder, image: bytes, decoder: ImageDecoder) -> Vectors:
+    photograph = decoder.decode(image, shrink_to=encoder.card.preprocessing.size)
     return np.asarray(encoder.encode_images(encoder.prepare(photograph.pixels)[None])[0])
 
 

@@ -10,6 +10,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from indexer.layout import DEFAULT_DATA_DIR
 from models.errors import InputError
+from models.inference.execution import Execution
 from service.search.query import QueryLimits
 
 
@@ -80,9 +81,9 @@ class Settings(BaseSettings):
         return value
 
     @property
-    def execution(self) -> dict[str, Any]:
-        """How models run: the keyword arguments of the registry's loaders."""
-        return {"runtime": self.runtime, "device": self.device, "threads": self.encoder_threads}
+    def execution(self) -> Execution:
+        """How models run."""
+        return Execution(self.runtime, self.device, self.encoder_threads)
 
     @property
     def query_limits(self) -> QueryLimits:

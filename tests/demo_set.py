@@ -3,7 +3,7 @@
 import csv
 from pathlib import Path
 
-from models.data.captioned import CaptionedImages, read_captioned
+from lab.data.captioned import CaptionedImages, read_captioned
 
 DEMO = Path(__file__).parents[1] / "demo"
 PHOTOGRAPHS = DEMO / "photographs"

@@ -8,7 +8,8 @@ from pathlib import Path
 from indexer.catalog.working import ImageFacts, SeenFile, WorkingCatalog, content_id
 from indexer.layout import collection_layout
 from indexer.publish import Content, publish
-from models.types import DualEncoder, Vectors
+from models.protocols import DualEncoder
+from models.types import Vectors
 
 
 def publish_collection(

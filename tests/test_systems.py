@@ -24,8 +24,8 @@ from benchmarks.systems import (
     to_measure,
     write_rows,
 )
-from models.checkpoint import write_checkpoint
-from models.registry import weights_folder
+from lab.checkpoint import write_checkpoint
+from models.shipped import weights_folder
 
 RESULTS = systems.RESULTS.parent
 

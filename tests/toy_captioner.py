@@ -3,10 +3,11 @@
 import numpy as np
 from toy_encoder import ToyEncoder
 
-from models.captioning.base import GeneratedCaption
-from models.captioning.decoding import BeamSearch, Decoder
+from models.captioning.decoding import BeamSearch
+from models.cards import CaptionerCard
 from models.errors import UnknownModelError
-from models.types import CaptionerCard, Pixels
+from models.protocols import Decoder, GeneratedCaption
+from models.types import Pixels
 
 NAMES = ("toy-captioner", "toy-watcher")
 COLOURS = {(1, 0, 0): "red", (0, 1, 0): "green", (0, 0, 1): "blue", (1, 1, 0): "yellow", (0, 1, 1): "cyan"}

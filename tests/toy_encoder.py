@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from models.calibration import Calibration
-from models.types import ModelCard, Pixels, Preprocessing, Vectors
+from models.cards import EncoderCard, Preprocessing
+from models.types import Pixels, Vectors
 
 WORDS = {
     "red": (1, 0, 0), "green": (0, 1, 0), "blue": (0, 0, 1),
@@ -23,7 +24,7 @@ class ToyEncoder:
     """
 
     def __init__(self, name: str = "toy", size: int = 8, calibrations: Mapping[str, Calibration] | None = None) -> None:
-        self.card = ModelCard(
+        self.card = EncoderCard(
             architecture="toy",
             name=name,
             description="mean colour",

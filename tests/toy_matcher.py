@@ -5,7 +5,8 @@ from collections.abc import Mapping
 import numpy as np
 from toy_encoder import WORDS, ToyEncoder
 
-from models.types import Features, MatcherCard, Pixels, Vectors
+from models.cards import MatcherCard
+from models.types import Features, Pixels, Vectors
 
 NAME = "toy-matcher"
 WEIGHT = 0.5

@@ -23,8 +23,9 @@ from indexer.ingest.overlap import Behind, ahead
 from indexer.ingest.scan import FoundFile
 from indexer.ingest.vector_shelf import VectorShelf
 from models.errors import ImageError
-from models.imaging.decode import decode_image
-from models.types import DualEncoder, Pixels
+from models.imaging.decode import ImageDecoder
+from models.protocols import DualEncoder
+from models.types import Pixels
 
 IMAGES_AT_ONCE = 32
 CAPTIONS_AT_ONCE = 64
@@ -59,10 +60,11 @@ class ImageEncoding:
         shelf: VectorShelf,
         catalog: WorkingCatalog,
         known: Collection[bytes],
+        decoder: ImageDecoder,
     ) -> None:
         """``known``: hashes of the images whose facts the catalog has."""
         self._passes = {one.card.name: one for one in passes}
-        self._shelf, self._catalog, self._known = shelf, catalog, known
+        self._shelf, self._catalog, self._known, self._decoder = shelf, catalog, known, decoder
         self._shrink_to = max(one.card.preprocessing.size for one in passes)
         self._claimed: set[tuple[str, bytes]] = set()
         self.unreadable: list[tuple[str, str]] = []
@@ -100,7 +102,7 @@ class ImageEncoding:
         if not lacking and sha256 in self._known:
             return _ReadFile(found, sha256)
         try:
-            photo = decode_image(content, shrink_to=self._shrink_to)
+            photo = self._decoder.decode(content, shrink_to=self._shrink_to)
         except ImageError as error:
             return _ReadFile(found, failure=str(error))
         facts = ImageFacts(sha256, photo.width, photo.height, photo.format, photo.taken_at, photo.camera)

@@ -8,7 +8,9 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from models.types import Card, DualEncoder, FeatureEncoder, FeatureNetwork, Matcher, MatcherCard, Pixels
+from models.cards import MatcherCard, ModelCard
+from models.protocols import DualEncoder, FeatureEncoder, FeatureNetwork, Matcher
+from models.types import Pixels
 
 FeatureSource = Matcher | FeatureNetwork
 """What gives features that no encoder gives: of one matcher, or of several in one pass."""
@@ -25,7 +27,7 @@ class ImagePass:
         run: turns ``(N, S, S, 3)`` into N rows for each of ``gives``.
     """
 
-    card: Card
+    card: ModelCard
     gives: tuple[str, ...]
     prepare: Callable[[Pixels], Pixels]
     run: Callable[[Pixels], Mapping[str, NDArray[Any]]]

@@ -35,7 +35,9 @@ from indexer.publish import Content, publish, sweep
 from indexer.store.durable import clear_storage_errors
 from indexer.store.manifest import damaged_files, read_manifest, read_pointer
 from models.errors import InputError
-from models.types import DualEncoder, Side
+from models.imaging.decode import InProcessDecoder
+from models.protocols import DualEncoder
+from models.types import Side
 
 
 @dataclass(frozen=True)
@@ -210,7 +212,7 @@ class _Run:
     def _encode_images(self, seen: Mapping[str, SeenFile]) -> tuple[ImageEncoding, float | None]:
         started = time.perf_counter()
         known = {file.sha256 for file in seen.values() if file.sha256}
-        encoding = ImageEncoding(self._models.passes, self._shelf, self._catalog, known)
+        encoding = ImageEncoding(self._models.passes, self._shelf, self._catalog, known, InProcessDecoder())
         files = list(files_to_read(self._found.files.values(), seen, self._shelf))
         if files:
             encoding.run(files, self._progress)

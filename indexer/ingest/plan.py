@@ -10,7 +10,7 @@ from indexer.errors import EmptyCollectionError, SourceError
 from indexer.ingest.scan import FoundFile, Scan
 from indexer.ingest.vector_shelf import VectorShelf
 from models.errors import InputError
-from models.registry import matcher_card, matcher_cards
+from models.shipped import matcher_card, matcher_cards
 
 NO_MATCHER = "none"
 

@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 
 from indexer.layout import file_stem
 from indexer.store.vector_log import VectorLog
+from models.cards import EncoderCard, MatcherCard
 from models.errors import ModelError
-from models.types import MatcherCard, ModelCard, Side
+from models.types import Side
 
 SIDES: tuple[Side, ...] = ("image", "text")
 _SUFFIX = ".vectors"
@@ -26,7 +27,7 @@ _SUFFIX = ".vectors"
 class VectorShelf:
     """The logs of a collection's models and matchers, whose names differ."""
 
-    def __init__(self, folder: Path, cards: Sequence[ModelCard | MatcherCard]) -> None:
+    def __init__(self, folder: Path, cards: Sequence[EncoderCard | MatcherCard]) -> None:
         self._folder = folder
         self._names = {(card.name, side): _file_name(card, side) for card in cards for side in _sides(card)}
         self._forms = {card.name: _form(card) for card in cards}
@@ -73,16 +74,16 @@ class VectorShelf:
             log.close()
 
 
-def _sides(card: ModelCard | MatcherCard) -> tuple[Side, ...]:
-    return SIDES if isinstance(card, ModelCard) else ("image",)
+def _sides(card: EncoderCard | MatcherCard) -> tuple[Side, ...]:
+    return SIDES if isinstance(card, EncoderCard) else ("image",)
 
 
-def _form(card: ModelCard | MatcherCard) -> tuple[tuple[int, ...], str]:
+def _form(card: EncoderCard | MatcherCard) -> tuple[tuple[int, ...], str]:
     """Return the shape and the type of one row."""
-    return ((card.dimension,), "<f4") if isinstance(card, ModelCard) else (card.feature_shape, "<f2")
+    return ((card.dimension,), "<f4") if isinstance(card, EncoderCard) else (card.feature_shape, "<f2")
 
 
-def _file_name(card: ModelCard | MatcherCard, side: Side) -> str:
-    size = card.dimension if isinstance(card, ModelCard) else card.feature_shape
+def _file_name(card: EncoderCard | MatcherCard, side: Side) -> str:
+    size = card.dimension if isinstance(card, EncoderCard) else card.feature_shape
     identity = f"{card.weights_sha256} {size} {card.preprocessing.digest if side == 'image' else ''}"
     return f"{file_stem(card.name)}.{side}.{hashlib.sha256(identity.encode()).hexdigest()[:16]}{_SUFFIX}"

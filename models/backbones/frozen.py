@@ -9,7 +9,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from models.backbones.lite_pair import FEATURES, INPUT, LitePair
-from models.types import Preprocessing
+from models.cards import Preprocessing
+from models.checkpoint import load_part
 
 IMAGENET_LITE = "imagenet-lite"
 """The frozen backbone that ships: Lite0 and Lite2 with the weights that ImageNet taught them."""
@@ -64,7 +65,7 @@ class FrozenTower(nn.Module):
         return [leaf], self.head(leaf)
 
 
-class PlaceMean(nn.Module):
+class MeanOverPlaces(nn.Module):
     """The head that averages a feature map over its places, ``(B, C, h, w)`` to ``(B, C)``."""
 
     def forward(self, feature_map: Tensor) -> Tensor:
@@ -79,8 +80,6 @@ def load_backbone(name: str = IMAGENET_LITE, expected_sha256: str | None = None)
         UnknownModelError: no such backbone.
         CheckpointError: missing, damaged, or other weights than expected.
     """
-    from models.registry import load_part
-
     backbone = ImageNetLite()
     backbone.load_state_dict(load_part(name, expected_sha256))
     return backbone.eval().requires_grad_(False)

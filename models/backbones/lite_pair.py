@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from models.backbones.efficientnet_lite import CHANNELS, MEAN, STD, EfficientNetLite
-from models.types import Preprocessing
+from models.cards import Preprocessing
 
 INPUT = Preprocessing(size=260, fit="squash", resample="bicubic", mean=MEAN, std=STD)
 """The smaller backbone's 224 pixels are made from these inside the network."""

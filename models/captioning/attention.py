@@ -8,7 +8,7 @@ Of the L places :math:`a_i` of a frozen feature map, for each word
 
 and the next word's scores are :math:`E (L_y E y_{t-1} + L_h h_t + L_z z_t)` with :math:`h_t` of an LSTM that reads
 :math:`[E y_{t-1}; z_t]` and begins from the mean of the places. Trained with the doubly stochastic penalty (see
-``models.losses.doubly_stochastic``).
+``lab.losses.doubly_stochastic``).
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ from models.captioning.decoding import States
 from models.captioning.image_embedding import ImageEmbedding
 from models.captioning.runner import NetworkCaptioner, compile_captioner, load_weights
 from models.captioning.words import TiedWords
-from models.runtime.base import RuntimeName
+from models.cards import CaptionerCard
+from models.inference.execution import Execution
 from models.text.vocabulary import START
 from models.text.word_vectors import WORD_VECTORS, load_word_vectors
-from models.types import CaptionerCard
 
 DIMENSION = 512
 """Of words, places and LSTM."""
@@ -121,14 +121,12 @@ class ShowAttendTell(nn.Module):
         return energies.softmax(dim=2)
 
 
-def load_captioner(
-    card: CaptionerCard, folder: Path, *, runtime: RuntimeName, device: str, threads: int | None
-) -> NetworkCaptioner:
+def load_captioner(card: CaptionerCard, folder: Path, execution: Execution) -> NetworkCaptioner:
     """Load the network, put it on its frozen backbone and compile the image's part."""
     network = ShowAttendTell(FEATURES, len(load_word_vectors(card.parts[WORD_VECTORS]).vocabulary))
     load_weights(network, card, folder)
     head = _Places(network.image)
-    return compile_captioner(card, head, network, network.attend, runtime=runtime, device=device, threads=threads)
+    return compile_captioner(card, head, network, network.attend, execution=execution)
 
 
 class _Places(nn.Module):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from models.captioning.decoding import BeamSearch, Decoder, Greedy, Sampling
+from models.captioning.decoding import BeamSearch, Greedy, Sampling
 from models.errors import InputError
+from models.protocols import Decoder
 
 DECODERS = ("greedy", "beam", "sample")
 WIDTH = 3

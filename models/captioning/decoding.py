@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
 
 import torch
 from torch import Tensor
 
+from models.protocols import Sentence
 from models.text.vocabulary import END, START
 
 States = tuple[Tensor, ...]
@@ -22,28 +22,6 @@ Step = Callable[[States, Tensor], tuple[Tensor, States]]
 
 MAX_WORDS = 20
 """Of a sentence; nearly all captions that people wrote are shorter."""
-
-
-@dataclass(frozen=True)
-class Sentence:
-    """A sentence as numbers.
-
-    Attributes:
-        numbers: of its words, without ``START`` and ``END``.
-        log_probability: the natural logarithm of its probability; that of its end is in it, unless it was cut at the
-            limit of words.
-    """
-
-    numbers: tuple[int, ...]
-    log_probability: float
-
-
-class Decoder(Protocol):
-    """Takes sentences out of a language model."""
-
-    def decode(self, step: Step, states: States) -> list[Sentence]:
-        """Write one sentence for each of the N rows of the states; N may be 0."""
-        ...
 
 
 @dataclass(frozen=True)

@@ -12,18 +12,18 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from models.backbones.frozen import IMAGENET_LITE, FrozenTower, load_backbone
-from models.captioning.base import GeneratedCaption
-from models.captioning.decoding import Decoder, Sentence, States
-from models.checkpoint import read_weights
-from models.errors import CheckpointError
+from models.captioning.decoding import States
+from models.cards import CaptionerCard
+from models.checkpoint import load_into, read_weights
 from models.imaging.transforms import fit_square
-from models.runtime.base import Runner, RuntimeName, compile_module
-from models.runtime.one_thread import one_thread
+from models.inference.batches import image_batches
+from models.inference.compile import Runner, compile_module
+from models.inference.execution import Execution
+from models.inference.one_thread import one_thread
+from models.protocols import Decoder, GeneratedCaption, Sentence
 from models.text.vocabulary import PADDING, Vocabulary
 from models.text.word_vectors import WORD_VECTORS, load_word_vectors
-from models.types import CaptionerCard, Pixels
-
-_BATCH = 32
+from models.types import Pixels
 
 N = TypeVar("N", bound=nn.Module)
 
@@ -46,10 +46,7 @@ def load_weights(network: N, card: CaptionerCard, folder: Path) -> N:
     Raises:
         CheckpointError: missing, damaged or not of this architecture.
     """
-    try:
-        network.load_state_dict(read_weights(folder, card))
-    except RuntimeError as error:  # torch's word for names or shapes that do not fit
-        raise CheckpointError(f"the weights of {card.name!r} are not of this architecture") from error
+    load_into(network, read_weights(folder, card), card)
     return network.eval().requires_grad_(False)
 
 
@@ -82,8 +79,7 @@ class NetworkCaptioner:
 
     def describe(self, prepared: Pixels, decoder: Decoder) -> list[GeneratedCaption]:
         """Write a caption for each of ``(N, S, S, 3)`` uint8."""
-        parts = [prepared[start : start + _BATCH] for start in range(0, len(prepared), _BATCH)]
-        return [caption for part in parts for caption in self._describe(part, decoder)]
+        return [caption for batch in image_batches(prepared) for caption in self._describe(batch, decoder)]
 
     @torch.inference_mode()
     def _describe(self, prepared: Pixels, decoder: Decoder) -> list[GeneratedCaption]:
@@ -117,14 +113,12 @@ def compile_captioner(
     network: CaptionNetwork,
     attend: Callable[[Tensor, Tensor], Tensor] | None = None,
     *,
-    runtime: RuntimeName,
-    device: str,
-    threads: int | None,
+    execution: Execution,
 ) -> NetworkCaptioner:
     """Put the frozen backbone of a card under the head that embeds its map, and compile both."""
     backbone = load_backbone(IMAGENET_LITE, card.parts[IMAGENET_LITE])
     size = card.preprocessing.size
     example = torch.zeros(2, size, size, 3, dtype=torch.uint8)
     tower = FrozenTower(backbone, head).eval()
-    embed = compile_module(tower, [example], [(0,)], runtime=runtime, device=device, threads=threads)
+    embed = compile_module(tower, [example], [(0,)], execution)
     return NetworkCaptioner(card, embed, network, load_word_vectors(card.parts[WORD_VECTORS]).vocabulary, attend)

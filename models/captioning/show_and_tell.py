@@ -19,9 +19,9 @@ from models.captioning.decoding import States
 from models.captioning.image_embedding import ImageEmbedding
 from models.captioning.runner import NetworkCaptioner, compile_captioner, load_weights
 from models.captioning.words import TiedWords
-from models.runtime.base import RuntimeName
+from models.cards import CaptionerCard
+from models.inference.execution import Execution
 from models.text.word_vectors import WORD_VECTORS, load_word_vectors
-from models.types import CaptionerCard
 
 DIMENSION = 512
 """Of words, image and LSTM."""
@@ -86,13 +86,11 @@ def load_network(card: CaptionerCard, folder: Path) -> ShowAndTell:
     return load_weights(network, card, folder)
 
 
-def load_captioner(
-    card: CaptionerCard, folder: Path, *, runtime: RuntimeName, device: str, threads: int | None
-) -> NetworkCaptioner:
+def load_captioner(card: CaptionerCard, folder: Path, execution: Execution) -> NetworkCaptioner:
     """Load the network, put it on its frozen backbone and compile the image's part."""
     network = load_network(card, folder)
     head = _MeanEmbedding(network.image)
-    return compile_captioner(card, head, network, runtime=runtime, device=device, threads=threads)
+    return compile_captioner(card, head, network, execution=execution)
 
 
 class _MeanEmbedding(nn.Module):

@@ -5,14 +5,16 @@ from __future__ import annotations
 import io
 import warnings
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from models.errors import ImageError, ImageTooLargeError, UnsupportedImageError
-from models.types import Photograph, Pixels
+from models.imaging.photograph import Photograph
+from models.types import Pixels
 
 DEFAULT_MAX_PIXELS = 40_000_000
 """Cap on width x height; 40 megapixels decode to 120 MB."""
@@ -42,14 +44,51 @@ SUPPORTED_SUFFIXES: frozenset[str] = frozenset(_SUFFIXES)
 KNOWN_UNSUPPORTED_SUFFIXES: frozenset[str] = frozenset((_RAW_AND_OTHERS | _HEIF_SUFFIXES) - _SUFFIXES)
 
 
+@dataclass(frozen=True)
+class DecodeLimits:
+    """What decoding one image may cost.
+
+    Attributes:
+        max_pixels: cap on width x height, judged from the header before anything is decoded.
+    """
+
+    max_pixels: int = DEFAULT_MAX_PIXELS
+
+
+class ImageDecoder(Protocol):
+    """Decodes images within limits of its own; safe to call from several threads.
+
+    Every image that comes from outside, query or photograph, goes through one: where and under which limits the work is
+    done can so be changed in one place.
+    """
+
+    def decode(self, content: bytes, *, shrink_to: int | None = None) -> Photograph:
+        """Decode one image; see ``decode_image``."""
+        ...
+
+
+class InProcessDecoder:
+    """The ``ImageDecoder`` that works in the thread that calls it."""
+
+    def __init__(self, limits: DecodeLimits = DecodeLimits()) -> None:
+        self._limits = limits
+
+    def decode(self, content: bytes, *, shrink_to: int | None = None) -> Photograph:
+        """See ``ImageDecoder``."""
+        return decode_image(content, self._limits, shrink_to=shrink_to)
+
+
 def decode_image(
-    source: bytes | Path, *, max_pixels: int = DEFAULT_MAX_PIXELS, shrink_to: int | None = None
+    content: bytes,
+    limits: DecodeLimits = DecodeLimits(),
+    *,
+    shrink_to: int | None = None,
 ) -> Photograph:
-    """Decode one image to upright RGB.
+    """Decode one image to upright RGB. Arguments and result can be pickled: the work may be given to another process.
 
     Args:
-        source: the file's bytes, or its path.
-        max_pixels: cap on width x height, judged from the header before anything is decoded.
+        content: the bytes of the file.
+        limits: what it may cost.
         shrink_to: allow a smaller result whose sides are at least this many pixels; a JPEG then decodes up to 10 times
             faster (its own 1/2, 1/4, 1/8 scales), and memory is bounded.
 
@@ -58,17 +97,16 @@ def decode_image(
         images become RGB.
 
     Raises:
-        ImageTooLargeError: more than ``max_pixels``.
+        ImageTooLargeError: more pixels than the limit.
         UnsupportedImageError: an image, but of a format that is not accepted.
         ImageError: not an image, truncated or damaged.
     """
-    stream = io.BytesIO(source) if isinstance(source, bytes) else source
     try:
-        with Image.open(stream, formats=_FORMATS) as image:
-            return _photograph(image, max_pixels, shrink_to)
+        with Image.open(io.BytesIO(content), formats=_FORMATS) as image:
+            return _photograph(image, limits.max_pixels, shrink_to)
     except UnidentifiedImageError:
-        raise _unidentified(source) from None
-    except (ImageError, FileNotFoundError, PermissionError):
+        raise _unidentified(content) from None
+    except ImageError:
         raise
     except Exception as error:  # noqa: BLE001 - on damaged data Pillow's parsers raise whatever they run into
         raise ImageError(f"the image is damaged or truncated ({_reason(error)})") from None
@@ -129,8 +167,8 @@ def _camera(exif: Image.Exif) -> str | None:
     return name[:120] or None
 
 
-def _unidentified(source: bytes | Path) -> ImageError:
-    head = source[:32] if isinstance(source, bytes) else _head(source)
+def _unidentified(content: bytes) -> ImageError:
+    head = content[:32]
     if not head:
         return ImageError("the file is empty")
     names = {b"II*\0": "TIFF", b"MM\0*": "TIFF", b"BM": "BMP", b"8BPS": "PSD"}
@@ -141,11 +179,6 @@ def _unidentified(source: bytes | Path) -> ImageError:
         extra = "" if "HEIF" in _FORMATS else " (HEIC needs the extra: pip install 'semblance[heic]')"
         return UnsupportedImageError(f"HEIF-like images of this kind are not supported{extra}")
     return ImageError("not an image in JPEG, PNG, WebP or GIF format")
-
-
-def _head(path: Path) -> bytes:
-    with path.open("rb") as file:
-        return file.read(32)
 
 
 def _reason(error: BaseException) -> str:

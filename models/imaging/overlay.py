@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from models.types import Photograph, Pixels
+from models.imaging.photograph import Photograph
+from models.types import Pixels
 
 # Anchors of matplotlib's "inferno" (CC0, Nathaniel Smith and Stefan van der Walt): dark to bright in even lightness
 # steps, readable without colour vision.

@@ -4,7 +4,7 @@ import io
 
 from PIL import Image
 
-from models.types import Photograph
+from models.imaging.photograph import Photograph
 
 
 def thumbnail_webp(photograph: Photograph, max_side: int) -> bytes:

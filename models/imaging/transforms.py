@@ -3,7 +3,8 @@
 import numpy as np
 from PIL import Image
 
-from models.types import Pixels, Preprocessing
+from models.cards import Preprocessing
+from models.types import Pixels
 
 INSIDE_STEP = 32
 """What both sides of a picture fitted ``inside`` are multiples of, in pixels: the stride of convolutional backbones, to

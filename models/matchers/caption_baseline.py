@@ -9,27 +9,25 @@ written when the image is indexed, and only its mean is kept.
 from __future__ import annotations
 
 from functools import cached_property
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from models.captioning.decoding import BeamSearch
+from models.captioning.show_and_tell import ShowAndTell, load_network
 from models.checkpoint import read_weights
 from models.errors import CheckpointError
-from models.matchers.frozen_pass import FrozenMatcher, VectorHead
-from models.runtime.base import RuntimeName
-from models.runtime.one_thread import one_thread
+from models.inference.one_thread import one_thread
+from models.matchers.frozen_pass import FrozenMatcher
+from models.matchers.source import MatcherSource, VectorHead
+from models.names import DEFAULT_CAPTIONER
+from models.shipped import captioner_card, weights_folder
 from models.text.vocabulary import RESERVED, split_words
 from models.text.word_vectors import WORD_VECTORS, WordVectors, load_word_vectors, unpack_words
-from models.types import Features, MatcherCard
+from models.types import Features
 
-if TYPE_CHECKING:
-    from models.captioning.show_and_tell import ShowAndTell
-
-CAPTIONER = "show-and-tell"
+CAPTIONER = DEFAULT_CAPTIONER
 _TINY = 1e-9
 
 
@@ -79,16 +77,14 @@ def mean_vector(words: WordVectors, numbers: list[int]) -> NDArray[np.float32]:
     return mean
 
 
-def load_vector_head(card: MatcherCard, folder: Path) -> VectorHead:
+def load_vector_head(source: MatcherSource) -> VectorHead:
     """Load the captioner.
 
     Raises:
         CheckpointError: it has other weights than the one that the card was made with.
     """
-    from models.captioning.show_and_tell import load_network
-    from models.registry import captioner_card, weights_folder
-
-    tensors = read_weights(folder, card)
+    card = source.card
+    tensors = read_weights(source.folder, card)
     captioner = captioner_card(CAPTIONER)
     if unpack_words(tensors["captioner"]) != [captioner.weights_sha256]:
         raise CheckpointError(f"{card.name!r} was made with another {CAPTIONER!r}; install semblance again")
@@ -98,24 +94,21 @@ def load_vector_head(card: MatcherCard, folder: Path) -> VectorHead:
     )
 
 
-def load_matcher(
-    card: MatcherCard, folder: Path, *, runtime: RuntimeName, device: str, threads: int | None
-) -> FrozenMatcher:
+def load_matcher(source: MatcherSource) -> FrozenMatcher:
     """Load the word vectors, and the captioner where images are encoded."""
-    score = CosineOfMeans(load_word_vectors(card.parts[WORD_VECTORS]))
-    head = _WhenNeeded(card, folder)
-    return FrozenMatcher(card, head, score, runtime=runtime, device=device, threads=threads)
+    score = CosineOfMeans(load_word_vectors(source.card.parts[WORD_VECTORS]))
+    return FrozenMatcher(source.card, _WhenNeeded(source), score, source.execution)
 
 
 class _WhenNeeded:
     """Loads the captioner when an image comes: a service never needs it."""
 
-    def __init__(self, card: MatcherCard, folder: Path) -> None:
-        self._card, self._folder = card, folder
+    def __init__(self, source: MatcherSource) -> None:
+        self._source = source
 
     @cached_property
     def _head(self) -> VectorHead:
-        return load_vector_head(self._card, self._folder)
+        return load_vector_head(self._source)
 
     def __call__(self, vectors: NDArray[np.float32]) -> Features:
         return self._head(vectors)

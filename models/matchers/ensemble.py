@@ -9,19 +9,21 @@ hashes of the members' weights, so that other members make another ensemble.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from models.cards import MatcherCard
 from models.checkpoint import read_weights
 from models.errors import CheckpointError
-from models.matchers.frozen_pass import FrozenMatcher, VectorHead
-from models.runtime.base import RuntimeName
+from models.matchers.frozen_pass import FrozenMatcher
+from models.matchers.source import MatcherSource, VectorHead
+from models.protocols import Matcher
+from models.shipped import matcher_card
 from models.text.word_vectors import pack_words, unpack_words
-from models.types import Features, Matcher, MatcherCard
+from models.types import Features
 
 
 class StackedHeads:
@@ -57,25 +59,18 @@ def pack_ensemble(members: Sequence[MatcherCard], spreads: Sequence[float]) -> d
     }
 
 
-def load_vector_head(card: MatcherCard, folder: Path) -> VectorHead:
+def load_vector_head(source: MatcherSource) -> VectorHead:
     """Load the members' heads."""
-    from models.registry import load_vector_head as load_head
+    tensors = read_weights(source.folder, source.card)
+    return StackedHeads([source.members.vector_head(member.name) for member in _members(tensors, source.card)])
 
-    return StackedHeads([load_head(member) for member in _members(read_weights(folder, card), card)])
 
-
-def load_matcher(
-    card: MatcherCard, folder: Path, *, runtime: RuntimeName, device: str, threads: int | None
-) -> FrozenMatcher:
+def load_matcher(source: MatcherSource) -> FrozenMatcher:
     """Load the members."""
-    from models.registry import load_matcher as load_member
-
-    tensors = read_weights(folder, card)
-    members = [
-        load_member(member.name, runtime=runtime, device=device, threads=threads) for member in _members(tensors, card)
-    ]
+    tensors = read_weights(source.folder, source.card)
+    members = [source.members.matcher(member.name) for member in _members(tensors, source.card)]
     score = SumOfScores(members, tensors["spreads"].tolist())
-    return FrozenMatcher(card, load_vector_head(card, folder), score, runtime=runtime, device=device, threads=threads)
+    return FrozenMatcher(source.card, load_vector_head(source), score, source.execution)
 
 
 def _members(tensors: dict[str, Tensor], card: MatcherCard) -> list[MatcherCard]:
@@ -84,8 +79,6 @@ def _members(tensors: dict[str, Tensor], card: MatcherCard) -> list[MatcherCard]
     Raises:
         CheckpointError: a member has other weights than those that the ensemble was made of.
     """
-    from models.registry import matcher_card
-
     members = []
     for line in unpack_words(tensors["members"]):
         name, sha256 = line.split()

@@ -2,32 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
-from typing import Any, Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from models.backbones.frozen import FrozenTower, PlaceMean, load_backbone
+from models.backbones.frozen import FrozenTower, MeanOverPlaces, load_backbone
+from models.cards import MatcherCard
 from models.imaging.transforms import fit_square
-from models.runtime.base import Runner, RuntimeName, compile_module
-from models.types import Features, MatcherCard, Pixels
-
-_BATCH = 32
-
-Score = Callable[[str, Features], NDArray[np.float32]]
-"""Scores one sentence against M images, see ``Matcher.score``."""
-
-
-class VectorHead(Protocol):
-    """Makes what a matcher keeps of images of the frozen backbone's vectors."""
-
-    def __call__(self, vectors: NDArray[np.float32]) -> Features:
-        """Map ``(N, C)`` to ``(N, *feature_shape)`` float16."""
-        ...
+from models.inference.batches import image_batches
+from models.inference.compile import Runner, compile_module
+from models.inference.execution import Execution
+from models.matchers.source import Score, VectorHead
+from models.types import Features, Pixels
 
 
 class TorchHead:
@@ -61,7 +51,7 @@ class FrozenPass:
 
     def encode_features(self, prepared: Pixels) -> Mapping[str, Features]:
         """Return the features of ``(N, S, S, 3)`` uint8 by the name of their matcher."""
-        parts = [self._vectors(prepared[start : start + _BATCH]) for start in range(0, len(prepared), _BATCH)]
+        parts = [self._vectors(batch) for batch in image_batches(prepared)]
         if not parts:
             return {card.name: np.empty((0, *card.feature_shape), np.float16) for card in self.matchers}
         vectors = np.concatenate(parts)
@@ -77,16 +67,16 @@ class FrozenMatcher:
         card: of the matcher.
         head: makes its features.
         score: scores them with a sentence.
-        execution: how the backbone is compiled, see ``compile_module``.
+        execution: how the backbone runs.
     """
 
-    def __init__(self, card: MatcherCard, head: VectorHead, score: Score, **execution: Any) -> None:
+    def __init__(self, card: MatcherCard, head: VectorHead, score: Score, execution: Execution) -> None:
         self.card = card
         self._head, self._score, self._execution = head, score, execution
 
     @cached_property
     def _pass(self) -> FrozenPass:
-        return load_frozen_pass([(self.card, self._head)], **self._execution)
+        return load_frozen_pass([(self.card, self._head)], self._execution)
 
     def prepare(self, pixels: Pixels) -> Pixels:
         """Scale ``(H, W, 3)`` pixels to the backbone's square."""
@@ -107,13 +97,7 @@ def backbone_of(card: MatcherCard) -> tuple[str, str]:
     return name, card.parts[name]
 
 
-def load_frozen_pass(
-    heads: Sequence[tuple[MatcherCard, VectorHead]],
-    *,
-    runtime: RuntimeName = "auto",
-    device: str = "cpu",
-    threads: int | None = None,
-) -> FrozenPass:
+def load_frozen_pass(heads: Sequence[tuple[MatcherCard, VectorHead]], execution: Execution) -> FrozenPass:
     """Load and compile the backbone that all these matchers (at least one) stand on.
 
     Raises:
@@ -123,5 +107,5 @@ def load_frozen_pass(
     backbone = load_backbone(name, sha256)
     size = backbone.preprocessing.size
     example = torch.zeros(1, size, size, 3, dtype=torch.uint8)
-    tower = FrozenTower(backbone, PlaceMean()).eval()
-    return FrozenPass(compile_module(tower, [example], [(0,)], runtime=runtime, device=device, threads=threads), heads)
+    tower = FrozenTower(backbone, MeanOverPlaces()).eval()
+    return FrozenPass(compile_module(tower, [example], [(0,)], execution), heads)

@@ -9,9 +9,6 @@ come from the dual encoder's own sentence encoder, the regions from its own feat
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
-
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -19,21 +16,22 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from models.backbones.lite_pair import FEATURES, INPUT
-from models.checkpoint import read_weights
-from models.dual.two_tower import ImageTower, TextTower, TwoTower, load_two_tower
-from models.errors import CheckpointError
+from models.cards import MatcherCard
+from models.checkpoint import load_into, read_weights
+from models.encoders.two_tower import ImageTower, TextTower, load_two_tower
 from models.imaging.transforms import fit_square
-from models.runtime.base import Runner, RuntimeName, compile_module
+from models.inference.batches import image_batches
+from models.inference.compile import Runner, compile_module
+from models.matchers.source import MatcherSource
+from models.shipped import encoder_card, weights_folder
 from models.text.minilm import MAX_TOKENS, SENTENCE, TOKENISER
 from models.text.tokeniser import Tokeniser
-from models.types import Features, MatcherCard, Pixels
+from models.types import Features, Pixels
 
 GRID = 5
 """Regions a side."""
 DIMENSION = 128
 FEATURE_SHAPE = (GRID * GRID, DIMENSION)
-
-_BATCH = 32
 
 
 class RegionHead(nn.Module):
@@ -113,7 +111,7 @@ class LateInteractionMatcher:
 
     def encode_images(self, prepared: Pixels) -> Features:
         """Return the regions of ``(N, S, S, 3)`` uint8, ``(N, 25, 128)`` float16."""
-        rows = [self._regions(prepared[start : start + _BATCH]) for start in range(0, len(prepared), _BATCH)]
+        rows = [self._regions(batch) for batch in image_batches(prepared)]
         flat = np.concatenate(rows) if rows else np.empty((0, 0), np.float32)
         return flat.astype(np.float16).reshape(-1, *FEATURE_SHAPE)
 
@@ -144,36 +142,29 @@ class _Tokens(nn.Module):
         return self.head(self.tower.tokens(ids, mask), mask)  # type: ignore[no-any-return]
 
 
-def load_feature_head(card: MatcherCard, folder: Path) -> nn.Module:
+def load_feature_head(source: MatcherSource) -> nn.Module:
     """Load what makes regions of the encoder's feature maps."""
-    return _load_heads(card, folder).image
+    return _load_heads(source).image
 
 
-def load_matcher(
-    card: MatcherCard, folder: Path, *, runtime: RuntimeName, device: str, threads: int | None
-) -> LateInteractionMatcher:
+def load_matcher(source: MatcherSource) -> LateInteractionMatcher:
     """Load the heads and the encoder's towers, and compile them."""
-    from models.registry import model_card, weights_folder
-
-    heads = _load_heads(card, folder)
-    encoder = weights_folder(card.encoder)
-    towers: TwoTower = load_two_tower(model_card(card.encoder), encoder)
+    heads = _load_heads(source)
+    encoder = weights_folder(source.card.encoder)
+    towers = load_two_tower(encoder_card(source.card.encoder), encoder)
     tokenise = Tokeniser(encoder / TOKENISER, MAX_TOKENS)
-    options: dict[str, Any] = {"runtime": runtime, "device": device, "threads": threads}
     pixels = torch.zeros(1, INPUT.size, INPUT.size, 3, dtype=torch.uint8)
     words = [torch.from_numpy(array) for array in tokenise(["a dog", "a dog runs"])]
+    regions, tokens = _Regions(towers.image, heads.image).eval(), _Tokens(towers.text, heads.text).eval()
     return LateInteractionMatcher(
-        card,
-        compile_module(_Regions(towers.image, heads.image).eval(), [pixels], [(0,)], **options),
-        compile_module(_Tokens(towers.text, heads.text).eval(), words, [(0, 1), (0, 1)], **options),
+        source.card,
+        compile_module(regions, [pixels], [(0,)], source.execution),
+        compile_module(tokens, words, [(0, 1), (0, 1)], source.execution),
         tokenise,
     )
 
 
-def _load_heads(card: MatcherCard, folder: Path) -> LateInteraction:
+def _load_heads(source: MatcherSource) -> LateInteraction:
     heads = LateInteraction()
-    try:
-        heads.load_state_dict(read_weights(folder, card))
-    except RuntimeError as error:  # torch's word for names or shapes that do not fit
-        raise CheckpointError(f"the weights of {card.name!r} are not of this architecture") from error
+    load_into(heads, read_weights(source.folder, source.card), source.card)
     return heads.eval()

@@ -24,13 +24,13 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from models.backbones.lite_pair import FEATURES
+from models.cards import MatcherCard
 from models.checkpoint import load_into, read_weights
-from models.matchers.frozen_pass import FrozenMatcher, TorchHead, VectorHead
+from models.matchers.frozen_pass import FrozenMatcher, TorchHead
 from models.matchers.image_vector import ImageVector, start_at_scale
+from models.matchers.source import MatcherSource, VectorHead
 from models.matchers.word_scorer import WordScorer
-from models.runtime.base import RuntimeName
 from models.text.word_vectors import DIMENSION, WORD_VECTORS, load_word_vectors
-from models.types import MatcherCard
 
 WINDOW, POOL = 3, 2
 MAX_WORDS = 24
@@ -207,20 +207,19 @@ def merge_named(name: str) -> Merge:
     return next(merge for merge in MERGES if merge.name == name)
 
 
-def load_vector_head(card: MatcherCard, folder: Path) -> VectorHead:
+def load_vector_head(source: MatcherSource) -> VectorHead:
     """Load what makes the image's vector of the frozen backbone's."""
-    return TorchHead(_load(card, folder).image_vector, card)
+    return TorchHead(_load(source.card, source.folder).image_vector, source.card)
 
 
-def load_matcher(
-    card: MatcherCard, folder: Path, *, runtime: RuntimeName, device: str, threads: int | None
-) -> FrozenMatcher:
+def load_matcher(source: MatcherSource) -> FrozenMatcher:
     """Load the network; it scores with torch, for images and words are of two batch sizes."""
-    model = _load(card, folder)
+    card, execution = source.card, source.execution
+    model = _load(card, source.folder)
     vocabulary = load_word_vectors(card.parts[WORD_VECTORS]).vocabulary
-    scorer = WordScorer(model.matching, vocabulary, MAX_WORDS, device=device, threads=threads)
+    scorer = WordScorer(model.matching, vocabulary, MAX_WORDS, execution)
     head = TorchHead(model.image_vector, card)
-    return FrozenMatcher(card, head, scorer, runtime=runtime, device=device, threads=threads)
+    return FrozenMatcher(card, head, scorer, execution)
 
 
 def _load(card: MatcherCard, folder: Path) -> ImageSentenceCnn:

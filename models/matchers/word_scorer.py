@@ -6,8 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
-from models.runtime.device import multiplies_bfloat16
-from models.runtime.torch_runtime import TorchRunner
+from models.inference.device import multiplies_bfloat16
+from models.inference.execution import Execution
+from models.inference.torch_runtime import TorchRunner
 from models.text.vocabulary import Vocabulary
 from models.types import Features
 
@@ -19,15 +20,13 @@ class WordScorer:
         network: numbers and mask of the words, ``(1, T)``, and vectors ``(M, D)`` to scores, ``(M,)`` or ``(1, M)``.
         vocabulary: numbers the words.
         max_words: further words are cut.
-        device: a torch device name.
-        threads: cap on torch's threads.
+        execution: where torch runs, and on how many threads.
     """
 
-    def __init__(
-        self, network: nn.Module, vocabulary: Vocabulary, max_words: int, *, device: str, threads: int | None
-    ) -> None:
+    def __init__(self, network: nn.Module, vocabulary: Vocabulary, max_words: int, execution: Execution) -> None:
+        device = execution.device
         mixed = multiplies_bfloat16(device)
-        self._run = TorchRunner(network, device=device, threads=threads, mixed_precision=mixed)
+        self._run = TorchRunner(network, device=device, threads=execution.threads, mixed_precision=mixed)
         self._vocabulary, self._max_words = vocabulary, max_words
 
     def __call__(self, text: str, features: Features) -> NDArray[np.float32]:

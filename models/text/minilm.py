@@ -6,6 +6,8 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from models.checkpoint import load_part
+
 MINILM = "minilm"
 """The shared weights: all-MiniLM-L6-v2 as it was released."""
 
@@ -52,8 +54,6 @@ def load_minilm(expected_sha256: str | None = None) -> MiniLM:
         UnknownModelError: it does not ship.
         CheckpointError: missing, damaged, or other weights than expected.
     """
-    from models.registry import load_part
-
     encoder = MiniLM()
     encoder.bert.load_state_dict(load_part(MINILM, expected_sha256))
     return encoder.eval().requires_grad_(False)

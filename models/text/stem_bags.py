@@ -9,6 +9,7 @@ from itertools import chain
 import numpy as np
 from numpy.typing import NDArray
 
+from models.checkpoint import load_part
 from models.text.stems import stems
 from models.text.word_vectors import unpack_words
 
@@ -69,7 +70,5 @@ def load_stem_bags(expected_sha256: str | None = None) -> StemBags:
         UnknownModelError: it does not ship.
         CheckpointError: missing, damaged, or another than expected.
     """
-    from models.registry import load_part
-
     stored = load_part(STEM_BAGS, expected_sha256)
     return StemBags(unpack_words(stored["words"]), stored["idf"].numpy())

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from models.checkpoint import load_part
 from models.text.vocabulary import RESERVED, Vocabulary
 
 WORD_VECTORS = "word-vectors"
@@ -38,8 +39,6 @@ def load_word_vectors(expected_sha256: str | None = None) -> WordVectors:
         UnknownModelError: they do not ship.
         CheckpointError: missing, damaged, or others than expected.
     """
-    from models.registry import load_part
-
     stored = load_part(WORD_VECTORS, expected_sha256)
     matrix = torch.cat([torch.zeros(RESERVED, DIMENSION), stored["vectors"]])
     return WordVectors(Vocabulary(unpack_words(stored["words"])), matrix)

@@ -13,16 +13,16 @@ from fastapi import Query as Parameters
 from starlette.responses import Response
 
 from models.errors import QueryError
-from models.registry import EXPLAIN_METHODS
+from models.library import EXPLAIN_METHODS
 from service.api.schemas import ExplainParameters, ExplanationAnswer, HeatMap, TermWords, Word
 from service.api.shaping import collection_used, contributions, is_known, json_response, query_answer
 from service.api.sources import explain_form, explained_query, wait_until_gone
 from service.api.state import State, StateNow
 from service.errors import problems
-from service.runtime.admission import while_connected
-from service.runtime.generations import Serving
 from service.search.explanation import Explanation
 from service.search.query import Query
+from service.serving.admission import while_connected
+from service.serving.generations import Serving
 
 router = APIRouter(tags=["explain"])
 

@@ -14,10 +14,10 @@ from service.api.shaping import json_response, search_results
 from service.api.sources import image_query, wait_until_gone
 from service.api.state import State, StateNow
 from service.errors import problems
-from service.runtime.admission import while_connected
-from service.runtime.captions import check_can_be_written
-from service.runtime.queries import Generate, SearchRequest
 from service.search.query import WEIGHT_BESIDE_IMAGE, Query, check_page, parse_modifiers, parse_sentence
+from service.serving.admission import while_connected
+from service.serving.captions import check_can_be_written
+from service.serving.queries import Generate, SearchRequest
 
 router = APIRouter(tags=["search"])
 

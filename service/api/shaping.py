@@ -21,10 +21,10 @@ from service.api.schemas import (
     Result,
     SearchResults,
 )
-from service.runtime.captions import Written
-from service.runtime.generations import Serving
-from service.runtime.queries import SearchAnswer
 from service.search.query import Query
+from service.serving.captions import Written
+from service.serving.generations import Serving
+from service.serving.queries import SearchAnswer
 
 
 def json_response(answer: BaseModel, headers: dict[str, str] | None = None) -> Response:

@@ -8,9 +8,9 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from service.observability import Metrics
-from service.runtime.generations import Generations
-from service.runtime.queries import Queries
-from service.runtime.thumbnails import Thumbnails
+from service.serving.generations import Generations
+from service.serving.queries import Queries
+from service.serving.thumbnails import Thumbnails
 from service.settings import Settings
 
 

@@ -7,7 +7,8 @@ from numpy.typing import NDArray
 
 from indexer.store.base import VectorSet
 from models.calibration import BEST, Calibration, log_share, match_features
-from models.types import ModelCard, Side, Vectors
+from models.cards import EncoderCard
+from models.types import Side, Vectors
 from service.search.query import Query
 
 NOTHING_MATCHES = "Nothing in this collection seems to match: these are only the nearest results."
@@ -15,7 +16,7 @@ NOTHING_MATCHES = "Nothing in this collection seems to match: these are only the
 _DECIMALS = 6
 
 
-def calibration_for(card: ModelCard, query: Query, target: Side) -> Calibration | None:
+def calibration_for(card: EncoderCard, query: Query, target: Side) -> Calibration | None:
     """Return what is fitted for this kind of query and target; modifiers and embeddings are of no kind that is."""
     if query.modifiers or query.embedding is not None:
         return None

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.explain.words import WordSaliency, leave_one_out
-from models.types import Explainer, Pixels, Vectors
+from models.protocols import Explainer
+from models.types import Pixels, Vectors
 from service.search.compose import Term, compose
 
 _VANISHING = 1e-6

@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.errors import QueryError
-from models.types import Features, Matcher, Side
+from models.protocols import Matcher
+from models.types import Features, Side
 from service.search.compose import SHOWN_DECIMALS
 from service.search.query import Query
 

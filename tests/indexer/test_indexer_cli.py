@@ -1,15 +1,17 @@
 """The commands index, verify, list and delete, and tell a person what happened."""
 
 import json
-from collections.abc import Sequence
 
 import pytest
 from toy_encoder import ToyEncoder
+from toy_library import ToyLibrary
 from typer.testing import CliRunner, Result
 
-import models.registry
+import models.library
 from indexer import cli
 from indexer.errors import CollectionNotFoundError
+from models.inference.execution import Execution
+from models.names import DEFAULT_MODEL
 
 
 @pytest.fixture
@@ -17,12 +19,15 @@ def semblance(workshop, monkeypatch):
     """Run a command in the workshop's data folder; any model's name loads the toy encoder under that name."""
     loaded = []
 
-    def load(name: str, matchers: Sequence[str], device: str) -> ToyEncoder:
-        assert device == "auto"
+    def load(name: str) -> ToyEncoder:
         loaded.append(name)
         return ToyEncoder(name)
 
-    monkeypatch.setattr(models.registry, "load_encoder", load)
+    def library(execution: Execution) -> ToyLibrary:
+        assert execution.device == "auto"
+        return ToyLibrary(load)
+
+    monkeypatch.setattr(models.library, "InstalledModels", library)
     monkeypatch.setenv("SEMBLANCE_DATA_DIR", str(workshop.data_dir))
     workshop.paint_all()
 
@@ -55,7 +60,7 @@ def test_a_collection_keeps_its_models_until_others_are_asked_for(semblance, wor
     semblance(*index)
     semblance(*index, "--model", "a", "--model", "b", "--model", "a")
     semblance(*index)
-    assert semblance.loaded == [models.registry.DEFAULT_MODEL, "a", "b", "a", "b"]
+    assert semblance.loaded == [DEFAULT_MODEL, "a", "b", "a", "b"]
 
 
 def test_ctrl_c_says_that_the_same_command_goes_on(semblance, workshop, monkeypatch):

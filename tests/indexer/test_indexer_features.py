@@ -9,11 +9,13 @@ import numpy as np
 import pytest
 from PIL import Image
 from toy_encoder import ToyEncoder
+from toy_library import ToyLibrary
 from toy_matcher import NAME, ToyFeatureEncoder, ToyMatcher, ToyNetwork, quarters, toy_card
 from typer.testing import CliRunner
 
 import indexer.ingest.plan
-import models.registry
+import models.library
+import models.shipped
 from indexer import cli
 from indexer.errors import DamagedGenerationError
 from indexer.ingest.plan import choose_matchers
@@ -216,7 +218,7 @@ class TestChoice:
         """Let three toy matchers ship."""
         over_a_backbone = replace(toy_card("apart"), parts={"backbone": "c" * 64})
         cards = (ToyMatcher().card, ToyMatcher("of-another", encoder="other").card, over_a_backbone)
-        monkeypatch.setattr(models.registry, "matcher_cards", lambda: cards)
+        monkeypatch.setattr(models.shipped, "matcher_cards", lambda: cards)
         monkeypatch.setattr(indexer.ingest.plan, "matcher_cards", lambda: cards)
 
     def test_a_new_collection_gets_those_of_its_models_that_need_no_pass_of_their_own(self):
@@ -243,8 +245,11 @@ class TestChoice:
     @pytest.mark.parametrize("encoder", [ToyEncoder, ToyFeatureEncoder])
     def test_the_command_keeps_features_until_told_otherwise(self, painted, monkeypatch, encoder):
         loaded = []
-        monkeypatch.setattr(models.registry, "load_encoder", lambda name, **_options: encoder(name))
-        monkeypatch.setattr(models.registry, "load_matcher", lambda name, device: loaded.append(name) or ToyMatcher())
+
+        def library(_execution):
+            return ToyLibrary(encoder, matcher=lambda name: loaded.append(name) or ToyMatcher())
+
+        monkeypatch.setattr(models.library, "InstalledModels", library)
         command = ["index", str(painted.photos), "--collection", "toy", "--data-dir", str(painted.data_dir)]
 
         def run(*options: str) -> set[str]:

@@ -20,7 +20,7 @@ from models.calibration import (
     write_calibrations,
 )
 from models.errors import CheckpointError
-from models.registry import model_card
+from models.shipped import encoder_card
 
 ONE = Calibration(temperature=0.1, result=(0.5, 2.0, 1.5), match=(-1.0, 3.0, 1.0, 2.0, -0.5), threshold=0.3)
 
@@ -126,4 +126,4 @@ def test_a_weight_that_is_wrong_is_refused_by_name(tmp_path: Path) -> None:
 
 def test_the_shipped_calibration_is_of_the_shipped_weights() -> None:
     """After training again: ``semblance evaluate calibration … --write``."""
-    assert set(model_card("semblance-base").calibrations) == {"text-to-image", "image-to-text"}
+    assert set(encoder_card("semblance-base").calibrations) == {"text-to-image", "image-to-text"}

@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from models.dual.classes import ClassMixture, NameSpace
+from models.encoders.classes import ClassMixture, NameSpace
 
 RANDOM = torch.Generator().manual_seed(0)
 

@@ -3,15 +3,22 @@
 import io
 import struct
 import zlib
+from concurrent.futures import ProcessPoolExecutor
 from datetime import datetime
-from pathlib import Path
+from multiprocessing import get_context
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from models.errors import ImageError, ImageTooLargeError, UnsupportedImageError
-from models.imaging.decode import KNOWN_UNSUPPORTED_SUFFIXES, SUPPORTED_SUFFIXES, decode_image
+from models.imaging.decode import (
+    KNOWN_UNSUPPORTED_SUFFIXES,
+    SUPPORTED_SUFFIXES,
+    DecodeLimits,
+    InProcessDecoder,
+    decode_image,
+)
 
 
 def _bytes(image: Image.Image, file_format: str, **options: object) -> bytes:
@@ -103,7 +110,7 @@ def test_a_bomb_is_refused_from_its_header() -> None:
     with pytest.raises(ImageTooLargeError, match="limit"):
         decode_image(bomb)
     with pytest.raises(ImageTooLargeError, match="100"):
-        decode_image(_bytes(Image.new("RGB", (11, 10)), "PNG"), max_pixels=100)
+        decode_image(_bytes(Image.new("RGB", (11, 10)), "PNG"), DecodeLimits(max_pixels=100))
 
 
 def test_truncated_damaged_and_foreign_bytes_are_refused_with_a_reason() -> None:
@@ -128,12 +135,18 @@ def test_any_flipped_byte_gives_a_picture_or_an_image_error() -> None:
             damaged = bytearray(whole)
             damaged[random.integers(len(damaged))] ^= int(random.integers(1, 256))
             try:
-                assert decode_image(bytes(damaged), max_pixels=10_000).pixels.dtype == np.uint8
+                assert decode_image(bytes(damaged), DecodeLimits(max_pixels=10_000)).pixels.dtype == np.uint8
             except ImageError as error:
                 assert "/" not in str(error)
 
 
-def test_a_path_decodes_like_its_bytes(tmp_path: Path) -> None:
-    file = tmp_path / "a.png"
-    file.write_bytes(_bytes(Image.new("RGB", (5, 4), "green"), "PNG"))
-    np.testing.assert_array_equal(decode_image(file).pixels, decode_image(file.read_bytes()).pixels)
+def test_another_process_can_do_the_work() -> None:
+    content = _bytes(Image.new("RGB", (1600, 1000), (1, 2, 3)), "JPEG")
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        there = pool.submit(decode_image, content, DecodeLimits(2_000_000), shrink_to=224).result()
+        refused = pool.submit(decode_image, content, DecodeLimits(1000)).exception()
+    here = InProcessDecoder(DecodeLimits(2_000_000)).decode(content, shrink_to=224)
+    np.testing.assert_array_equal(there.pixels, here.pixels)
+    assert (there.width, there.height) == (here.width, here.height) == (1600, 1000)
+    assert isinstance(refused, ImageTooLargeError)
+    assert "the limit is 1,000" in str(refused)

@@ -7,7 +7,8 @@ from collections import Counter
 import pytest
 import torch
 
-from models.captioning.decoding import BeamSearch, Greedy, Sampling, Sentence
+from models.captioning.decoding import BeamSearch, Greedy, Sampling
+from models.protocols import Sentence
 from models.text.vocabulary import END, START
 
 A, B, C, D = 4, 5, 6, 7

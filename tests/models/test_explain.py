@@ -5,8 +5,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from models.encoders.hooks import replaced_input
 from models.explain.grad_cam import GradCam, combine_maps
-from models.explain.hooks import replaced_input
 from models.explain.words import leave_one_out
 
 

@@ -7,14 +7,15 @@ import pytest
 import torch
 from toy_matcher import ToyMatcher, toy_card
 
-import models.registry
+import models.shipped
+from models.cards import MatcherCard
 from models.errors import CheckpointError
 from models.matchers import ensemble
 from models.matchers.ensemble import StackedHeads, SumOfScores, pack_ensemble
 from models.matchers.frozen_pass import FrozenPass, TorchHead
 from models.matchers.image_vector import ImageVector
+from models.protocols import FeatureNetwork
 from models.text.word_vectors import pack_words
-from models.types import FeatureNetwork, MatcherCard
 
 
 def card(name: str, *shape: int) -> MatcherCard:
@@ -86,6 +87,6 @@ def test_an_ensemble_knows_other_members(monkeypatch: pytest.MonkeyPatch) -> Non
     members = [card("one", 3), card("two", 3)]
     tensors = pack_ensemble(members, [1.0, 2.0])
     assert torch.equal(tensors["members"], pack_words([f"one {'a' * 64}", f"two {'a' * 64}"]))
-    monkeypatch.setattr(models.registry, "matcher_cards", lambda: (members[0], replace(members[1], weights_sha256="b")))
+    monkeypatch.setattr(models.shipped, "matcher_cards", lambda: (members[0], replace(members[1], weights_sha256="b")))
     with pytest.raises(CheckpointError, match="other weights of 'two'"):
         ensemble._members(tensors, card("sum", 2, 3))

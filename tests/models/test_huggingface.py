@@ -8,9 +8,10 @@ import torch
 from openvino_tolerance import openvino_tolerance
 from PIL import Image
 
-from models.dual.huggingface import load_huggingface_image_tower
+from models.encoders.huggingface import load_huggingface_image_tower
 from models.errors import CheckpointError
-from models.registry import load_encoder, load_explainer
+from models.inference.execution import Execution
+from models.library import InstalledModels
 
 
 def _photograph(width: int = 60, height: int = 40) -> np.ndarray:
@@ -21,7 +22,7 @@ def _photograph(width: int = 60, height: int = 40) -> np.ndarray:
 def test_image_vectors_equal_transformers_own_forward(huggingface_checkpoint: Path, runtime: str) -> None:
     from transformers import AutoImageProcessor, AutoModel
 
-    encoder = load_encoder(f"hf:{huggingface_checkpoint}", runtime=runtime)
+    encoder = InstalledModels(Execution(runtime, "auto")).encoder(f"hf:{huggingface_checkpoint}")
     square = encoder.prepare(_photograph())
     vectors = encoder.encode_images(np.stack([square, square[::-1]]))
 
@@ -41,7 +42,7 @@ def test_text_vectors_equal_transformers_own_forward(huggingface_checkpoint: Pat
     from transformers import AutoModel, AutoTokenizer
 
     texts = ["a dog runs on the beach", "cat", "the red ball"]
-    vectors = load_encoder(f"hf:{huggingface_checkpoint}", runtime=runtime).encode_texts(texts)
+    vectors = InstalledModels(Execution(runtime, "auto")).encoder(f"hf:{huggingface_checkpoint}").encode_texts(texts)
 
     model = AutoModel.from_pretrained(huggingface_checkpoint).eval()
     tokenizer = AutoTokenizer.from_pretrained(huggingface_checkpoint)
@@ -61,7 +62,7 @@ def test_text_vectors_equal_transformers_own_forward(huggingface_checkpoint: Pat
 
 
 def test_card_tells_dimension_and_preprocessing(huggingface_checkpoint: Path) -> None:
-    card = load_encoder(f"hf:{huggingface_checkpoint}", runtime="torch").card
+    card = InstalledModels(Execution("torch", "auto")).encoder(f"hf:{huggingface_checkpoint}").card
     assert card.dimension == (24 if "clip" in huggingface_checkpoint.name else 32)
     assert card.preprocessing.size == 32
     assert card.preprocessing.fit == ("crop" if "clip" in huggingface_checkpoint.name else "squash")
@@ -76,7 +77,7 @@ def test_heat_map_covers_the_patch_grid_and_leaves_no_hook(huggingface_checkpoin
     torch.testing.assert_close(vectors, tower(torch.from_numpy(square[None])))
     assert not tower.model.vision_model.encoder.layers[-1]._forward_pre_hooks
 
-    explainer = load_explainer(f"hf:{huggingface_checkpoint}")
+    explainer = InstalledModels().explainer(f"hf:{huggingface_checkpoint}")
     heat = explainer.heat_map(square, vectors[0].detach().numpy())
     assert heat.shape == (4, 4)
     assert 0 <= heat.min() <= heat.max() <= 1
@@ -84,13 +85,13 @@ def test_heat_map_covers_the_patch_grid_and_leaves_no_hook(huggingface_checkpoin
 
 def test_missing_checkpoint_is_named() -> None:
     with pytest.raises(CheckpointError, match="no/such-model"):
-        load_encoder("hf:no/such-model")
+        InstalledModels().encoder("hf:no/such-model")
 
 
 def test_foreign_architecture_is_refused(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text('{"model_type": "bert"}')
     with pytest.raises(CheckpointError, match="bert"):
-        load_encoder(f"hf:{tmp_path}")
+        InstalledModels().encoder(f"hf:{tmp_path}")
 
 
 def test_pickled_weights_are_refused(tmp_path: Path) -> None:
@@ -99,4 +100,4 @@ def test_pickled_weights_are_refused(tmp_path: Path) -> None:
     CLIPConfig().save_pretrained(tmp_path)
     (tmp_path / "pytorch_model.bin").write_bytes(b"\x80\x04.")
     with pytest.raises(CheckpointError, match=tmp_path.name):
-        load_encoder(f"hf:{tmp_path}")
+        InstalledModels().encoder(f"hf:{tmp_path}")

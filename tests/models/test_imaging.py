@@ -5,10 +5,11 @@ import io
 import numpy as np
 from PIL import Image
 
+from models.cards import Preprocessing
 from models.imaging.overlay import overlay_png
+from models.imaging.photograph import Photograph
 from models.imaging.thumbnail import thumbnail_webp
 from models.imaging.transforms import fit_square, picture_box
-from models.types import Photograph, Preprocessing
 
 
 def _preprocessing(fit: str) -> Preprocessing:

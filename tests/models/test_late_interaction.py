@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 import torch
 
+from lab.training.late_interaction import WEIGHTS_TRIED, _reranked
+from models.inference.execution import Execution
+from models.library import InstalledModels
 from models.matchers.late_interaction import LateInteraction, interact, pool_regions
-from models.registry import load_encoder, load_matcher, matcher_cards
-from models.training.late_interaction import WEIGHTS_TRIED, _reranked
+from models.shipped import matcher_cards
 
 RANDOM = torch.Generator().manual_seed(0)
 
@@ -41,7 +43,7 @@ def test_regions_are_the_means_of_a_grid_in_rows() -> None:
 
 
 def test_only_the_best_of_the_first_stage_are_put_in_a_new_order(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("models.training.late_interaction.DEPTH", 3)
+    monkeypatch.setattr("lab.training.late_interaction.DEPTH", 3)
     scores = torch.tensor([[0.9, 0.8, 0.7, 0.1]])
     late = torch.tensor([[0.0, 0.0, 0.25, 9.0]])
     ranks = [_reranked(scores, late, torch.tensor([own]))[:, 0] for own in (2, 3)]
@@ -54,8 +56,8 @@ def test_only_the_best_of_the_first_stage_are_put_in_a_new_order(monkeypatch: py
 
 @pytest.mark.skipif(not matcher_cards(), reason="no matcher ships")
 def test_the_encoders_own_pass_gives_the_shipped_matchers_features() -> None:
-    matcher = load_matcher("late-interaction", runtime="torch")
-    encoder = load_encoder("semblance-base", matchers=["late-interaction"], runtime="torch")
+    matcher = InstalledModels(Execution("torch", "auto")).matcher("late-interaction")
+    encoder = InstalledModels(Execution("torch", "auto")).encoder("semblance-base", matchers=["late-interaction"])
     pixels = np.random.default_rng(0).integers(0, 255, (2, 260, 260, 3), dtype=np.uint8)
     vectors, features = encoder.encode_images_with_features(pixels)
     np.testing.assert_allclose(features["late-interaction"], matcher.encode_images(pixels), atol=2e-3)

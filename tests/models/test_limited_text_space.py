@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 import torch
 
+from lab.checkpoint import write_checkpoint
+from lab.training.limited_text_space import Pair, Recipe
 from models.backbones.lite_pair import FEATURES, INPUT
-from models.checkpoint import read_card, write_checkpoint
-from models.dual.limited_text_space import (
+from models.cards import read_encoder_card
+from models.encoders.limited_text_space import (
     DIMENSION,
     Fusion,
     ImageMap,
@@ -18,12 +20,12 @@ from models.dual.limited_text_space import (
     WordNumbers,
     load_encoder,
 )
-from models.dual.unit_linear import UnitLinear
+from models.encoders.unit_linear import UnitLinear
 from models.errors import CheckpointError
+from models.inference.execution import Execution
 from models.text.gru import GruSentenceEncoder
 from models.text.vocabulary import END, UNKNOWN, Vocabulary
 from models.text.word_vectors import load_word_vectors
-from models.training.limited_text_space import Pair, Recipe
 
 CARD = {
     "name": "toy", "description": "", "licence": "", "architecture": "limited_text_space", "dimension": DIMENSION,
@@ -111,7 +113,7 @@ def test_what_is_written_reads_back_as_an_encoder_whatever_the_words_width(tmp_p
     text = GruSentenceEncoder(len(vocabulary), 16, DIMENSION)
     space = TextSpace(UnitLinear(FEATURES, DIMENSION), text)
     write_checkpoint(tmp_path, space.state_dict(), CARD, int8_rows=64)
-    encoder = load_encoder(read_card(tmp_path), tmp_path, runtime="torch", device="cpu", threads=None)
+    encoder = load_encoder(read_encoder_card(tmp_path), tmp_path, Execution("torch"))
     vectors = encoder.encode_texts(["a dog runs", "beach"])
     numbers, mask = map(torch.from_numpy, WordNumbers(vocabulary)(["a dog runs", "beach"]))
     expected = torch.nn.functional.normalize(text(numbers, mask), dim=1).numpy()
@@ -120,4 +122,4 @@ def test_what_is_written_reads_back_as_an_encoder_whatever_the_words_width(tmp_p
     assert np.allclose(np.linalg.norm(images, axis=1), 1, atol=1e-5)
     with pytest.raises(CheckpointError, match="architecture"):
         write_checkpoint(tmp_path, text.state_dict(), CARD)
-        load_encoder(read_card(tmp_path), tmp_path, runtime="torch", device="cpu", threads=None)
+        load_encoder(read_encoder_card(tmp_path), tmp_path, Execution("torch"))

@@ -3,10 +3,10 @@
 import numpy as np
 import torch
 
-from models.data.captioned import CaptionedImages
+from lab.data.captioned import CaptionedImages
+from lab.training.captioned_batches import CaptionedRows
+from lab.training.lstm_similarity import draw_pairs, half_mismatched
 from models.matchers.lstm_similarity import HIDDEN, LstmSimilarity, ReluLstm
-from models.training.captioned_batches import CaptionedRows
-from models.training.lstm_similarity import draw_pairs, half_mismatched
 
 
 def sigmoid(x: np.ndarray) -> np.ndarray:

@@ -8,9 +8,10 @@ import torch
 from torch import Tensor, nn
 
 from models.errors import RuntimeUnavailableError
-from models.runtime.base import compile_module
-from models.runtime.device import resolve_device
-from models.runtime.torch_runtime import TorchRunner
+from models.inference.compile import compile_module
+from models.inference.device import resolve_device
+from models.inference.execution import Execution
+from models.inference.torch_runtime import TorchRunner
 
 
 class _Tiny(nn.Module):
@@ -44,7 +45,7 @@ def _expected(pixels: np.ndarray) -> np.ndarray:
 def test_batches_of_any_size_give_what_torch_gives(runtime: str, count: int) -> None:
     if runtime == "openvino":
         pytest.importorskip("openvino")
-    run = compile_module(_Tiny(), [torch.zeros(2, 8, 8, 3, dtype=torch.uint8)], [(0,)], runtime=runtime)  # type: ignore[arg-type]
+    run = compile_module(_Tiny(), [torch.zeros(2, 8, 8, 3, dtype=torch.uint8)], [(0,)], Execution(runtime))  # type: ignore[arg-type]
     assert _cosines(run(_pixels(count)), _expected(_pixels(count))).min() > 0.999
 
 
@@ -73,7 +74,7 @@ def test_mixed_precision_and_channels_last_as_on_a_gpu_stay_close() -> None:
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 def test_a_gpu_gives_what_the_cpu_gives() -> None:
-    run = compile_module(_Tiny(), [torch.zeros(2, 8, 8, 3, dtype=torch.uint8)], [(0,)], device="cuda")
+    run = compile_module(_Tiny(), [torch.zeros(2, 8, 8, 3, dtype=torch.uint8)], [(0,)], Execution(device="cuda"))
     assert isinstance(run, TorchRunner)
     assert _cosines(run(_pixels(4)), _expected(_pixels(4))).min() > 0.999
 
@@ -94,4 +95,4 @@ def test_auto_takes_what_there_is_and_a_foreign_device_is_named() -> None:
 
 def test_openvino_refuses_a_gpu() -> None:
     with pytest.raises(RuntimeUnavailableError, match="cuda"):
-        compile_module(_Tiny(), [torch.zeros(1, 8, 8, 3, dtype=torch.uint8)], [(0,)], runtime="openvino", device="cuda")
+        compile_module(_Tiny(), [torch.zeros(1, 8, 8, 3, dtype=torch.uint8)], [(0,)], Execution("openvino", "cuda"))

@@ -10,12 +10,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from lab.checkpoint import write_checkpoint
 from models.backbones.frozen import IMAGENET_LITE
 from models.backbones.lite_maps import LiteMaps
 from models.backbones.rmac import RegionAggregation
-from models.checkpoint import read_card, write_checkpoint
-from models.dual.encoder import CompiledDualEncoder
-from models.dual.semantic import (
+from models.cards import read_encoder_card
+from models.encoders.compiled import CompiledDualEncoder
+from models.encoders.semantic import (
     BACKBONES,
     DIMENSION,
     INPUT,
@@ -29,7 +30,8 @@ from models.dual.semantic import (
 )
 from models.explain.grad_cam import GradCam
 from models.imaging.transforms import fit_square
-from models.registry import part_card
+from models.inference.execution import Execution
+from models.shipped import part_card
 from models.text.stem_bags import STEM_BAGS, load_stem_bags
 from tests.openvino_tolerance import openvino_tolerance
 
@@ -52,7 +54,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def encoder(folder: Path) -> Iterator[CompiledDualEncoder]:
-    yield load_encoder(read_card(folder), folder, runtime="auto", device="cpu", threads=None)
+    yield load_encoder(read_encoder_card(folder), folder, Execution())
 
 
 def _photograph(height: int, width: int) -> np.ndarray:
@@ -79,7 +81,7 @@ def test_where_the_picture_lies_in_the_square_does_not_matter(encoder: CompiledD
 
 def test_the_runtime_agrees_with_the_tower_that_is_explained(encoder: CompiledDualEncoder, folder: Path) -> None:
     square = encoder.prepare(_photograph(90, 160))
-    tower = load_image_tower(read_card(folder), folder)
+    tower = load_image_tower(read_encoder_card(folder), folder)
     explained = tower(torch.from_numpy(square[None]))[0].detach().numpy()
     assert explained @ encoder.encode_images(square[None])[0] > 0.99
 
@@ -146,7 +148,7 @@ def test_by_shape_hands_each_shape_over_without_its_padding() -> None:
 def test_one_compiled_backbone_serves_every_shape() -> None:
     within = openvino_tolerance(1e-3, 0.2)
     backbone = LiteMaps(("lite0",)).eval()
-    compiled = compile_backbone(backbone, runtime="openvino")
+    compiled = compile_backbone(backbone, Execution("openvino"))
     for shape in [(64, 96), (96, 64), (64, 64)]:
         pixels = torch.randint(0, 255, (1, *shape, 3), dtype=torch.uint8)
         with torch.inference_mode():

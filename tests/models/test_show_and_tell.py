@@ -10,7 +10,9 @@ from models.captioning.decoding import BeamSearch, Greedy, Sampling
 from models.captioning.show_and_tell import ShowAndTell, load_network
 from models.errors import CheckpointError
 from models.imaging.decode import decode_image
-from models.registry import captioner_card, load_captioner, weights_folder
+from models.inference.execution import Execution
+from models.library import InstalledModels
+from models.shipped import captioner_card, weights_folder
 from models.text.vocabulary import END, START
 
 CHANNELS, NUMBERS = 6, 9
@@ -80,12 +82,12 @@ def sigmoid(x: np.ndarray) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def photographs() -> list[np.ndarray]:
-    return [decode_image(PHOTOGRAPHS / f"{name}.jpg").pixels for name in ("toucan", "moose", "petra")]
+    return [decode_image((PHOTOGRAPHS / f"{name}.jpg").read_bytes()).pixels for name in ("toucan", "moose", "petra")]
 
 
 @pytest.fixture(scope="module")
 def captioner():
-    return load_captioner("show-and-tell")
+    return InstalledModels().captioner("show-and-tell")
 
 
 def test_the_shipped_captioner_says_what_is_to_be_seen(captioner, photographs) -> None:
@@ -117,7 +119,7 @@ def test_no_images_give_no_captions(captioner) -> None:
 
 def test_torch_and_openvino_see_the_same_image(captioner, photographs) -> None:
     tolerance = openvino_tolerance(0.04, 2.0)
-    reference = load_captioner("show-and-tell", runtime="torch", device="cpu")
+    reference = InstalledModels(Execution("torch")).captioner("show-and-tell")
     prepared = np.stack([captioner.prepare(photographs[0])])
     ours, theirs = (one.describe(prepared, Greedy())[0] for one in (captioner, reference))
     assert ours.log_probability == pytest.approx(theirs.log_probability, abs=tolerance)
@@ -131,7 +133,7 @@ def test_weights_of_another_architecture_are_refused() -> None:
 def other_card():
     from dataclasses import replace
 
-    from models.registry import part_card
+    from models.shipped import part_card
 
     part = part_card("imagenet-lite")
     return replace(captioner_card("show-and-tell"), name=part.name, weights_sha256=part.weights_sha256)

@@ -7,17 +7,19 @@ import pytest
 import torch
 from demo_set import PHOTOGRAPHS, write_training_sets
 
-from models.checkpoint import read_card, write_checkpoint
-from models.dual import single_network
-from models.dual.single_network import DIMENSION, ByRows
+from lab.checkpoint import write_checkpoint
+from lab.training.job import Job
+from lab.training.loop import PassReport
+from lab.training.single_network import IdentityLoss, Recipe, lossy, mean_words, predicting_map, recipe_of, ship
+from models.cards import EncoderCard, read_encoder_card
+from models.encoders import single_network
+from models.encoders.single_network import DIMENSION, ByRows
 from models.errors import CheckpointError
 from models.explain.grad_cam import GradCam
 from models.imaging.decode import decode_image
+from models.inference.execution import Execution
+from models.protocols import DualEncoder
 from models.text.text_image import PITCH
-from models.training.job import Job
-from models.training.loop import PassReport
-from models.training.single_network import IdentityLoss, Recipe, lossy, mean_words, predicting_map, recipe_of, ship
-from models.types import DualEncoder, ModelCard
 
 
 class _Silent:
@@ -32,20 +34,20 @@ class _Silent:
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[ModelCard, Path]:
+def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[EncoderCard, Path]:
     sets = write_training_sets(tmp_path_factory.mktemp("sets"))
     job = Job("single-network", sets, sets / "work", sets / "out", _Silent())
     return ship(job, Recipe(photographs=2, texts=2, word_loss=0.2, passes=1, batch=4)), job.output
 
 
 @pytest.fixture(scope="module")
-def encoder(trained: tuple[ModelCard, Path]) -> DualEncoder:
-    return single_network.load_encoder(*trained, runtime="torch", device="cpu", threads=None)
+def encoder(trained: tuple[EncoderCard, Path]) -> DualEncoder:
+    return single_network.load_encoder(*trained, Execution("torch"))
 
 
-def test_it_ships_what_is_tuned_and_no_more(trained: tuple[ModelCard, Path]) -> None:
+def test_it_ships_what_is_tuned_and_no_more(trained: tuple[EncoderCard, Path]) -> None:
     card, folder = trained
-    assert card == read_card(folder)
+    assert card == read_encoder_card(folder)
     assert set(card.quality) == {"flickr8k-dev", "coco-dev"}
     assert set(card.parts) == {"imagenet-lite", "word-vectors"}
     assert card.weights_bytes < 5_000_000
@@ -62,8 +64,8 @@ def test_a_sentence_has_the_same_vector_alone_and_in_company(encoder: DualEncode
     np.testing.assert_allclose(together[2], together[3], atol=1e-5)  # neither has a known word
 
 
-def test_what_explains_is_what_encodes(encoder: DualEncoder, trained: tuple[ModelCard, Path]) -> None:
-    prepared = encoder.prepare(decode_image(PHOTOGRAPHS / "bee-red-blossom.jpg").pixels)
+def test_what_explains_is_what_encodes(encoder: DualEncoder, trained: tuple[EncoderCard, Path]) -> None:
+    prepared = encoder.prepare(decode_image((PHOTOGRAPHS / "bee-red-blossom.jpg").read_bytes()).pixels)
     tower = single_network.load_image_tower(*trained)
     _, explained = tower.trace(torch.from_numpy(prepared[None]))
     assert (explained.detach().numpy() * encoder.encode_images(prepared[None])).sum() > 0.999
@@ -71,19 +73,19 @@ def test_what_explains_is_what_encodes(encoder: DualEncoder, trained: tuple[Mode
     assert heat.shape == (7, 7)
 
 
-def test_openvino_gives_what_torch_gives(encoder: DualEncoder, trained: tuple[ModelCard, Path]) -> None:
+def test_openvino_gives_what_torch_gives(encoder: DualEncoder, trained: tuple[EncoderCard, Path]) -> None:
     pytest.importorskip("openvino")
-    other = single_network.load_encoder(*trained, runtime="openvino", device="cpu", threads=None)
+    other = single_network.load_encoder(*trained, Execution("openvino"))
     texts = ["a dog", "two dogs run over the beach and the sand and the water near a man", ""]
     assert (encoder.encode_texts(texts) * other.encode_texts(texts)).sum(axis=1).min() > 0.99
 
 
-def test_other_weights_are_refused(trained: tuple[ModelCard, Path], tmp_path: Path) -> None:
+def test_other_weights_are_refused(trained: tuple[EncoderCard, Path], tmp_path: Path) -> None:
     card = {"name": "toy", "description": "", "licence": "", "architecture": "single_network", "dimension": DIMENSION}
     write_checkpoint(tmp_path, {"project.map.weight": torch.zeros(3, 4)}, card | {"preprocessing": {
         "size": 224, "fit": "squash", "resample": "bicubic", "mean": [0.5] * 3, "std": [0.5] * 3}})  # fmt: skip
     with pytest.raises(CheckpointError, match="architecture"):
-        single_network.load_image_tower(read_card(tmp_path), tmp_path)
+        single_network.load_image_tower(read_encoder_card(tmp_path), tmp_path)
 
 
 def test_each_height_runs_by_itself() -> None:

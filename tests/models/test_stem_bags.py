@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from lab.evaluation.tfidf import StemTfidf
 from models.text.stem_bags import StemBags, fit_stem_bags
-from models.text.tfidf import StemTfidf
 
 SET = [
     ["Two dogs are running on the beach .", "A dog runs"],

@@ -3,7 +3,8 @@
 import numpy as np
 import torch
 
-from models.dual.unit_linear import MeanOverPlaces, Standardise, UnitLinear
+from models.backbones.frozen import MeanOverPlaces
+from models.encoders.unit_linear import Standardise, UnitLinear
 
 
 def test_standardised_features_have_mean_nought_and_deviation_one_and_a_constant_one_stays_finite() -> None:

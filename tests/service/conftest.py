@@ -16,6 +16,7 @@ from starlette.testclient import TestClient
 from toy_captioner import NAMES as TOY_CAPTIONERS
 from toy_captioner import ToyCaptioner
 from toy_encoder import ToyEncoder
+from toy_library import ToyLibrary
 from toy_matcher import ToyMatcher
 
 from service.app import create_app
@@ -59,7 +60,7 @@ def build_app(data_dir: Path) -> Callable[..., FastAPI]:
     ) -> FastAPI:
         explainer = load_explainer or (lambda _name: ToyExplainer())
         chosen = Settings(**{"data_dir": data_dir, "captioner": TOY_CAPTIONERS[0], **settings})
-        return create_app(chosen, load_encoder, explainer, load_matcher, load_captioner)
+        return create_app(chosen, ToyLibrary(load_encoder, load_matcher, load_captioner, explainer))
 
     return build
 

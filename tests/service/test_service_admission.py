@@ -8,8 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from service.runtime.admission import Admission, ClientGoneError, OverloadedError, while_connected
-from service.runtime.threads import run_in
+from service.serving.admission import Admission, ClientGoneError, OverloadedError, while_connected
+from service.serving.threads import run_in
 
 
 def test_beyond_the_limit_a_request_is_refused_at_once_and_counted() -> None:

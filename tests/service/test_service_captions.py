@@ -14,8 +14,8 @@ import pytest
 from colour_collection import assert_problem, index, names, png, save_colours
 from toy_captioner import NAMES, ToyCaptioner
 
-from models.captioning.base import GeneratedCaption
 from models.errors import CheckpointError
+from models.protocols import GeneratedCaption
 from models.types import Pixels
 
 

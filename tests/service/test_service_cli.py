@@ -17,6 +17,7 @@ import pytest
 import structlog
 from colour_collection import png
 from toy_encoder import CALIBRATION, ToyEncoder
+from toy_library import ToyLibrary
 from typer.testing import CliRunner
 
 import service.offline
@@ -28,11 +29,7 @@ HEAVY = ("torch", "faiss", "fastapi", "transformers", "openvino", "sqlalchemy", 
 @pytest.fixture(autouse=True)
 def toy_model(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Let the commands load the toy model by its name, and the log be as it was."""
-
-    def load(name: str, **_options: object) -> ToyEncoder:
-        return ToyEncoder(name)
-
-    monkeypatch.setattr(service.offline, "load_registered_encoder", load)
+    monkeypatch.setattr(service.offline, "InstalledModels", lambda _execution: ToyLibrary())
     yield
     structlog.reset_defaults()
 
@@ -83,7 +80,7 @@ def test_a_search_tells_how_likely_each_result_is_and_that_nothing_matches(
     data_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     encoder = ToyEncoder(calibrations={"text-to-image": replace(CALIBRATION, threshold=1.0)})
-    monkeypatch.setattr(service.offline, "load_registered_encoder", lambda _name, **_options: encoder)
+    monkeypatch.setattr(service.offline, "InstalledModels", lambda _execution: ToyLibrary(lambda _name: encoder))
     code, output, errors = run("search", "colours", "red", "-k", "7", "--data-dir", data_dir)
     assert code == 0
     assert "Nothing in this collection seems to match" in errors

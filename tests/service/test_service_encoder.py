@@ -9,9 +9,10 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import pytest
 from toy_encoder import ToyEncoder
+from toy_library import ToyLibrary
 
 from models.types import Vectors
-from service.runtime.encoder import BatchingEncoder, Encoders
+from service.serving.encoder import BatchingEncoder, Encoders
 
 
 class GatedEncoder(ToyEncoder):
@@ -126,7 +127,7 @@ def test_an_encoder_is_loaded_once_and_warmed_up() -> None:
         loaded.append(ToyEncoder(name))
         return loaded[-1]
 
-    encoders = Encoders(load, max_batch=4)
+    encoders = Encoders(ToyLibrary(load), max_batch=4)
     assert encoders.get("toy") is encoders.get("toy")
     assert [encoder.images_encoded for encoder in loaded] == [1]
     encoders.close()

@@ -13,13 +13,13 @@ import pytest
 from colour_collection import COLOURS, assert_problem, index, names, save_colours
 from starlette.testclient import TestClient
 from toy_encoder import ToyEncoder
-from toy_matcher import ToyMatcher
+from toy_library import ToyLibrary
 
 from indexer.errors import CollectionNotFoundError, DamagedGenerationError, ModelMismatchError
-from models.types import ModelCard
-from service.runtime.encoder import Encoders
-from service.runtime.generations import CollectionChoiceError, Generations
-from service.runtime.matchers import Matchers
+from models.cards import EncoderCard
+from service.serving.encoder import Encoders
+from service.serving.generations import CollectionChoiceError, Generations
+from service.serving.matchers import Matchers
 
 
 class OtherWeights(ToyEncoder):
@@ -28,7 +28,7 @@ class OtherWeights(ToyEncoder):
     def __init__(self, name: str = "toy") -> None:
         super().__init__(name)
         card = self.card
-        self.card = ModelCard(
+        self.card = EncoderCard(
             architecture="toy",
             name=card.name,
             description=card.description,
@@ -67,7 +67,7 @@ def damage(data_dir: Path, suffix: str = ".faiss") -> str:
 @pytest.fixture
 def encoders() -> Iterator[Encoders]:
     """The toy encoder, shared."""
-    loaded = Encoders(ToyEncoder, max_batch=8)
+    loaded = Encoders(ToyLibrary(), max_batch=8)
     yield loaded
     loaded.close()
 
@@ -75,7 +75,7 @@ def encoders() -> Iterator[Encoders]:
 @pytest.fixture
 def generations(growing: Path, encoders: Encoders) -> Iterator[Generations]:
     """What is served of the growing collection."""
-    served = Generations(growing, encoders.get, Matchers(ToyMatcher))
+    served = Generations(growing, encoders.get, Matchers(ToyLibrary()))
     served.load_all()
     yield served
     served.close()
@@ -134,7 +134,7 @@ def test_a_collection_that_is_damaged_from_the_start_is_refused_with_its_reason(
     growing: Path, encoders: Encoders
 ) -> None:
     name = damage(growing)
-    generations = Generations(growing, encoders.get, Matchers(ToyMatcher))
+    generations = Generations(growing, encoders.get, Matchers(ToyLibrary()))
     generations.load_all()
     assert generations.names == []
     for asked in ("colours", None):
@@ -143,11 +143,11 @@ def test_a_collection_that_is_damaged_from_the_start_is_refused_with_its_reason(
 
 
 def test_an_index_of_other_weights_or_another_model_is_refused_and_both_are_named(growing: Path) -> None:
-    encoders = Encoders(OtherWeights, max_batch=8)
+    encoders = Encoders(ToyLibrary(OtherWeights), max_batch=8)
     with pytest.raises(ModelMismatchError, match=r"0000.*1111"):
-        Generations(growing, encoders.get, Matchers(ToyMatcher)).reload("colours")
+        Generations(growing, encoders.get, Matchers(ToyLibrary())).reload("colours")
     with pytest.raises(ModelMismatchError, match="toy, not with other"):
-        Generations(growing, encoders.get, Matchers(ToyMatcher), model="other").reload("colours")
+        Generations(growing, encoders.get, Matchers(ToyLibrary()), model="other").reload("colours")
     encoders.close()
 
 

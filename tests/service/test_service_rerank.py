@@ -16,6 +16,7 @@ import structlog
 from colour_collection import COLOURS, assert_problem, names, png
 from PIL import Image
 from toy_encoder import CALIBRATION, ToyEncoder
+from toy_library import ToyLibrary
 from toy_matcher import NAME, WEIGHT, ToyMatcher
 from typer.testing import CliRunner
 
@@ -227,8 +228,7 @@ def test_a_matcher_at_work_holds_up_no_other_request(http: Callable[..., httpx.C
 
 
 def test_the_command_line_re_ranks_too(mixed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(service.offline, "load_registered_encoder", lambda name, **_options: load_encoder(name))
-    monkeypatch.setattr(service.offline, "load_registered_matcher", lambda name, **_options: ToyMatcher(name))
+    monkeypatch.setattr(service.offline, "InstalledModels", lambda _execution: ToyLibrary(load_encoder))
     command = ["search", "mixed", "red blue", "--data-dir", str(mixed), "-k", "1"]
     try:
         best = [CliRunner().invoke(app, [*command, *more]).output for more in ([], ["--rerank", NAME])]

@@ -13,8 +13,10 @@ from PIL import Image
 from toy_encoder import ToyEncoder
 
 from indexer.ingest.pipeline import IndexRequest, index_collection
-from models.registry import load_feature_sources, load_matcher, matcher_cards
-from models.types import FeatureNetwork
+from models.inference.execution import Execution
+from models.library import InstalledModels
+from models.protocols import FeatureNetwork
+from models.shipped import matcher_cards
 
 NAMES = ["lstm-similarity", "mcnn-sentence"]
 QUERY = "a red ball on the grass"
@@ -29,7 +31,7 @@ def indexed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """A data folder with the features of both matchers, and the folder of its pictures."""
     root = tmp_path_factory.mktemp("shipped")
     save_colours(root / "pictures", list(COLOURS))
-    (network,) = load_feature_sources(NAMES)
+    (network,) = InstalledModels().feature_sources(NAMES)
     assert isinstance(network, FeatureNetwork)
     request = IndexRequest(root / "data", "colours", (root / "pictures",))
     index_collection(request, [ToyEncoder("semblance-base")], [network])
@@ -38,7 +40,7 @@ def indexed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 
 @pytest.fixture
 def client(http: Callable[..., httpx.Client], indexed: tuple[Path, Path]) -> httpx.Client:
-    return http(data_dir=indexed[0], load_matcher=lambda name: load_matcher(name, runtime="torch", device="cpu"))
+    return http(data_dir=indexed[0], load_matcher=lambda name: InstalledModels(Execution("torch")).matcher(name))
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -48,7 +50,7 @@ def test_the_score_is_the_encoder_s_and_the_matcher_s_weighted(
     body = {"query": QUERY, "k": len(COLOURS)}
     plain = {hit["id"]: hit["score"] for hit in client.post("/search/text", json=body).json()["results"]}
     results = client.post("/search/text", json={**body, "rerank": name}).json()["results"]
-    matcher = load_matcher(name, device="cpu")
+    matcher = InstalledModels(Execution()).matcher(name)
     assert len(results) == len(COLOURS)
     for hit in results:
         path = indexed[1] / hit["metadata"]["name"]

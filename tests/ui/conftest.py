@@ -14,8 +14,8 @@ import uvicorn
 from PIL import Image
 from playwright.sync_api import sync_playwright
 from toy_captioner import NAMES as CAPTIONERS
-from toy_captioner import ToyCaptioner
 from toy_encoder import CALIBRATION, ToyEncoder
+from toy_library import ToyLibrary
 
 from indexer.ingest.pipeline import IndexRequest, index_collection
 from models.types import Pixels, Vectors
@@ -88,7 +88,7 @@ def quiet() -> Iterator[None]:
 def serving(encoder: ToyEncoder | None = None, **settings: object) -> Iterator[str]:
     """Serve until the block ends; gives the address."""
     chosen = load_settings(**{"captioner": CAPTIONERS[0], **settings})
-    app = create_app(chosen, lambda _: encoder or ToyEncoder(), lambda _: BrightestCells(), load_captioner=ToyCaptioner)
+    app = create_app(chosen, ToyLibrary(lambda _: encoder or ToyEncoder(), explainer=lambda _: BrightestCells()))
     server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_config=None))
     thread = threading.Thread(target=server.run)
     thread.start()

@@ -1,0 +1,58 @@
+"""``semblance evaluate agreement``: agreement with people."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lab.evaluation.commands.options import (
+    DeviceName,
+    ImagesFolder,
+    ModelName,
+    OutputFile,
+    encoding_bar,
+    write_figures,
+)
+
+
+def agreement(
+    images: ImagesFolder,
+    judgements: Annotated[
+        Path, typer.Option(help="Triplets, or Flickr8k's expert or crowd judgements.", exists=True, dir_okay=False)
+    ],
+    captions: Annotated[
+        Path | None,
+        typer.Option(help="Token file of the captions judged, or of a proxy's.", exists=True, dir_okay=False),
+    ] = None,
+    model: ModelName = "semblance-base",
+    proxy: Annotated[
+        str | None,
+        typer.Option(help="Score triplets by this proxy, not by a model: tfidf, meteor, word2vec-fv or generated."),
+    ] = None,
+    output: OutputFile = None,
+    device: DeviceName = "auto",
+) -> None:
+    """Compare scores with what people said: of two images which is nearer, or how well a caption fits."""
+    from lab.data.captioned import read_captions
+    from lab.data.judgements import read_judgements
+    from lab.evaluation.agreement import evaluate_agreement, evaluate_proxy_agreement
+    from lab.evaluation.proxies import build_proxy
+    from models.inference.execution import Execution
+    from models.library import InstalledModels
+
+    texts = read_captions(captions) if captions else None
+    judged = read_judgements(judgements, images, texts)
+    with encoding_bar() as on_progress:
+        if proxy:
+            build = partial(build_proxy, proxy, on_progress=on_progress)
+            figures = evaluate_proxy_agreement(build, judged, images, texts or {})
+        else:
+            figures = evaluate_agreement(
+                InstalledModels(Execution(device=device)).encoder(model), judged, images, on_progress
+            )
+    name = proxy or model
+    typer.echo(f"{name}: " + ", ".join(f"{key} {value:.4g}" for key, value in figures.items() if value is not None))
+    write_figures(output, figures)

@@ -1,0 +1,94 @@
+"""What the commands of ``semblance evaluate`` share: their options, the encoding of a set, the file of figures."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from lab.progress import progress_bar
+
+if TYPE_CHECKING:
+    from lab.evaluation.encoded import EncodedSet, Progress
+    from lab.evaluation.matched import MatchedSet
+    from models.protocols import DualEncoder
+
+ImagesFolder = Annotated[Path, typer.Option("--images", help="Folder of the images.", exists=True, file_okay=False)]
+TokenFile = Annotated[
+    Path, typer.Option("--captions", help="Token file: name.jpg#0<TAB>caption.", exists=True, dir_okay=False)
+]
+SplitFile = Annotated[Path | None, typer.Option("--split", help="Names of the images to use, one a line.", exists=True)]
+ModelOrMatcherName = Annotated[
+    str, typer.Option("--model", help="A model or matcher of `semblance models`, or hf:<name or folder>.")
+]
+ModelName = Annotated[str, typer.Option("--model", help="A model of `semblance models`, or hf:<name or folder>.")]
+DeviceName = Annotated[str, typer.Option("--device", help="cpu, cuda, …; auto takes a GPU where there is one.")]
+OutputFile = Annotated[Path | None, typer.Option("--output", help="Write the figures here as JSON, too.")]
+ProxyName = Annotated[
+    str,
+    typer.Option("--proxy", help="What counts as relevant: tfidf, meteor, word2vec-fv or generated."),
+]
+Date = Annotated[str | None, typer.Option("--date", help="The date to print; today's if not given.")]
+Seed = Annotated[int, typer.Option("--seed", help="Of what is drawn at random.", min=0)]
+
+
+def encode_set(
+    images: Path, captions: Path, split: Path | None, model: str, device: str
+) -> tuple[DualEncoder, EncodedSet]:
+    """Load the model and encode the set, with a progress bar; say what was encoded."""
+    from lab.data.captioned import read_captioned
+    from lab.evaluation.encoded import encode_captioned
+    from models.inference.execution import Execution
+    from models.library import InstalledModels
+
+    data = read_captioned(images, captions, split, name=split.stem if split else "")
+    encoder = InstalledModels(Execution(device=device)).encoder(model)
+    with encoding_bar() as on_progress:
+        encoded = encode_captioned(encoder, data, on_progress)
+    typer.echo(f"{model}: {len(data):,} images, {len(encoded.captions):,} captions")
+    return encoder, encoded
+
+
+def is_matcher(name: str) -> bool:
+    """Tell whether a name is of a shipped matcher."""
+    from models.shipped import matcher_cards
+
+    return name in [card.name for card in matcher_cards()]
+
+
+def match_set(images: Path, captions: Path, split: Path | None, matcher: str, device: str) -> MatchedSet:
+    """Load the matcher and compute its features of the set, with a progress bar; say of what."""
+    from lab.data.captioned import read_captioned
+    from lab.evaluation.matched import match_captioned
+    from models.inference.execution import Execution
+    from models.library import InstalledModels
+
+    data = read_captioned(images, captions, split, name=split.stem if split else "")
+    with encoding_bar("features") as on_progress:
+        matched = match_captioned(InstalledModels(Execution(device=device)).matcher(matcher), data, on_progress)
+    typer.echo(f"{matcher}: {len(data):,} images, {len(matched.image_of_caption):,} captions")
+    return matched
+
+
+@contextmanager
+def encoding_bar(what: str = "encoding images") -> Iterator[Progress]:
+    """Show how many images are encoded."""
+    with progress_bar() as progress:
+        task = progress.add_task(what)
+        yield lambda done, total: progress.update(task, completed=done, total=total)
+
+
+def today() -> str:
+    """Return the date in UTC, ISO 8601."""
+    return f"{datetime.now(UTC):%Y-%m-%d}"
+
+
+def write_figures(output: Path | None, figures: dict[str, Any]) -> None:
+    """Write a command's figures where they are asked for."""
+    if output:
+        output.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")

@@ -1,0 +1,71 @@
+"""``semblance evaluate semantic``: semantic retrieval of images."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from lab.evaluation.commands.options import (
+    DeviceName,
+    ImagesFolder,
+    ModelName,
+    OutputFile,
+    ProxyName,
+    SplitFile,
+    TokenFile,
+    encode_set,
+    encoding_bar,
+    write_figures,
+)
+
+if TYPE_CHECKING:
+    from lab.evaluation.encoded import EncodedSet
+    from models.types import Vectors
+
+
+def semantic(
+    images: ImagesFolder,
+    captions: TokenFile,
+    split: SplitFile = None,
+    model: ModelName = "semblance-base",
+    proxy: ProxyName = "tfidf",
+    beside: Annotated[
+        list[str] | None, typer.Option(help="Proxy that ranks the images, too, as a model would; can be repeated.")
+    ] = None,
+    queries: Annotated[
+        int | None,
+        typer.Option(help="Only so many images query, spread evenly; meteor needs a second for each.", min=1),
+    ] = None,
+    output: OutputFile = None,
+    device: DeviceName = "auto",
+) -> None:
+    """Rank images for images by what people wrote of them: NDCG and PCC beside oracle, chance and ImageNet features."""
+    from lab.evaluation.proxies import build_proxy
+    from lab.evaluation.semantic import evaluate_semantic
+
+    encoded = encode_set(images, captions, split, model, device)[1]
+    with encoding_bar("proxies") as on_progress:
+        relevance, *others = (build_proxy(name, encoded.data, on_progress) for name in (proxy, *(beside or ())))
+    figures = evaluate_semantic(encoded, relevance, _imagenet_features(encoded, device), others, queries)
+    for kind, rows in figures["queries"].items():
+        typer.echo(f"  queries by {kind}, area to R = {figures['ranks'][-1]}:")
+        for row, values in rows.items():
+            typer.echo(f"    {row}: NDCG {100 * values['ndcg_area']:.1f}, PCC {100 * values['pcc_area']:.1f}")
+    if "gain_over_imagenet_features" in figures:
+        typer.echo(f"  NDCG area over ImageNet features: {100 * figures['gain_over_imagenet_features']:+.1f} %")
+    write_figures(output, figures)
+
+
+def _imagenet_features(encoded: EncodedSet, device: str) -> Vectors | None:
+    """Extract the features to compare with; None, with a note, where their weights are not installed."""
+    from lab.evaluation.imagenet_features import imagenet_features
+    from models.errors import CheckpointError
+
+    files = encoded.data.files
+    try:
+        with encoding_bar("ImageNet features") as on_progress:
+            return imagenet_features(files, device=device, on_progress=on_progress)
+    except CheckpointError as error:
+        typer.echo(f"  no row 'imagenet features': {error}")
+        return None

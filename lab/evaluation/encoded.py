@@ -1,0 +1,119 @@
+"""A captioned set encoded once by the runtime that serves; every measure starts from it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import islice
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lab.data.captioned import CaptionedImages
+from models.imaging.decode import decode_image
+from models.protocols import DualEncoder
+from models.types import Pixels, Vectors
+
+Number = TypeVar("Number", bound=np.floating[Any])
+
+_BATCH = 32
+
+Progress = Callable[[int, int], None]
+"""Called with images done and total."""
+
+
+@dataclass(frozen=True)
+class EncodedSet:
+    """A captioned set and its vectors.
+
+    Attributes:
+        model: name of the encoder.
+        data: the images and captions.
+        images: ``(N, D)`` unit vectors.
+        captions: ``(M, D)`` unit vectors of ``data.flat_captions()``.
+        image_of_caption: ``(M,)``, for each caption the row of its image.
+    """
+
+    model: str
+    data: CaptionedImages
+    images: Vectors
+    captions: Vectors
+    image_of_caption: NDArray[np.int64]
+
+    @property
+    def image_count(self) -> int:
+        """N."""
+        return len(self.images)
+
+    def pair_scores(self, captions: NDArray[np.int64], images: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Score S captions with K images each, ``(S,)`` and ``(S, K)`` to ``(S, K)``."""
+        scores = [(self.captions[captions] * self.images[column]).sum(axis=1) for column in images.T]
+        return np.stack(scores, axis=1)
+
+    @cached_property
+    def captions_of_image(self) -> list[NDArray[np.int64]]:
+        """For each image the rows of its captions."""
+        return [np.flatnonzero(self.image_of_caption == image) for image in range(len(self.images))]
+
+
+def encode_captioned(encoder: DualEncoder, data: CaptionedImages, on_progress: Progress | None = None) -> EncodedSet:
+    """Encode every image and every caption."""
+    captions, image_of_caption = data.flat_captions()
+    images = encode_files(encoder, data.files, on_progress)
+    return EncodedSet(encoder.card.name, data, images, encoder.encode_texts(captions), np.array(image_of_caption))
+
+
+def encode_files(
+    encoder: DualEncoder,
+    files: Sequence[Path],
+    on_progress: Progress | None = None,
+    reshape: Callable[[Pixels], Pixels] = lambda pixels: pixels,
+) -> Vectors:
+    """Decode and encode image files, each reshaped first, ``(N, D)``."""
+    if not files:
+        return np.empty((0, encoder.card.dimension), np.float32)
+    size = encoder.card.preprocessing.size
+    return extract_features(
+        files, size, lambda pixels: encoder.prepare(reshape(pixels)), encoder.encode_images, on_progress
+    )
+
+
+def extract_features(
+    files: Sequence[Path],
+    size: int,
+    prepare: Callable[[Pixels], Pixels],
+    extract: Callable[[Pixels], NDArray[Number]],
+    on_progress: Progress | None = None,
+) -> NDArray[Number]:
+    """Decode image files (at least one), prepare each in the decoding threads and extract features by batches.
+
+    Args:
+        files: the images.
+        size: S, of the prepared square in pixels.
+        prepare: ``(H, W, 3)`` to ``(S, S, 3)``.
+        extract: ``(B, S, S, 3)`` to ``(B, …)``.
+        on_progress: called with images done and total.
+    """
+    return np.concatenate([extract(batch) for batch in prepared_batches(files, size, prepare, on_progress)])
+
+
+def prepared_batches(
+    files: Sequence[Path], size: int, prepare: Callable[[Pixels], Pixels], on_progress: Progress | None = None
+) -> Iterator[Pixels]:
+    """Decode image files and prepare each, as batches ``(B, S, S, 3)``; arguments as above."""
+
+    def read(file: Path) -> Pixels:
+        return prepare(decode_image(file.read_bytes(), shrink_to=size).pixels)
+
+    done = 0
+    with ThreadPoolExecutor(2) as pool:
+        prepared = pool.map(read, files)
+        while batch := list(islice(prepared, _BATCH)):
+            yield np.stack(batch)
+            done += len(batch)
+            if on_progress:
+                on_progress(done, len(files))

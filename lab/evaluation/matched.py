@@ -1,0 +1,63 @@
+"""A captioned set as a matcher sees it: the features of its images, and the score of any caption with any of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lab.data.captioned import CaptionedImages
+from lab.evaluation.encoded import Progress, extract_features
+from models.protocols import Matcher
+from models.types import Features
+
+
+@dataclass(frozen=True)
+class MatchedSet:
+    """A captioned set and what a matcher keeps of its images.
+
+    Attributes:
+        matcher: scores.
+        data: the images and captions.
+        features: of every image, ``(N, *feature_shape)``.
+    """
+
+    matcher: Matcher
+    data: CaptionedImages
+    features: Features
+
+    @property
+    def image_count(self) -> int:
+        """N."""
+        return len(self.features)
+
+    @cached_property
+    def image_of_caption(self) -> NDArray[np.int64]:
+        """For each caption the row of its image, ``(M,)``."""
+        return np.array(self.data.flat_captions()[1])
+
+    def scores(self, on_progress: Progress | None = None) -> NDArray[np.float32]:
+        """Score every caption with every image, ``(M, N)``."""
+        texts = self.data.flat_captions()[0]
+        scores = np.empty((len(texts), len(self.features)), np.float32)
+        for row, text in enumerate(texts):
+            scores[row] = self.matcher.score(text, self.features)
+            if on_progress:
+                on_progress(row + 1, len(texts))
+        return scores
+
+    def pair_scores(self, captions: NDArray[np.int64], images: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Score S captions with K images each, ``(S,)`` and ``(S, K)`` to ``(S, K)``."""
+        texts = self.data.flat_captions()[0]
+        pairs = zip(captions, images, strict=True)
+        return np.stack([self.matcher.score(texts[caption], self.features[rows]) for caption, rows in pairs])
+
+
+def match_captioned(matcher: Matcher, data: CaptionedImages, on_progress: Progress | None = None) -> MatchedSet:
+    """Compute the features of every image."""
+    size = matcher.card.preprocessing.size
+    return MatchedSet(
+        matcher, data, extract_features(data.files, size, matcher.prepare, matcher.encode_images, on_progress)
+    )

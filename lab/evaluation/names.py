@@ -1,0 +1,52 @@
+"""Bare names: does a picture come first when it is asked for by what its file is called?
+
+Captions rarely name a species; people who search do. Each file's name is a query (``red_panda_2.webp``: "red panda")
+for that file among all of them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lab.evaluation.encoded import Progress, encode_files
+from lab.metrics.ranking import best_ranks
+from models.errors import InputError
+from models.imaging.decode import SUPPORTED_SUFFIXES
+from models.protocols import DualEncoder
+
+CUTOFFS = (1, 3, 10)
+
+
+def named_files(folder: Path) -> list[Path]:
+    """Return the images under a folder whose names hold a letter.
+
+    Raises:
+        InputError: there is none.
+    """
+    files = [
+        path
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path.suffix.lower() in SUPPORTED_SUFFIXES and bare_name(path)
+    ]
+    if not files:
+        raise InputError(f"no image with a name of letters under {folder}")
+    return files
+
+
+def bare_name(file: Path) -> str:
+    """Return a file's name as a query: without suffix, everything but letters as spaces."""
+    return " ".join(re.sub(r"[\W\d_]+", " ", file.stem).split())
+
+
+def evaluate_names(encoder: DualEncoder, files: Sequence[Path], on_progress: Progress | None = None) -> dict[str, Any]:
+    """Ask for every file by its bare name; return the share found among the first 1, 3 and 10, and what was missed."""
+    names = [bare_name(file) for file in files]
+    images, queries = encode_files(encoder, files, on_progress), encoder.encode_texts(names)
+    ranks = best_ranks(queries, images, [[row] for row in range(len(names))])
+    missed = [f"{names[row]} ({ranks[row]})" for row in np.flatnonzero(ranks > 3)]
+    return {**{f"top_{k}": float((ranks <= k).mean()) for k in CUTOFFS}, "pictures": len(files), "missed": missed}

@@ -1,0 +1,45 @@
+"""How relevant one image of a set is to another: proxies for what people would say."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class Relevance(Protocol):
+    """Graded relevances between the N images of one set."""
+
+    @property
+    def name(self) -> str:
+        """What the proxy is called."""
+        ...
+
+    def __call__(self, images: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Return the relevance of every image to each of Q images, ``(Q, N)``, in 0..1."""
+        ...
+
+
+class TfidfRelevance:
+    """Inner product of unit tf-idf vectors over the stems of all captions of an image (Gordo & Larlus, CVPR 2017).
+
+    Of their proxies it agreed best with people. Vocabulary and idf are of the evaluated set itself, so that the measure
+    needs nothing beside the set and every model is measured alike.
+
+    Args:
+        captions: for each of the N images.
+        name: of the proxy.
+    """
+
+    def __init__(self, captions: Sequence[Sequence[str]], name: str = "tf-idf") -> None:
+        from lab.evaluation.tfidf import StemTfidf
+
+        self.name = name
+        self._vectors: Any = StemTfidf().fit(captions).transform(captions)
+
+    def __call__(self, images: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Return the relevance of every image to each of Q images, ``(Q, N)``."""
+        relevances: NDArray[np.float32] = (self._vectors[images] @ self._vectors.T).toarray()
+        return relevances

@@ -1,0 +1,77 @@
+"""What the frozen backbone says of the captioned photographs, computed once and shared by all models."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from lab.data.captioned import CaptionedImages
+from lab.training.features import cached_features
+from lab.training.job import Job
+from models.backbones.frozen import IMAGENET_LITE, Backbone, load_backbone
+from models.inference.compile import Runner, compile_module
+from models.shipped import part_card
+
+
+def frozen_vectors(
+    job: Job, data: CaptionedImages, view: int = 0, backbone: str = IMAGENET_LITE
+) -> NDArray[np.float16]:
+    """Return the feature map's mean over its places, ``(N, C)`` float16.
+
+    Args:
+        job: whose cache and progress to use.
+        data: the photographs.
+        view: of each (see ``training_view``).
+        backbone: name of the frozen backbone.
+    """
+    return _cached(job, data, view, backbone, "means")
+
+
+def frozen_maps(job: Job, data: CaptionedImages, view: int = 0, backbone: str = IMAGENET_LITE) -> NDArray[np.float16]:
+    """Return the feature map, ``(N, h * w, C)`` float16; arguments as above. A quarter of a megabyte an image."""
+    return _cached(job, data, view, backbone, "maps")
+
+
+def _cached(job: Job, data: CaptionedImages, view: int, name: str, what: str) -> NDArray[np.float16]:
+    return cached_features(
+        data.files,
+        load_backbone(name).preprocessing,
+        lambda pixels: _compiled(name, what)(pixels),
+        identity=f"{what} of {name} {part_card(name).weights_sha256}",
+        cache=job.features,
+        view=view,
+        on_progress=lambda done, total: job.reporter.features(f"{data.name}, {what}, view {view}", done, total),
+    )
+
+
+@lru_cache(maxsize=1)
+def _compiled(name: str, what: str) -> Runner:
+    """Compile once for all sets and views, and not at all where the features are there: it takes seconds."""
+    backbone = load_backbone(name)
+    size = backbone.preprocessing.size
+    return compile_module(_READERS[what](backbone), [torch.zeros(2, size, size, 3, dtype=torch.uint8)], [(0,)])
+
+
+class _Maps(nn.Module):
+    """Pixels to ``(B, h * w, C)``."""
+
+    def __init__(self, backbone: Backbone) -> None:
+        super().__init__()
+        self.backbone = backbone
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        return self.backbone(pixels).flatten(2).transpose(1, 2)
+
+
+class _Means(_Maps):
+    """Pixels to ``(B, C)``."""
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        return super().forward(pixels).mean(dim=1)
+
+
+_READERS = {"maps": _Maps, "means": _Means}

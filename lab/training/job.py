@@ -1,0 +1,51 @@
+"""One order to train a model: what, from where, and to where."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from lab.data.captioned import TRAIN_SETS, CaptionedImages, load_split
+from lab.training.reporter import Reporter
+
+LICENCE = "Apache-2.0 (code and starting weights); trained on research-only photographs"
+
+
+@dataclass(frozen=True)
+class Job:
+    """What ``semblance train`` hands to a recipe.
+
+    Attributes:
+        model: its name.
+        data_root: folder of the captioned photographs.
+        work_root: keeps the frozen features, shared by all models, and each run's state.
+        output: becomes the folder of weights and card.
+        reporter: shows how it goes.
+    """
+
+    model: str
+    data_root: Path
+    work_root: Path
+    output: Path
+    reporter: Reporter
+
+    @property
+    def work(self) -> Path:
+        """Folder of this model's own state."""
+        return self.work_root / self.model
+
+    @property
+    def features(self) -> Path:
+        """Folder of the frozen features that all models share."""
+        return self.work_root / "features"
+
+    def load(self, *names: str) -> list[CaptionedImages]:
+        """Load splits of the captioned photographs."""
+        return [load_split(name, self.data_root) for name in names]
+
+    def card(self, recipe: Any) -> dict[str, Any]:
+        """Return the fields of a card that are alike for all models."""
+        command = f"semblance train {self.model}"
+        training = {"command": command, "data": list(TRAIN_SETS), **asdict(recipe)}
+        return {"name": self.model, "licence": LICENCE, "languages": ["en"], "training": training}

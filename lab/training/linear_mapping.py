@@ -1,0 +1,125 @@
+"""Trains ``linear-mapping``: two matrices over frozen image vectors and frozen sentence vectors."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import asdict, dataclass
+from functools import partial
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from lab.data.captioned import DEV_SETS, TRAIN_SETS
+from lab.losses.pairwise_ranking import pairwise_ranking_in_batch
+from lab.training.captioned_batches import Batch, CaptionedRows
+from lab.training.dev_recall import mean_recall
+from lab.training.features import cached_array
+from lab.training.frozen_rows import frozen_rows
+from lab.training.job import Job
+from lab.training.loop import Group, Schedule
+from lab.training.shipped_encoder import ship_encoder
+from lab.training.stage import run_stage
+from models.backbones.frozen import IMAGENET_LITE
+from models.backbones.lite_pair import INPUT
+from models.cards import EncoderCard
+from models.encoders.linear_mapping import DIMENSION, TOKENISER_OF, LinearMapping, load_encoder
+from models.inference.compile import compile_module
+from models.shipped import part_card, weights_folder
+from models.text.minilm import MAX_TOKENS, MINILM, SENTENCE, TOKENISER, load_minilm
+from models.text.tokeniser import Tokeniser
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Every choice of a run; the defaults made the shipped weights."""
+
+    views: int = 6
+    passes: int = 15
+    rate: float = 1e-3
+    batch: int = 512
+    captions: int = 2
+    margin: float = 0.2
+    weight_decay: float = 0.5
+    image_noise: float = 0.6
+    text_noise: float = 0.4
+    average: float = 0.98
+    seed: int = 1
+
+
+def ship(job: Job, recipe: Recipe | None = None) -> EncoderCard:
+    """Train, write the folder and measure what was written on both dev splits."""
+    recipe = recipe or Recipe()
+    maps = train(job, recipe)
+    card = {
+        **job.card(recipe),
+        "description": "Two linear maps, of frozen ImageNet features (EfficientNet-Lite0 and Lite2) and of frozen "
+        "MiniLM sentence vectors, after Kiros et al. 2015 (Skip-Thought Vectors). Where theirs are VGG19 and "
+        "skip-thought vectors, trained on COCO, this is trained on Flickr8k and COCO; both sides are standardised "
+        "before the maps and brought to unit length behind them, so that the dot product is a cosine. Negatives are "
+        "the other pairs of the batch.",
+        "architecture": "linear_mapping",
+        "dimension": DIMENSION,
+        "preprocessing": asdict(INPUT),
+        "parts": {name: part_card(name).weights_sha256 for name in (IMAGENET_LITE, MINILM)},
+    }
+    return ship_encoder(job, maps.state_dict(), card, load_encoder)
+
+
+def train(job: Job, recipe: Recipe) -> LinearMapping:
+    """Return the maps of the best pass on dev."""
+    torch.manual_seed(recipe.seed)
+    photographs = frozen_rows(job, TRAIN_SETS, recipe.views)
+    sentences = frozen_sentences(job, photographs.texts)
+    dev = [(rows, frozen_sentences(job, rows.texts)) for rows in (frozen_rows(job, [name]) for name in DEV_SETS)]
+    maps = LinearMapping(recipe.image_noise, recipe.text_noise)
+    maps.image.standardise.standardise_to(torch.from_numpy(photographs.views[0]).float())
+    maps.text.standardise.standardise_to(sentences)
+
+    def loss(batch: Batch) -> Tensor:
+        images = maps.image(batch.rows.float())
+        values = [
+            pairwise_ranking_in_batch(images @ maps.text(sentences[captions]).T, recipe.margin)
+            for captions in batch.captions
+        ]
+        return torch.stack(values).mean()
+
+    @torch.no_grad()
+    def recall(rows: CaptionedRows, texts: Tensor) -> float:
+        images = maps.image(torch.from_numpy(rows.views[0]).float())
+        return mean_recall(images, maps.text(texts), rows.image_of_caption)
+
+    run_stage(
+        job,
+        "maps",
+        recipe,
+        maps,
+        loss,
+        [Group(list(maps.parameters()), recipe.rate)],
+        lambda seed: photographs.batches(recipe.batch, recipe.captions, seed),
+        photographs.steps(recipe.batch),
+        Schedule(recipe.passes, 50, recipe.weight_decay, average=recipe.average),
+        lambda: float(np.mean([recall(rows, texts) for rows, texts in dev])),
+    )
+    return maps
+
+
+def frozen_sentences(job: Job, texts: list[str]) -> Tensor:
+    """Return the shipped MiniLM's vectors of M sentences, ``(M, 384)``, from the job's cache where they are there."""
+    identity = "\n".join([part_card(MINILM).weights_sha256, *texts])
+    key = hashlib.sha256(identity.encode()).hexdigest()[:16]
+    return torch.from_numpy(cached_array(job.features / f"{MINILM}-{key}.npy", partial(_encode, job, texts)))
+
+
+def _encode(job: Job, texts: list[str]) -> NDArray[np.float32]:
+    tokenise = Tokeniser(weights_folder(TOKENISER_OF) / TOKENISER, MAX_TOKENS)
+    examples = list(map(torch.from_numpy, tokenise(["a dog", "a dog runs"])))
+    encode = compile_module(load_minilm(), examples, [(0, 1), (0, 1)])
+    vectors = np.empty((len(texts), SENTENCE), np.float32)
+    order, done = np.argsort([len(text) for text in texts]), 0  # sentences of a length together: little padding
+    for rows in np.array_split(order, len(order) // 128 + 1):
+        vectors[rows] = encode(*tokenise([texts[row] for row in rows]))
+        done += len(rows)
+        job.reporter.features("sentences", done, len(texts))
+    return vectors

@@ -1,0 +1,40 @@
+"""The region maxima of the captioned photographs, computed once and shared by the models over R-MAC."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lab.data.captioned import CaptionedImages
+from lab.training.features import cached_features
+from lab.training.job import Job
+from models.backbones.frozen import IMAGENET_LITE
+from models.backbones.lite_maps import LiteMaps
+from models.backbones.rmac import LEVELS
+from models.encoders.semantic import INPUT, SCALES, RegionReader, compile_backbone
+from models.shipped import part_card
+
+
+def cached_regions(job: Job, data: CaptionedImages, backbones: Sequence[str], view: int = 0) -> NDArray[np.float16]:
+    """Return the maxima of all regions of both scales, ``(N, R, C)`` float16.
+
+    The photographs must all be squares, as those of the training sets are: others have other regions.
+
+    Args:
+        job: whose cache and progress to use.
+        data: the photographs.
+        backbones: whose feature maps, side by side.
+        view: of each (see ``training_view``).
+    """
+    weights = part_card(IMAGENET_LITE).weights_sha256
+    return cached_features(
+        data.files,
+        INPUT,
+        RegionReader(compile_backbone(LiteMaps(backbones, weights))),
+        identity=f"region maxima of {backbones} {weights}, levels {LEVELS}, scales {SCALES}",
+        cache=job.features,
+        view=view,
+        on_progress=lambda done, total: job.reporter.features(f"{data.name}, regions, view {view}", done, total),
+    )

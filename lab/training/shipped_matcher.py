@@ -1,0 +1,117 @@
+"""The last step of a matcher's training: write it, load it as the service does, measure and weigh it, card it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from lab.checkpoint import write_checkpoint
+from lab.data.captioned import DEV_SETS, CaptionedImages, load_split
+from lab.evaluation.encoded import encode_captioned
+from lab.evaluation.matched import MatchedSet
+from lab.evaluation.pairwise import evaluate_pairwise
+from lab.evaluation.retrieval import evaluate_score_retrieval
+from lab.training.features import cached_array
+from lab.training.frozen import frozen_vectors
+from lab.training.job import Job
+from lab.training.reranking_weight import choose_weight
+from models.backbones.frozen import IMAGENET_LITE
+from models.backbones.lite_pair import INPUT
+from models.cards import MatcherCard, read_matcher_card
+from models.library import InstalledModels
+from models.matchers.source import MatcherSource, VectorHead
+from models.names import DEFAULT_MODEL
+from models.protocols import Matcher
+from models.shipped import part_card
+from models.text.word_vectors import WORD_VECTORS
+
+_INT8_ROWS = 64
+
+
+class MatcherModule(Protocol):
+    """An architecture's module, over a frozen backbone."""
+
+    def load_matcher(self, source: MatcherSource) -> Matcher:
+        """Load the matcher of a folder."""
+        ...
+
+    def load_vector_head(self, source: MatcherSource) -> VectorHead:
+        """Load what makes its features of the backbone's vectors."""
+        ...
+
+
+Scores = Callable[[MatchedSet], NDArray[np.float32]]
+
+
+def kept_scores(job: Job, matched: MatchedSet, compute: Scores | None = None) -> NDArray[np.float32]:
+    """Score every caption with every image, ``(M, N)``, once for these weights: it can take minutes."""
+    name = matched.data.name
+
+    def score() -> NDArray[np.float32]:
+        if compute:
+            return compute(matched)
+        return matched.scores(lambda done, total: job.reporter.step(f"scores of {name}", done, total, 0.0))
+
+    return cached_array(scores_file(job.work_root, matched.matcher.card, name), score)
+
+
+def scores_file(work_root: Path, card: MatcherCard, data: str) -> Path:
+    """Return where a matcher's scores on a set are kept."""
+    return work_root / "scores" / f"{card.weights_sha256}-{data}.npy"
+
+
+def ship_matcher(
+    job: Job,
+    tensors: Mapping[str, Tensor],
+    card: Mapping[str, Any],
+    architecture: MatcherModule,
+    compute: Scores | None = None,
+) -> MatcherCard:
+    """Write a folder that ships, and measure what was written on both dev splits.
+
+    Args:
+        job: the order; its output becomes ``weights.safetensors`` and ``card.json``.
+        tensors: the trained state, without what the parts of the card hold.
+        card: ``job.card(recipe)`` and what the architecture adds; parts, quality and weight are filled in here.
+        architecture: loads what was written.
+        compute: how a dev split is scored, if not by the matcher's own ``score``.
+    """
+    fields: dict[str, Any] = {
+        "kind": "matcher",
+        **card,
+        "encoder": DEFAULT_MODEL,
+        "weight": 1.0,
+        "options": {"backbone": IMAGENET_LITE, **card.get("options", {})},
+        "parts": {name: part_card(name).weights_sha256 for name in (IMAGENET_LITE, WORD_VECTORS)},
+        "preprocessing": asdict(INPUT),
+        "quality": {},
+    }
+    write_checkpoint(job.output, tensors, fields, int8_rows=_INT8_ROWS)
+    written = read_matcher_card(job.output)
+    library = InstalledModels()
+    source = MatcherSource(written, job.output, members=library)
+    matcher, head = architecture.load_matcher(source), architecture.load_vector_head(source)
+    sets = [load_split(name, job.data_root) for name in DEV_SETS]
+    matched = [MatchedSet(matcher, data, head(frozen_vectors(job, data).astype(np.float32))) for data in sets]
+    scores = [kept_scores(job, one, compute) for one in matched]
+    for one, found in zip(matched, scores, strict=True):
+        figures = {**evaluate_score_retrieval(found, one.image_of_caption), "pairwise": evaluate_pairwise(one)}
+        fields["quality"][one.data.name] = figures
+    owns = [one.image_of_caption for one in matched]
+    weight, before, after = choose_weight([_first_scores(data) for data in sets], scores, owns)
+    fields["weight"] = weight
+    fields["training"] = {**fields["training"], "dev_mean_recall_before_and_after_reranking": [before, after]}
+    write_checkpoint(job.output, tensors, fields, int8_rows=_INT8_ROWS)
+    return read_matcher_card(job.output)
+
+
+def _first_scores(data: CaptionedImages) -> NDArray[np.float32]:
+    encoded = encode_captioned(InstalledModels().encoder(DEFAULT_MODEL), data)
+    scores: NDArray[np.float32] = encoded.captions @ encoded.images.T
+    return scores

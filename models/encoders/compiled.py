@@ -1,0 +1,76 @@
+"""A dual encoder made of two compiled towers; the image tower may give the features of matchers along."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.cards import EncoderCard, MatcherCard
+from models.imaging.transforms import fit_square
+from models.inference.batches import TEXT_BATCH, image_batches
+from models.inference.compile import Runner
+from models.types import Features, Pixels, Vectors
+
+
+class CompiledDualEncoder:
+    """Runs two towers that a runtime compiled; the ``DualEncoder`` and ``FeatureEncoder`` of every family here.
+
+    Args:
+        card: of the model.
+        image_tower: ``(N, S, S, 3)`` uint8 to ``(N, D)``; behind each vector the flat features of ``matchers``.
+        text_tower: the tokeniser's arrays to ``(N, D)``.
+        tokenise: sentences to arrays whose first axis is the batch.
+        matchers: whose features the image tower gives along.
+    """
+
+    def __init__(
+        self,
+        card: EncoderCard,
+        image_tower: Runner,
+        text_tower: Runner,
+        tokenise: Callable[[Sequence[str]], tuple[NDArray[Any], ...]],
+        matchers: Sequence[MatcherCard] = (),
+    ) -> None:
+        self.card, self.matchers = card, matchers
+        self._image_tower, self._text_tower, self._tokenise = image_tower, text_tower, tokenise
+
+    def prepare(self, pixels: Pixels) -> Pixels:
+        """Scale ``(H, W, 3)`` pixels to the model's square."""
+        return fit_square(pixels, self.card.preprocessing)
+
+    def encode_images(self, prepared: Pixels) -> Vectors:
+        """Embed ``(N, S, S, 3)`` uint8 as ``(N, D)`` unit vectors."""
+        return self.encode_images_with_features(prepared)[0]
+
+    def encode_images_with_features(self, prepared: Pixels) -> tuple[Vectors, Mapping[str, Features]]:
+        """Embed ``(N, S, S, 3)`` uint8; also return the features by the name of their matcher."""
+        widths = [self.card.dimension, *(math.prod(card.feature_shape) for card in self.matchers)]
+        rows = np.empty((len(prepared), sum(widths)), np.float32)
+        start = 0
+        for batch in image_batches(prepared):
+            rows[start : start + len(batch)] = self._image_tower(batch)
+            start += len(batch)
+        vectors, *features = np.split(rows, np.cumsum(widths)[:-1], axis=1)
+        return _unit(np.ascontiguousarray(vectors)), {
+            card.name: flat.astype(np.float16).reshape(-1, *card.feature_shape)
+            for card, flat in zip(self.matchers, features, strict=True)
+        }
+
+    def encode_texts(self, texts: Sequence[str]) -> Vectors:
+        """Embed N sentences as ``(N, D)`` unit vectors."""
+        vectors = np.empty((len(texts), self.card.dimension), np.float32)
+        order = np.argsort([len(text) for text in texts], kind="stable")  # like lengths together: little padding
+        for start in range(0, len(texts), TEXT_BATCH):
+            rows = order[start : start + TEXT_BATCH]
+            vectors[rows] = self._text_tower(*self._tokenise([texts[row] for row in rows]))
+        return _unit(vectors)
+
+
+def _unit(vectors: Vectors) -> Vectors:
+    """Normalise again: low-precision runtimes leave norms a hair off 1, and scores are inner products."""
+    vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
+    return vectors

@@ -1,0 +1,36 @@
+"""Linear maps of frozen features onto the unit sphere."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from models.backbones.standardised import Standardised
+
+
+class Standardise(Standardised):
+    """Standardising as a step of its own."""
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Standardise."""
+        return self.standardised(features)
+
+
+class UnitLinear(nn.Module):
+    """``unit(W (x - mean) / std)``: ``(B, F)`` frozen features to ``(B, D)`` unit vectors; W starts as Xavier's.
+
+    Args:
+        features: F.
+        dimension: D.
+        noise: see ``Standardised``.
+    """
+
+    def __init__(self, features: int, dimension: int, noise: float = 0.0) -> None:
+        super().__init__()
+        self.standardise = Standardise(features, noise)
+        self.map = nn.Linear(features, dimension, bias=False)
+        nn.init.xavier_uniform_(self.map.weight)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Embed features."""
+        return F.normalize(self.map(self.standardise(features)), dim=1)

@@ -1,0 +1,141 @@
+"""The models by name: what ships, and ``hf:`` checkpoints; each is loaded when it is first asked for, and once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from models.cards import CaptionerCard, EncoderCard, MatcherCard, ModelCard
+from models.inference.execution import Execution
+from models.load_once import LoadOnce
+from models.names import HUGGING_FACE
+from models.protocols import Captioner, DualEncoder, Explainer, FeatureNetwork, FeatureSource, Matcher
+from models.shipped import captioner_card, encoder_card, matcher_card, weights_folder
+
+if TYPE_CHECKING:
+    from models.matchers.source import VectorHead
+
+EXPLAIN_METHODS = ("grad-cam",)
+
+_PACKAGES: dict[type[ModelCard], str] = {
+    EncoderCard: "encoders",
+    MatcherCard: "matchers",
+    CaptionerCard: "captioning",
+}
+
+
+class InstalledModels:
+    """The ``ModelLibrary`` of the models that ship and of ``hf:`` checkpoints.
+
+    Args:
+        execution: how they run; the device ``auto`` takes a GPU where there is one.
+    """
+
+    def __init__(self, execution: Execution = Execution(device="auto")) -> None:  # noqa: B008 - it is immutable
+        self._asked = execution
+        self._encoders: LoadOnce[tuple[str, tuple[str, ...]], DualEncoder] = LoadOnce()
+        self._matchers: LoadOnce[str, Matcher] = LoadOnce()
+        self._networks: LoadOnce[tuple[str, ...], FeatureNetwork] = LoadOnce()
+        self._captioners: LoadOnce[str, Captioner] = LoadOnce()
+        self._explainers: LoadOnce[str, Explainer] = LoadOnce()
+
+    def encoder(self, name: str, *, matchers: Sequence[str] = ()) -> DualEncoder:
+        """See ``ModelLibrary``."""
+        own = tuple(
+            card.name for card in map(matcher_card, dict.fromkeys(matchers)) if card.encoder == name and not card.parts
+        )
+        return self._encoders.get((name, own), lambda: self._load_encoder(name, own))
+
+    def matcher(self, name: str) -> Matcher:
+        """See ``ModelLibrary``."""
+        return self._matchers.get(name, lambda: self._load_matcher(name))
+
+    def feature_sources(self, names: Sequence[str]) -> Sequence[FeatureSource]:
+        """See ``ModelLibrary``."""
+        from models.matchers.frozen_pass import backbone_of
+
+        by_backbone: dict[tuple[str, str], list[MatcherCard]] = {}
+        alone: list[Matcher] = []
+        for card in map(matcher_card, names):
+            if card.parts:
+                by_backbone.setdefault(backbone_of(card), []).append(card)
+            else:
+                alone.append(self.matcher(card.name))
+        return [*alone, *map(self._frozen_pass, by_backbone.values())]
+
+    def captioner(self, name: str) -> Captioner:
+        """See ``ModelLibrary``."""
+        return self._captioners.get(name, lambda: self._load_captioner(name))
+
+    def explainer(self, model: str) -> Explainer:
+        """See ``ModelLibrary``. Loads the image tower in torch, the weights a second time: it is slow."""
+        return self._explainers.get(model, lambda: self._load_explainer(model))
+
+    def vector_head(self, name: str) -> VectorHead:
+        """Return what makes a matcher's features of a frozen backbone's vectors; raises as ``matcher``."""
+        source = self._matcher_source(matcher_card(name))
+        head: VectorHead = _architecture(source.card).load_vector_head(source)
+        return head
+
+    @cached_property
+    def _execution(self) -> Execution:
+        """How models run, with the device's name resolved: torch is asked, and so imported, when a model is loaded."""
+        from models.inference.device import resolved
+
+        return resolved(self._asked)
+
+    def _load_encoder(self, name: str, matchers: Sequence[str]) -> DualEncoder:
+        if name.startswith(HUGGING_FACE):
+            from models.encoders.huggingface import load_huggingface_encoder
+
+            return load_huggingface_encoder(name, self._execution)
+        card = encoder_card(name)
+        options: dict[str, Any] = {}
+        if matchers:  # of encoders that can give features; the others' loaders take no such argument
+            cards = [matcher_card(matcher) for matcher in matchers]
+            options["feature_heads"] = [
+                (matcher, _architecture(matcher).load_feature_head(self._matcher_source(matcher))) for matcher in cards
+            ]
+        encoder: DualEncoder = _architecture(card).load_encoder(card, weights_folder(name), self._execution, **options)
+        return encoder
+
+    def _load_matcher(self, name: str) -> Matcher:
+        source = self._matcher_source(matcher_card(name))
+        matcher: Matcher = _architecture(source.card).load_matcher(source)
+        return matcher
+
+    def _frozen_pass(self, cards: Sequence[MatcherCard]) -> FeatureNetwork:
+        from models.matchers.frozen_pass import load_frozen_pass
+
+        return self._networks.get(
+            tuple(card.name for card in cards),
+            lambda: load_frozen_pass([(card, self.vector_head(card.name)) for card in cards], self._execution),
+        )
+
+    def _load_captioner(self, name: str) -> Captioner:
+        card = captioner_card(name)
+        captioner: Captioner = _architecture(card).load_captioner(card, weights_folder(name), self._execution)
+        return captioner
+
+    def _load_explainer(self, model: str) -> Explainer:
+        from models.explain.grad_cam import GradCam
+
+        device = self._execution.device
+        if model.startswith(HUGGING_FACE):
+            from models.encoders.huggingface import load_huggingface_image_tower
+
+            return GradCam(load_huggingface_image_tower(model), device=device)
+        card = encoder_card(model)
+        return GradCam(_architecture(card).load_image_tower(card, weights_folder(model)), device=device)
+
+    def _matcher_source(self, card: MatcherCard) -> Any:
+        from models.matchers.source import MatcherSource
+
+        return MatcherSource(card, weights_folder(card.name), self._execution, self)
+
+
+def _architecture(card: ModelCard) -> Any:
+    """Return the module that loads a model; the only place where a module is imported by a name from a card."""
+    return import_module(f"models.{_PACKAGES[type(card)]}.{card.architecture}")

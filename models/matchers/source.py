@@ -1,0 +1,69 @@
+"""What a matcher's architecture needs to load it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.cards import MatcherCard
+from models.errors import UnknownModelError
+from models.inference.execution import Execution
+from models.protocols import Matcher
+from models.types import Features
+
+Score = Callable[[str, Features], NDArray[np.float32]]
+"""Scores one sentence against M images, see ``Matcher.score``."""
+
+
+class VectorHead(Protocol):
+    """Makes what a matcher keeps of images of the frozen backbone's vectors."""
+
+    def __call__(self, vectors: NDArray[np.float32]) -> Features:
+        """Map ``(N, C)`` to ``(N, *feature_shape)`` float16."""
+        ...
+
+
+class Members(Protocol):
+    """Loads the matchers that another one is made of, by name."""
+
+    def matcher(self, name: str) -> Matcher:
+        """Return a matcher."""
+        ...
+
+    def vector_head(self, name: str) -> VectorHead:
+        """Return what makes its features of a frozen backbone's vectors."""
+        ...
+
+
+class NoMembers:
+    """The ``Members`` of a matcher that stands alone."""
+
+    def matcher(self, name: str) -> Matcher:
+        """Refuse."""
+        raise UnknownModelError(f"no matcher {name!r} is at hand here")
+
+    def vector_head(self, name: str) -> VectorHead:
+        """Refuse."""
+        raise UnknownModelError(f"no matcher {name!r} is at hand here")
+
+
+@dataclass(frozen=True)
+class MatcherSource:
+    """Where a matcher is loaded from, and how it is to run.
+
+    Attributes:
+        card: of the matcher.
+        folder: of its weights.
+        execution: how it runs.
+        members: loads the matchers that it is made of, if it is made of some.
+    """
+
+    card: MatcherCard
+    folder: Path
+    execution: Execution = Execution()  # noqa: RUF009 - it is immutable
+    members: Members = field(default_factory=NoMembers)

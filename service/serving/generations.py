@@ -1,0 +1,253 @@
+"""The generations in service: requests pin one, a reload swaps it, and the old one closes with its last request."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import structlog
+
+from indexer.collections import collection_dir, list_collections
+from indexer.errors import CollectionNotFoundError, ModelMismatchError
+from indexer.store.base import VectorSet
+from indexer.store.generation import Generation, current_pointer, open_current
+from indexer.store.manifest import Pointer
+from models.cards import EncoderCard, ModelIdentity
+from models.errors import InputError, SemblanceError
+from models.protocols import Matcher
+from service.serving.encoder import BatchingEncoder
+from service.serving.matchers import Matchers
+
+log = structlog.get_logger()
+
+
+class CollectionChoiceError(InputError):
+    """The request names no collection, and there is not exactly one."""
+
+
+class ModelChoiceError(InputError):
+    """The request asks for a model that the collection has no vectors of."""
+
+
+@dataclass(frozen=True)
+class ServedModel:
+    """A model that answers: its encoder, the vectors of its space, and the matchers that re-rank its results."""
+
+    encoder: BatchingEncoder
+    images: VectorSet
+    matchers: Mapping[str, Matcher]
+
+
+@dataclass(frozen=True)
+class Serving:
+    """An open generation, the models that can answer from it, and the name of the one that does."""
+
+    name: str
+    generation: Generation
+    models: Mapping[str, ServedModel]
+    model: str
+
+    @property
+    def encoder(self) -> BatchingEncoder:
+        """The encoder of the model that answers."""
+        return self.models[self.model].encoder
+
+    @property
+    def images(self) -> VectorSet:
+        """The image vectors of the model that answers."""
+        return self.models[self.model].images
+
+    @property
+    def matchers(self) -> Mapping[str, Matcher]:
+        """What can re-rank the results of the model that answers."""
+        return self.models[self.model].matchers
+
+    def answered_by(self, model: str) -> Serving:
+        """Return the same with another model.
+
+        Raises:
+            ModelChoiceError: it is none of ``models``.
+        """
+        if model not in self.models:
+            there_are = ", ".join(self.models)
+            raise ModelChoiceError(
+                f"This collection is not served with the model {model[:64]!r}; there are: {there_are}."
+            )
+        return replace(self, model=model)
+
+
+@dataclass
+class _Counted:
+    serving: Serving
+    pins: int = 0
+    retired: bool = False
+
+
+class Generations:
+    """What is served, by collection name; safe in many threads.
+
+    Args:
+        data_dir: the indexer's data folder.
+        encoder_for: gives the encoder of a model's name.
+        matchers: gives the matchers.
+        model: that answers requests which name none; None takes each collection's first model.
+        default: collection for requests that name none.
+    """
+
+    def __init__(
+        self,
+        data_dir: Path,
+        encoder_for: Callable[[str], BatchingEncoder],
+        matchers: Matchers,
+        *,
+        model: str | None = None,
+        default: str | None = None,
+    ) -> None:
+        self._data_dir = data_dir
+        self._encoder_for = encoder_for
+        self._matchers = matchers
+        self._model = model
+        self._default = default
+        self._serving: dict[str, _Counted] = {}
+        self._refused: dict[str, SemblanceError] = {}
+        self._lock = threading.Lock()
+        self._one_reload = threading.Lock()
+
+    def load_all(self) -> None:
+        """Load every collection on disk; one that cannot be served is logged and refused by its own reason."""
+        names = [summary.name for summary in list_collections(self._data_dir)]
+        if not names:
+            log.warning("no collection yet: run semblance index", data_dir=str(self._data_dir))
+        for name in names:
+            try:
+                self.reload(name)
+            except SemblanceError as error:
+                log.warning("collection refused", collection=name, reason=str(error))
+
+    def reload(self, name: str) -> None:
+        """Put a collection's newest generation into service; requests that have pinned the old one end with it.
+
+        Raises:
+            SemblanceError: the newest generation cannot be served. The one in service stays, unless the whole
+                collection is gone.
+        """
+        with self._one_reload:
+            try:
+                folder = collection_dir(self._data_dir, name)
+                if self._pointer_in_service(name) != current_pointer(folder):
+                    self._swap(name, self._open(name, folder))
+                self._refused.pop(name, None)
+            except CollectionNotFoundError:
+                self._swap(name, None)
+                raise
+            except SemblanceError as error:
+                self._refused[name] = error
+                raise
+
+    @contextmanager
+    def pin(self, name: str | None, model: str | None = None) -> Iterator[Serving]:
+        """Hold one collection's generation open for the length of the block, for one model or the default one.
+
+        Raises:
+            CollectionChoiceError: no name is given and there is no default.
+            ModelChoiceError: it is not served with that model.
+            CollectionNotFoundError: no such collection.
+            SemblanceError: the reason for which the collection could not be loaded.
+        """
+        with self._lock:
+            counted = self._find(name)
+            counted.pins += 1
+        try:
+            yield counted.serving if model is None else counted.serving.answered_by(model)
+        finally:
+            self._release(counted)
+
+    @property
+    def names(self) -> list[str]:
+        """The collections in service, sorted."""
+        with self._lock:
+            return sorted(self._serving)
+
+    @property
+    def default(self) -> str | None:
+        """The collection that answers when a request names none."""
+        known = {*self._serving, *self._refused}
+        return self._default or (known.pop() if len(known) == 1 else None)
+
+    def close(self) -> None:
+        """Take everything out of service."""
+        for name in self.names:
+            self._swap(name, None)
+
+    def _find(self, name: str | None) -> _Counted:
+        name = name or self.default
+        if name is None:
+            there_are = ", ".join(sorted(self._serving)) or "none yet, make one with semblance index"
+            raise CollectionChoiceError(f"Name a collection; there are: {there_are}.")
+        if name in self._serving:
+            return self._serving[name]
+        if name in self._refused:
+            raise self._refused[name].with_traceback(None)  # it is raised again and again, and must not grow
+        raise CollectionNotFoundError(name, sorted(self._serving))
+
+    def _release(self, counted: _Counted) -> None:
+        with self._lock:
+            counted.pins -= 1
+            done = counted.retired and not counted.pins
+        if done:
+            counted.serving.generation.close()
+
+    def _swap(self, name: str, new: Serving | None) -> None:
+        with self._lock:
+            old = self._serving.pop(name, None)
+            if new is not None:
+                self._serving[name] = _Counted(new)
+            if old is not None:
+                old.retired = True
+            done = old is not None and not old.pins
+        if old is not None and done:
+            old.serving.generation.close()
+
+    def _open(self, name: str, folder: Path) -> Serving:
+        generation = open_current(folder)
+        try:
+            model = self._model or generation.models[0]
+            models = {model: self._open_model(generation, model)}
+            models |= self._open_others(generation, model)
+        except BaseException:
+            generation.close()
+            raise
+        log.info("collection loaded", collection=name, generation=generation.number, model=model)
+        return Serving(name, generation, models, model)
+
+    def _open_model(self, generation: Generation, model: str) -> ServedModel:
+        images = generation.vector_set(model, "image")
+        encoder = self._encoder_for(model)
+        check_same_model(images, encoder.encoder.card)
+        return ServedModel(encoder, images, self._matchers.fitting(generation, model))
+
+    def _open_others(self, generation: Generation, but: str) -> dict[str, ServedModel]:
+        """Return the models beside the default one; one that cannot answer is left out, and the log says why."""
+        found = {}
+        for model in generation.models:
+            if model != but:
+                try:
+                    found[model] = self._open_model(generation, model)
+                except SemblanceError as error:
+                    log.warning("model left out", model=model, reason=str(error))
+        return found
+
+    def _pointer_in_service(self, name: str) -> Pointer | None:
+        with self._lock:
+            counted = self._serving.get(name)
+            return counted.serving.generation.pointer if counted else None
+
+
+def check_same_model(images: VectorSet, card: EncoderCard) -> None:
+    """Refuse an encoder of the same name but other weights: its vectors are of another space."""
+    indexed = ModelIdentity(images.model, images.weights_sha256, images.preprocessing_digest)
+    if indexed != card.identity:
+        raise ModelMismatchError([str(indexed)], str(card.identity))

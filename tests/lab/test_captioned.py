@@ -1,0 +1,50 @@
+"""Captioned sets are read as they are, and what does not fit is named."""
+
+from pathlib import Path
+
+import pytest
+
+from lab.data.captioned import join, load_split, read_captioned
+from models.errors import InputError
+
+
+def _set(folder: Path, lines: str) -> tuple[Path, Path]:
+    (folder / "images").mkdir()
+    for name in ("a.jpg", "b.jpg"):
+        (folder / "images" / name).touch()
+    tokens = folder / "token.txt"
+    tokens.write_text(lines, encoding="utf-8")
+    return folder / "images", tokens
+
+
+def test_captions_belong_to_their_image_in_the_order_of_the_split(tmp_path: Path) -> None:
+    images, tokens = _set(tmp_path, "a.jpg#0\tA dog .\na.jpg#1\tA puppy .\nb.jpg#0\tA cat .\n")
+    split = tmp_path / "split.txt"
+    split.write_text("b.jpg\na.jpg\n")
+    data = read_captioned(images, tokens, split)
+    assert [f.name for f in data.files] == ["b.jpg", "a.jpg"]
+    assert data.flat_captions() == (["A cat .", "A dog .", "A puppy ."], [0, 1, 1])
+    assert len(join([data, data], "twice")) == 4
+
+
+@pytest.mark.parametrize("line", ["a.jpg#0 no tab", "a.jpg\tno number", "a.jpg#0\t   "])
+def test_a_malformed_line_is_named_by_number(tmp_path: Path, line: str) -> None:
+    images, tokens = _set(tmp_path, f"a.jpg#0\tfine\n{line}\n")
+    with pytest.raises(InputError, match="line 2"):
+        read_captioned(images, tokens)
+
+
+def test_a_missing_image_and_a_missing_caption_are_named(tmp_path: Path) -> None:
+    images, tokens = _set(tmp_path, "a.jpg#0\tx\nc.jpg#0\ty\n")
+    with pytest.raises(InputError, match=r"c\.jpg"):
+        read_captioned(images, tokens)
+    split = tmp_path / "split.txt"
+    split.write_text("b.jpg\n")
+    with pytest.raises(InputError, match=r"b\.jpg"):
+        read_captioned(images, tokens, split)
+
+
+def test_absent_training_photographs_say_how_to_name_them(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("SEMBLANCE_TRAINING_DATA", str(tmp_path))
+    with pytest.raises(InputError, match="SEMBLANCE_TRAINING_DATA"):
+        load_split("flickr8k-dev")

