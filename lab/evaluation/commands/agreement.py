@@ -16,6 +16,7 @@ from lab.evaluation.commands.options import (
     encoding_bar,
     write_figures,
 )
+from models.names import DEFAULT_MODEL
 
 
 def agreement(
@@ -27,7 +28,7 @@ def agreement(
         Path | None,
         typer.Option(help="Token file of the captions judged, or of a proxy's.", exists=True, dir_okay=False),
     ] = None,
-    model: ModelName = "semblance-base",
+    model: ModelName = DEFAULT_MODEL,
     proxy: Annotated[
         str | None,
         typer.Option(help="Score triplets by this proxy, not by a model: tfidf, meteor, word2vec-fv or generated."),

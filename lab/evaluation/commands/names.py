@@ -12,11 +12,12 @@ from lab.evaluation.commands.options import (
     encoding_bar,
     write_figures,
 )
+from models.names import DEFAULT_MODEL
 
 
 def names(
     images: ImagesFolder,
-    model: ModelName = "semblance-base",
+    model: ModelName = DEFAULT_MODEL,
     output: OutputFile = None,
     device: DeviceName = "auto",
 ) -> None:

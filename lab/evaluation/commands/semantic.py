@@ -18,6 +18,7 @@ from lab.evaluation.commands.options import (
     encoding_bar,
     write_figures,
 )
+from models.names import DEFAULT_MODEL
 
 if TYPE_CHECKING:
     from lab.evaluation.encoded import EncodedSet
@@ -28,7 +29,7 @@ def semantic(
     images: ImagesFolder,
     captions: TokenFile,
     split: SplitFile = None,
-    model: ModelName = "semblance-base",
+    model: ModelName = DEFAULT_MODEL,
     proxy: ProxyName = "tfidf",
     beside: Annotated[
         list[str] | None, typer.Option(help="Proxy that ranks the images, too, as a model would; can be repeated.")

@@ -14,6 +14,7 @@ from lab.evaluation.commands.options import (
     encoding_bar,
     write_figures,
 )
+from models.names import DEFAULT_MODEL
 from models.recall_line import recall_line
 
 
@@ -21,7 +22,7 @@ def shapes(
     images: ImagesFolder,
     captions: TokenFile,
     split: SplitFile = None,
-    model: ModelName = "semblance-base",
+    model: ModelName = DEFAULT_MODEL,
     output: OutputFile = None,
     device: DeviceName = "auto",
 ) -> None:
