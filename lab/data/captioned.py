@@ -52,7 +52,8 @@ def read_captioned(images: Path, token_file: Path, split_file: Path | None = Non
     Captions without a word in them are left out.
 
     Raises:
-        InputError: a file that cannot be read, a malformed line, a split image without captions, or a missing image file, by name.
+        InputError: a file that cannot be read, a malformed line, a split image without captions, or a missing image
+            file, by name.
     """
     captions = _read_tokens(token_file)
     names = _read_split(split_file) if split_file else sorted(captions)

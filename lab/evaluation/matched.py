@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lab.data.captioned import CaptionedImages
-from lab.evaluation.encoded import Progress, extract_features
+from lab.data.pixels import Progress
+from lab.evaluation.encoded import extract_features
 from models.protocols import Matcher
 from models.types import Features
 

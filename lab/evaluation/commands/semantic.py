@@ -16,6 +16,7 @@ from lab.evaluation.commands.options import (
     TokenFile,
     encode_set,
     encoding_bar,
+    evaluation_cache,
     write_figures,
 )
 from models.names import DEFAULT_MODEL
@@ -66,7 +67,7 @@ def _imagenet_features(encoded: EncodedSet, device: str) -> Vectors | None:
     files = encoded.data.files
     try:
         with encoding_bar("ImageNet features") as on_progress:
-            return imagenet_features(files, device=device, on_progress=on_progress)
+            return imagenet_features(files, device=device, on_progress=on_progress, cache=evaluation_cache())
     except CheckpointError as error:
         typer.echo(f"  no row 'imagenet features': {error}")
         return None

@@ -11,6 +11,7 @@ from lab.evaluation.commands.options import (
     OutputFile,
     SplitFile,
     TokenFile,
+    cached_models,
     encoding_bar,
     write_figures,
 )
@@ -29,11 +30,9 @@ def shapes(
     """Rank with square images brought to 4:3, 3:4 and 16:9, stretched and cropped, beside the squares."""
     from lab.data.captioned import read_captioned
     from lab.evaluation.shapes import WAYS, evaluate_shapes
-    from models.inference.execution import Execution
-    from models.library import InstalledModels
 
     data = read_captioned(images, captions, split)
-    encoder = InstalledModels(Execution(device=device)).encoder(model)
+    encoder = cached_models(device).encoder(model)
     with encoding_bar() as on_progress:
         figures = evaluate_shapes(encoder, data, on_progress)
     typer.echo(f"{model}: {len(data):,} images; in brackets R@10 less the squares', in points")
