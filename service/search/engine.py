@@ -14,6 +14,7 @@ from indexer.store.base import VectorSet
 from indexer.store.generation import Generation
 from models.calibration import BEST, Calibration
 from models.errors import InputError, QueryError
+from models.reranking import rerank_head
 from models.types import Side, Vectors
 from service.search.compose import ComposedQuery
 from service.search.confidence import judge
@@ -179,7 +180,8 @@ def _entries(generation: Generation, target: Side, rows: list[int]) -> list[tupl
         images = generation.catalog.images_at(rows)
         return [(image.id, image.captions[0] if image.captions else None, image) for image in images]
     captions = generation.catalog.captions_at(rows)
-    return [(caption.id, caption.text, find_image(generation, caption.image_ids[0])) for caption in captions]
+    images = generation.catalog.images_with_ids([caption.image_ids[0] for caption in captions])
+    return [(caption.id, caption.text, image) for caption, image in zip(captions, images, strict=True)]
 
 
 def _rank(vector_set: VectorSet, query: ComposedQuery, wanted: int, excluded: int | None) -> _Ranking:
@@ -213,8 +215,10 @@ def _head_and_tail(
 
 def _rerank(generation: Generation, query: ComposedQuery, head: _Ranking, reranking: Reranking) -> _Ranking:
     """Return the same rows in their new order; equal scores go by row."""
-    features = generation.feature_arrays[reranking.matcher.card.name].features(head.rows.tolist())
-    contributions = np.column_stack([head.contributions, reranking.contributions(features)])
-    scores = query.scores(contributions)
-    order = np.lexsort((head.rows, -scores))
-    return _Ranking(head.rows[order], scores[order], contributions[order], (*head.labels, reranking.label))
+    by_row = np.argsort(head.rows)
+    rows = head.rows[by_row]
+    features = generation.feature_arrays[reranking.matcher.card.name].features(rows.tolist())
+    contributions = np.column_stack([head.contributions[by_row], reranking.contributions(features)])
+    new_scores = query.scores(contributions)
+    order, scores = rerank_head(head.scores[by_row], lambda indices: new_scores[indices], reranking.depth)
+    return _Ranking(rows[order], scores, contributions[order], (*head.labels, reranking.label))
