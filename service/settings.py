@@ -11,7 +11,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from indexer.layout import DEFAULT_DATA_DIR
 from models.errors import InputError
 from models.inference.execution import Execution
-from service.search.query import QueryLimits
+from service.search.grammar import QueryLimits
 
 
 def _setting(default: Any, unit: str, description: str, **constraints: Any) -> Any:

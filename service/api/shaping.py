@@ -16,13 +16,13 @@ from service.api.schemas import (
     GeneratedWord,
     ImageMetadata,
     Milliseconds,
-    ModifierAnswer,
-    QueryAnswer,
+    ModifierEcho,
+    QueryEcho,
     Result,
     SearchResults,
 )
-from service.search.query import Query
-from service.serving.captions import Written
+from service.search.query import CollectionImage, Query, Sentence
+from service.serving.captions import WrittenCaption
 from service.serving.generations import Serving
 from service.serving.queries import SearchAnswer
 
@@ -37,8 +37,8 @@ def search_results(query: Query, answer: SearchAnswer, max_offset: int, total_ms
     found, name = answer.found, answer.serving.name
     next_offset = found.next_offset
     return SearchResults(
-        query=query_answer(query),
-        generated=[generated_text(written) for written in answer.generated],
+        query=query_echo(query),
+        generated=[generated_text(written) for written in answer.captions],
         results=[
             Result(
                 id=hit.id,
@@ -59,7 +59,7 @@ def search_results(query: Query, answer: SearchAnswer, max_offset: int, total_ms
             search=round(found.search_ms, 3),
             rerank=round(found.rerank_ms, 3),
             hydrate=round(found.hydrate_ms, 3),
-            generate=round(answer.generate_ms, 3),
+            generate=round(answer.caption_ms, 3),
             total=round(total_ms, 3),
         ),
         next=next_offset if next_offset is not None and next_offset <= max_offset else None,
@@ -67,7 +67,7 @@ def search_results(query: Query, answer: SearchAnswer, max_offset: int, total_ms
     )
 
 
-def generated_text(written: Written) -> GeneratedText:
+def generated_text(written: WrittenCaption) -> GeneratedText:
     """Shape a caption that a model wrote."""
     caption = written.caption
     maps = (
@@ -81,10 +81,14 @@ def generated_text(written: Written) -> GeneratedText:
     )
 
 
-def query_answer(query: Query) -> QueryAnswer:
-    """Echo a query as it was understood."""
-    modifiers = [ModifierAnswer(text=modifier.text, weight=modifier.weight) for modifier in query.modifiers]
-    return QueryAnswer(text=query.text, image_id=query.image_id, modifiers=modifiers)
+def query_echo(query: Query) -> QueryEcho:
+    """Repeat a query as it was understood."""
+    source = query.source
+    return QueryEcho(
+        text=source.text if isinstance(source, Sentence) else None,
+        image_id=source.id if isinstance(source, CollectionImage) else None,
+        modifiers=[ModifierEcho(text=modifier.text, weight=modifier.weight) for modifier in query.modifiers],
+    )
 
 
 def contributions(pairs: Iterable[tuple[str, float]]) -> list[Contribution]:

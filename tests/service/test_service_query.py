@@ -7,14 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.errors import QueryError
-from service.search.query import (
-    WEIGHT_BESIDE_SENTENCE,
-    Modifier,
-    QueryLimits,
-    check_page,
-    parse_modifiers,
-    parse_sentence,
-)
+from service.search.grammar import WEIGHT_BESIDE_SENTENCE, QueryLimits, parse_modifiers, parse_page, parse_sentence
+from service.search.query import Modifier
 
 LIMITS = QueryLimits(max_query_chars=40, max_modifiers=4, max_k=50, max_offset=200)
 SIGNS = "+-\u2212\u2013"
@@ -96,7 +90,7 @@ def test_too_many_modifiers_are_refused_with_the_limit() -> None:
 
 
 def test_a_sentence_keeps_its_words_and_loses_its_extra_spaces() -> None:
-    assert parse_sentence("  a dog - not\ta cat \n", LIMITS) == "a dog - not a cat"
+    assert parse_sentence("  a dog - not\ta cat \n", LIMITS).text == "a dog - not a cat"
 
 
 @pytest.mark.parametrize(
@@ -110,9 +104,9 @@ def test_an_empty_over_long_or_broken_sentence_is_refused(text: str, complaint: 
 @pytest.mark.parametrize(("k", "offset"), [(0, 0), (-1, 0), (51, 0), (10, -1), (10, 201)])
 def test_pages_beyond_the_limits_are_refused(k: int, offset: int) -> None:
     with pytest.raises(QueryError):
-        check_page(k, offset, LIMITS)
+        parse_page(k, offset, LIMITS)
 
 
 def test_pages_at_the_limits_are_accepted() -> None:
-    check_page(50, 200, LIMITS)
-    check_page(1, 0, LIMITS)
+    parse_page(50, 200, LIMITS)
+    parse_page(1, 0, LIMITS)
