@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import replace
 from time import perf_counter
 from typing import Annotated, Any
 from urllib.parse import urlencode
@@ -15,7 +14,7 @@ from starlette.responses import Response
 from models.errors import QueryError
 from models.library import EXPLAIN_METHODS
 from service.api.schemas import ExplainParameters, ExplanationAnswer, HeatMap, TermWords, Word
-from service.api.shaping import collection_used, contributions, is_known, json_response, query_answer
+from service.api.shaping import collection_used, contributions, is_known, json_response, query_echo
 from service.api.sources import explain_form, explained_query, wait_until_gone
 from service.api.state import State, StateNow
 from service.errors import problems
@@ -91,7 +90,7 @@ def _shape(
     return ExplanationAnswer(
         image_id=parameters.image_id,
         collection=collection_used(serving),
-        query=query_answer(query),
+        query=query_echo(query),
         method=parameters.method,
         score=explanation.score,
         contributions=contributions(explanation.contributions),
@@ -108,7 +107,7 @@ def _shape(
             )
             for term in explanation.words
         ],
-        overlay_url=None if query.image is not None else _overlay_url(serving, parameters, query),
+        overlay_url=None if query.image_files else _overlay_url(serving, parameters, query),
         took_ms=round(took_ms, 3),
     )
 
@@ -130,7 +129,7 @@ def _overlay_url(serving: Serving, parameters: ExplainParameters, query: Query) 
 def _key(serving: Serving, parameters: ExplainParameters, query: Query) -> str:
     """Return a digest of the generation and of all that was asked: it names the explanation."""
     generation = serving.generation
-    image = query.image and hashlib.sha256(query.image).digest()
+    images = [hashlib.sha256(content).digest() for content in query.image_files]
     served = (serving.name, generation.number, generation.manifest.content_sha256, serving.model)
-    asked = (replace(query, image=image), parameters.image_id, parameters.method)
+    asked = (query, images, parameters.image_id, parameters.method)  # the representation of a query leaves files out
     return hashlib.sha256(repr((served, asked)).encode()).hexdigest()[:32]
