@@ -21,8 +21,8 @@ from models.types import Vectors
 SHOWN_DECIMALS = 6
 """Shares are rounded before they are added, so that the printed shares add up to the printed score."""
 
-SHORTEST_SUM = 1e-6
-"""A weighted sum shorter than this is rounding error: float32 unit vectors that cancel out leave about 1e-7."""
+VANISHING = 1e-6
+"""A weighted sum shorter than this has no direction: float32 unit vectors that cancel out leave about 1e-7."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ def compose(terms: Sequence[Term]) -> ComposedQuery:
     """
     weighted = np.stack([np.float64(term.weight) * term.vector.astype(np.float64) for term in terms])
     length = np.linalg.norm(weighted.sum(axis=0))
-    if length < SHORTEST_SUM:
+    if length < VANISHING:
         raise QueryError("The terms of the query cancel each other out: nothing is left to search for.")
     parts = weighted / length
     vector = np.ascontiguousarray(parts.sum(axis=0), dtype=np.float32)

@@ -1,9 +1,10 @@
-"""Thumbnails are made when first asked for and kept in memory up to a number of bytes."""
+"""Makes thumbnails when they are first asked for, and keeps the most recently used ones in memory."""
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from concurrent.futures import ThreadPoolExecutor
+
+from cachetools import LRUCache
 
 from models.imaging.decode import ImageDecoder
 from models.imaging.thumbnail import thumbnail_webp
@@ -13,32 +14,16 @@ from service.serving.generations import Serving
 from service.serving.threads import run_in
 
 
-class BytesCache:
-    """Keeps the most recently used values, up to a number of bytes in all."""
-
-    def __init__(self, max_bytes: int) -> None:
-        self._max_bytes = max_bytes
-        self._values: OrderedDict[str, bytes] = OrderedDict()
-        self.bytes = 0
-
-    def get(self, key: str) -> bytes | None:
-        """Return a value, or None where it is not kept."""
-        value = self._values.get(key)
-        if value is not None:
-            self._values.move_to_end(key)
-        return value
-
-    def put(self, key: str, value: bytes) -> None:
-        """Keep a value, and drop the longest unused ones that no longer fit."""
-        self.bytes += len(value) - len(self._values.pop(key, b""))
-        self._values[key] = value
-        while self.bytes > self._max_bytes:
-            _, dropped = self._values.popitem(last=False)
-            self.bytes -= len(dropped)
-
-
 class Thumbnails:
-    """Makes and keeps thumbnails; called on the event loop, works in its own threads."""
+    """Makes and keeps thumbnails; called on the event loop, works in its own threads.
+
+    Args:
+        admission: limits how many thumbnails are being made or waiting.
+        threads: how many threads make them.
+        side_px: longer side of a thumbnail, in pixels.
+        decoder: decodes the photographs.
+        cache_bytes: memory for the thumbnails that are kept; one that is larger than that is not kept.
+    """
 
     def __init__(
         self, admission: Admission, *, threads: int, side_px: int, decoder: ImageDecoder, cache_bytes: int
@@ -46,7 +31,7 @@ class Thumbnails:
         self._admission = admission
         self._side_px = side_px
         self._decoder = decoder
-        self._cache = BytesCache(cache_bytes)
+        self._cache: LRUCache[str, bytes] = LRUCache(cache_bytes, getsizeof=len)
         self._threads = ThreadPoolExecutor(threads, "thumbnail")
 
     async def get(self, serving: Serving, image_id: str) -> bytes:
@@ -60,7 +45,8 @@ class Thumbnails:
         if thumbnail is None:
             with self._admission.admit():
                 thumbnail = await run_in(self._threads, self._make, serving, image_id)
-            self._cache.put(image_id, thumbnail)
+            if len(thumbnail) <= self._cache.maxsize:
+                self._cache[image_id] = thumbnail
         return thumbnail
 
     def close(self) -> None:
