@@ -21,7 +21,7 @@ from service.errors import problems
 from service.search.explanation import Explanation
 from service.search.query import Query
 from service.serving.admission import while_connected
-from service.serving.generations import Serving
+from service.serving.generations import ServedGeneration
 
 router = APIRouter(tags=["explain"])
 
@@ -84,7 +84,7 @@ async def _answer(request: Request, state: State, parameters: ExplainParameters,
 
 
 def _shape(
-    serving: Serving, parameters: ExplainParameters, query: Query, explanation: Explanation, took_ms: float
+    serving: ServedGeneration, parameters: ExplainParameters, query: Query, explanation: Explanation, took_ms: float
 ) -> ExplanationAnswer:
     rows, columns = explanation.heat.shape
     return ExplanationAnswer(
@@ -112,10 +112,10 @@ def _shape(
     )
 
 
-def _overlay_url(serving: Serving, parameters: ExplainParameters, query: Query) -> str:
+def _overlay_url(serving: ServedGeneration, parameters: ExplainParameters, query: Query) -> str:
     asked = {
         "image_id": parameters.image_id,
-        "collection": serving.name,
+        "collection": serving.collection,
         "query": parameters.query,
         "query_image_id": parameters.query_image_id,
         "model": parameters.model,
@@ -126,10 +126,10 @@ def _overlay_url(serving: Serving, parameters: ExplainParameters, query: Query) 
     return f"/explain?{urlencode({name: value for name, value in asked.items() if value}, doseq=True)}"
 
 
-def _key(serving: Serving, parameters: ExplainParameters, query: Query) -> str:
+def _key(serving: ServedGeneration, parameters: ExplainParameters, query: Query) -> str:
     """Return a digest of the generation and of all that was asked: it names the explanation."""
     generation = serving.generation
     images = [hashlib.sha256(content).digest() for content in query.image_files]
-    served = (serving.name, generation.number, generation.manifest.content_sha256, serving.model)
+    served = (serving.collection, generation.number, generation.manifest.content_sha256, serving.model)
     asked = (query, images, parameters.image_id, parameters.method)  # the representation of a query leaves files out
     return hashlib.sha256(repr((served, asked)).encode()).hexdigest()[:32]

@@ -23,7 +23,7 @@ from service.api.schemas import (
 )
 from service.search.query import CollectionImage, Query, Sentence
 from service.serving.captions import WrittenCaption
-from service.serving.generations import Serving
+from service.serving.generations import ServedGeneration
 from service.serving.queries import SearchAnswer
 
 
@@ -34,7 +34,7 @@ def json_response(answer: BaseModel, headers: dict[str, str] | None = None) -> R
 
 def search_results(query: Query, answer: SearchAnswer, max_offset: int, total_ms: float) -> SearchResults:
     """Shape a page of results; no page beyond ``max_offset`` is offered."""
-    found, name = answer.found, answer.serving.name
+    found, name = answer.found, answer.served.collection
     next_offset = found.next_offset
     return SearchResults(
         query=query_echo(query),
@@ -53,7 +53,7 @@ def search_results(query: Query, answer: SearchAnswer, max_offset: int, total_ms
             )
             for hit in found.hits
         ],
-        collection=collection_used(answer.serving),
+        collection=collection_used(answer.served),
         took_ms=Milliseconds(
             encode=round(answer.encode_ms, 3),
             search=round(found.search_ms, 3),
@@ -96,14 +96,14 @@ def contributions(pairs: Iterable[tuple[str, float]]) -> list[Contribution]:
     return [Contribution(term=label, value=value) for label, value in pairs]
 
 
-def collection_used(serving: Serving) -> CollectionUsed:
+def collection_used(served: ServedGeneration) -> CollectionUsed:
     """Name the generation that answered."""
     return CollectionUsed(
-        name=serving.name,
-        generation=serving.generation.number,
-        model=serving.model,
-        index=serving.images.index_kind,
-        exact=serving.images.exact,
+        name=served.collection,
+        generation=served.generation.number,
+        model=served.model,
+        index=served.images.index_kind,
+        exact=served.images.exact,
     )
 
 

@@ -18,7 +18,7 @@ from models.types import Side
 from service.search.query import CollectionImage, ImageFile, Query
 from service.security.paths import read_original
 from service.serving.admission import Admission
-from service.serving.generations import Serving
+from service.serving.generations import ServedGeneration
 from service.serving.threads import run_in
 
 log = structlog.get_logger()
@@ -89,11 +89,11 @@ class Captions:
         self._decoder = decoder
         self._thread = ThreadPoolExecutor(1, "caption")
 
-    async def write(self, serving: Serving, request: CaptionRequest) -> WrittenCaption:
+    async def write(self, served: ServedGeneration, request: CaptionRequest) -> WrittenCaption:
         """Write a caption of an image, uploaded or of the collection.
 
         Args:
-            serving: pinned by the caller.
+            served: pinned by the caller.
             request: which image, and which captioner.
 
         Raises:
@@ -104,13 +104,13 @@ class Captions:
             OriginalNotFoundError: the file of the collection's image is gone.
         """
         with self._admission.admit():
-            return await run_in(self._thread, self._write, serving, request)
+            return await run_in(self._thread, self._write, served, request)
 
     def close(self) -> None:
         """Finish what runs; what waits is given up."""
         self._thread.shutdown(cancel_futures=True)
 
-    def _write(self, serving: Serving, request: CaptionRequest) -> WrittenCaption:
+    def _write(self, served: ServedGeneration, request: CaptionRequest) -> WrittenCaption:
         from models.captioning.decoding import BeamSearch
 
         captioner = self._captioner(request.captioner)
@@ -118,7 +118,7 @@ class Captions:
             case ImageFile():
                 content = request.image.content
             case CollectionImage():
-                content = read_original(serving.generation, request.image.id)
+                content = read_original(served.generation, request.image.id)
         shrink_to = captioner.card.preprocessing.size
         prepared = captioner.prepare(self._decoder.decode(content, shrink_to=shrink_to).pixels)
         (caption,) = captioner.describe(prepared[None], BeamSearch(self._beam_width))

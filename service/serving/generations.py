@@ -34,7 +34,13 @@ class ModelChoiceError(InputError):
 
 @dataclass(frozen=True)
 class ServedModel:
-    """A model that answers: its encoder, the vectors of its space, and the matchers that re-rank its results."""
+    """A model that answers from a generation.
+
+    Attributes:
+        encoder: of queries.
+        images: the image vectors of its space.
+        matchers: those that can re-rank its results, by name.
+    """
 
     encoder: BatchingEncoder
     images: VectorSet
@@ -42,10 +48,17 @@ class ServedModel:
 
 
 @dataclass(frozen=True)
-class Serving:
-    """An open generation, the models that can answer from it, and the name of the one that does."""
+class ServedGeneration:
+    """An open generation, the models that can answer from it, and the choice of one of them.
 
-    name: str
+    Attributes:
+        collection: the name of the collection that this is a generation of.
+        generation: open for as long as a request has it pinned.
+        models: by name.
+        model: the name of the one that answers.
+    """
+
+    collection: str
     generation: Generation
     models: Mapping[str, ServedModel]
     model: str
@@ -65,7 +78,7 @@ class Serving:
         """What can re-rank the results of the model that answers."""
         return self.models[self.model].matchers
 
-    def answered_by(self, model: str) -> Serving:
+    def answered_by(self, model: str) -> ServedGeneration:
         """Return the same with another model.
 
         Raises:
@@ -80,8 +93,10 @@ class Serving:
 
 
 @dataclass
-class _Counted:
-    serving: Serving
+class _ReferenceCounted:
+    """A generation in service or just out of it, which is closed when it is retired and no request has it pinned."""
+
+    served: ServedGeneration
     pins: int = 0
     retired: bool = False
 
@@ -111,7 +126,7 @@ class Generations:
         self._matchers = matchers
         self._model = model
         self._default = default
-        self._serving: dict[str, _Counted] = {}
+        self._serving: dict[str, _ReferenceCounted] = {}
         self._refused: dict[str, SemblanceError] = {}
         self._lock = threading.Lock()
         self._one_reload = threading.Lock()
@@ -148,7 +163,7 @@ class Generations:
                 raise
 
     @contextmanager
-    def pin(self, name: str | None, model: str | None = None) -> Iterator[Serving]:
+    def pin(self, name: str | None, model: str | None = None) -> Iterator[ServedGeneration]:
         """Hold one collection's generation open for the length of the block, for one model or the default one.
 
         Raises:
@@ -161,7 +176,7 @@ class Generations:
             counted = self._find(name)
             counted.pins += 1
         try:
-            yield counted.serving if model is None else counted.serving.answered_by(model)
+            yield counted.served if model is None else counted.served.answered_by(model)
         finally:
             self._release(counted)
 
@@ -182,7 +197,7 @@ class Generations:
         for name in self.names:
             self._swap(name, None)
 
-    def _find(self, name: str | None) -> _Counted:
+    def _find(self, name: str | None) -> _ReferenceCounted:
         name = name or self.default
         if name is None:
             there_are = ", ".join(sorted(self._serving)) or "none yet, make one with semblance index"
@@ -193,25 +208,25 @@ class Generations:
             raise self._refused[name].with_traceback(None)  # it is raised again and again, and must not grow
         raise CollectionNotFoundError(name, sorted(self._serving))
 
-    def _release(self, counted: _Counted) -> None:
+    def _release(self, counted: _ReferenceCounted) -> None:
         with self._lock:
             counted.pins -= 1
             done = counted.retired and not counted.pins
         if done:
-            counted.serving.generation.close()
+            counted.served.generation.close()
 
-    def _swap(self, name: str, new: Serving | None) -> None:
+    def _swap(self, name: str, new: ServedGeneration | None) -> None:
         with self._lock:
             old = self._serving.pop(name, None)
             if new is not None:
-                self._serving[name] = _Counted(new)
+                self._serving[name] = _ReferenceCounted(new)
             if old is not None:
                 old.retired = True
             done = old is not None and not old.pins
         if old is not None and done:
-            old.serving.generation.close()
+            old.served.generation.close()
 
-    def _open(self, name: str, folder: Path) -> Serving:
+    def _open(self, name: str, folder: Path) -> ServedGeneration:
         generation = open_current(folder)
         try:
             model = self._model or generation.models[0]
@@ -221,7 +236,7 @@ class Generations:
             generation.close()
             raise
         log.info("collection loaded", collection=name, generation=generation.number, model=model)
-        return Serving(name, generation, models, model)
+        return ServedGeneration(name, generation, models, model)
 
     def _open_model(self, generation: Generation, model: str) -> ServedModel:
         images = generation.vector_set(model, "image")
@@ -243,7 +258,7 @@ class Generations:
     def _pointer_in_service(self, name: str) -> Pointer | None:
         with self._lock:
             counted = self._serving.get(name)
-            return counted.serving.generation.pointer if counted else None
+            return counted.served.generation.pointer if counted else None
 
 
 def check_same_model(images: VectorSet, card: EncoderCard) -> None:

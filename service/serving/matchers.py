@@ -7,6 +7,7 @@ import structlog
 
 from indexer.store.base import FeatureArray
 from indexer.store.generation import Generation
+from models.cards import ModelIdentity
 from models.errors import ModelError
 from models.load_once import LoadOnce
 from models.protocols import Matcher, ModelLibrary
@@ -49,10 +50,10 @@ class Matchers:
 
 
 def _check_same_matcher(array: FeatureArray, matcher: Matcher) -> None:
+    """Refuse features that another matcher made, or the same one with other weights or preprocessing."""
     card = matcher.card
-    indexed = (array.weights_sha256, array.preprocessing_digest, array.matrix.shape[1:])
-    if indexed != (card.weights_sha256, card.preprocessing.digest, card.feature_shape):
+    indexed = ModelIdentity(array.matcher, array.weights_sha256, array.preprocessing_digest)
+    if (indexed, array.matrix.shape[1:]) != (card.identity, card.feature_shape):
         raise ModelError(
-            f"the features of {array.matcher} were made by other weights ({array.weights_sha256[:16]}, not "
-            f"{card.weights_sha256[:16]}) or preprocessing: index again with --matcher {array.matcher}"
+            f"the features are of {indexed}, the matcher is {card.identity}: index again with --matcher {card.name}"
         )

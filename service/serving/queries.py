@@ -16,7 +16,7 @@ from service.search.rerank import NO_MATCHER, RerankChoice
 from service.serving.admission import Admission
 from service.serving.captions import CaptionRequest, Captions, WrittenCaption
 from service.serving.explanations import Explanations
-from service.serving.generations import Generations, Serving
+from service.serving.generations import Generations, ServedGeneration
 from service.serving.threads import run_in
 
 
@@ -47,7 +47,7 @@ class SearchRequest:
 class SearchAnswer:
     """What a search found, in which generation, and the captions that were written for it."""
 
-    serving: Serving
+    served: ServedGeneration
     found: Found
     encode_ms: float
     captions: tuple[WrittenCaption, ...] = ()
@@ -98,44 +98,44 @@ class Queries:
             SemblanceError: the query, the collection or the model does not fit, or too many searches are waiting.
         """
         started = perf_counter()
-        with self._searches.admit(), self._generations.pin(asked.collection, asked.model) as serving:
+        with self._searches.admit(), self._generations.pin(asked.collection, asked.model) as served:
             plan = plan_search(
-                serving.generation,
-                serving.encoder.encoder.card,
-                serving.matchers,
+                served.generation,
+                served.encoder.encoder.card,
+                served.matchers,
                 asked.query,
                 target=asked.target,
                 page=asked.page,
                 rerank=RerankChoice(asked.rerank, self._rerank, self._rerank_depth),
             )
-            encoded = await self._encode(serving, plan.query)
+            encoded = await self._encode(served, plan.query)
             encode_ms = (perf_counter() - started) * 1e3
             found = await run_in(self._threads, plan.run, encoded)
             if asked.caption is None:
-                return SearchAnswer(serving, found, encode_ms)
+                return SearchAnswer(served, found, encode_ms)
             started = perf_counter()
-            caption = await self._captions.write(serving, asked.caption)
-            return SearchAnswer(serving, found, encode_ms, (caption,), (perf_counter() - started) * 1e3)
+            caption = await self._captions.write(served, asked.caption)
+            return SearchAnswer(served, found, encode_ms, (caption,), (perf_counter() - started) * 1e3)
 
-    async def explain(self, serving: Serving, key: str, query: Query, image_id: str) -> Explanation:
+    async def explain(self, served: ServedGeneration, key: str, query: Query, image_id: str) -> Explanation:
         """Explain a match; raises as ``search``, and where the photograph's file is gone."""
         with self._explaining.admit():
-            encoded = await self._encode(serving, query)
-            return await self._explanations.explain(key, serving, encoded, image_id)
+            encoded = await self._encode(served, query)
+            return await self._explanations.explain(key, served, encoded, image_id)
 
-    async def overlay(self, serving: Serving, key: str, query: Query, image_id: str) -> bytes:
+    async def overlay(self, served: ServedGeneration, key: str, query: Query, image_id: str) -> bytes:
         """Return the picture of an explanation, a PNG; raises as ``explain``."""
         with self._explaining.admit():
-            encoded = await self._encode(serving, query)
-            return await self._explanations.overlay(key, serving, encoded, image_id)
+            encoded = await self._encode(served, query)
+            return await self._explanations.overlay(key, served, encoded, image_id)
 
     def close(self) -> None:
         """Finish what runs; what waits is given up."""
         self._threads.shutdown(cancel_futures=True)
 
-    async def _encode(self, serving: Serving, query: Query) -> EncodedQuery:
+    async def _encode(self, served: ServedGeneration, query: Query) -> EncodedQuery:
         """Encode a query's words and its image file, in batches with other requests."""
-        encoder = serving.encoder
+        encoder = served.encoder
         words = list(await encoder.texts(query.words)) if query.words else []
         images = []
         for content in query.image_files:

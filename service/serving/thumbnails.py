@@ -10,7 +10,7 @@ from models.imaging.decode import ImageDecoder
 from models.imaging.thumbnail import thumbnail_webp
 from service.security.paths import read_original
 from service.serving.admission import Admission
-from service.serving.generations import Serving
+from service.serving.generations import ServedGeneration
 from service.serving.threads import run_in
 
 
@@ -34,7 +34,7 @@ class Thumbnails:
         self._cache: LRUCache[str, bytes] = LRUCache(cache_bytes, getsizeof=len)
         self._threads = ThreadPoolExecutor(threads, "thumbnail")
 
-    async def get(self, serving: Serving, image_id: str) -> bytes:
+    async def get(self, served: ServedGeneration, image_id: str) -> bytes:
         """Return the WebP of an image of the collection.
 
         Raises:
@@ -44,7 +44,7 @@ class Thumbnails:
         thumbnail = self._cache.get(image_id)
         if thumbnail is None:
             with self._admission.admit():
-                thumbnail = await run_in(self._threads, self._make, serving, image_id)
+                thumbnail = await run_in(self._threads, self._make, served, image_id)
             if len(thumbnail) <= self._cache.maxsize:
                 self._cache[image_id] = thumbnail
         return thumbnail
@@ -53,7 +53,7 @@ class Thumbnails:
         """Finish what runs; what waits is given up."""
         self._threads.shutdown(cancel_futures=True)
 
-    def _make(self, serving: Serving, image_id: str) -> bytes:
-        content = read_original(serving.generation, image_id)
+    def _make(self, served: ServedGeneration, image_id: str) -> bytes:
+        content = read_original(served.generation, image_id)
         photograph = self._decoder.decode(content, shrink_to=self._side_px)
         return thumbnail_webp(photograph, self._side_px)
