@@ -26,7 +26,7 @@ _OF_EXTRAS = dict.fromkeys(
 
 
 class _OneLineErrors(TyperGroup):
-    """Tells an expected error in one line, without a traceback."""
+    """Prints an expected error in one line, without a traceback."""
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command."""
@@ -123,7 +123,7 @@ def search(
 
 app.add_typer(indexer.cli.app)
 app.add_typer(models.cli.app)
-for commands in entry_points(group="semblance.commands"):  # those of packages that this one does not know, such as lab
+for commands in entry_points(group="semblance.commands"):  # of packages that this one does not import, such as lab
     app.add_typer(commands.load())
 
 

@@ -97,5 +97,5 @@ def _encode(query: Query, encoder: DualEncoder, decoder: ImageDecoder) -> Encode
 
 
 def _printable(path: Path) -> str:
-    """Return a path as text; a file name need not be text in any encoding."""
+    """Return a path as text, for the bytes of a file name need not be valid in any encoding."""
     return os.fsencode(path).decode(errors="replace")

@@ -93,7 +93,7 @@ def file(image_id: str, request: Request, state: StateNow, collection: Collectio
 
 
 class _Original(FileResponse):
-    """A file whose refusals have the form of every other error."""
+    """A file response that refuses a bad Range header with a problem, like every other error."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def send_unless_refused(message: Message) -> None:

@@ -1,4 +1,4 @@
-"""Turns what the search found into the answers of the interface."""
+"""Turns results of the service into the answers of the HTTP interface."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from service.serving.queries import SearchAnswer
 
 
 def json_response(answer: BaseModel, headers: dict[str, str] | None = None) -> Response:
-    """Return an answer as it is: built of checked parts, it needs no second validation."""
+    """Serialise an answer; it is not validated again, which FastAPI would do."""
     return Response(answer.__pydantic_serializer__.to_json(answer), headers=headers, media_type="application/json")
 
 
@@ -125,6 +125,6 @@ def image_url(image_id: str, kind: str, collection: str) -> str:
 
 
 def is_known(request: Request, etag: str) -> bool:
-    """Tell whether the caller already holds the answer of that entity tag, so that a 304 is enough."""
+    """Tell whether ``If-None-Match`` holds an answer's entity tag: the caller has it already, and a 304 is enough."""
     given = request.headers.get("if-none-match", "")
     return given == "*" or etag in (tag.strip().removeprefix("W/") for tag in given.split(","))

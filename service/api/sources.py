@@ -1,4 +1,4 @@
-"""Reads what a request searches by: parsed, limited, and exactly one source."""
+"""Reads what a request searches by, which is exactly one source."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def explained_query(parameters: ExplainParameters, image: bytes | None, settings
 
 
 def parse_fields(model: type[M], fields: Iterable[tuple[str, str]]) -> M:
-    """Parse repeated names and values as FastAPI parses the parameters of an address.
+    """Validate pairs of names and values as FastAPI validates the parameters of a URL; a name may be repeated.
 
     Raises:
         RequestValidationError: they do not fit.
@@ -104,7 +104,7 @@ def parse_fields(model: type[M], fields: Iterable[tuple[str, str]]) -> M:
 
 
 async def wait_until_gone(request: Request) -> None:
-    """Return when the client has hung up; to be called when the body has been read."""
+    """Return when the client has hung up; call it after the body has been read."""
     while (await request.receive())["type"] != "http.disconnect":
         pass
 

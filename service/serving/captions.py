@@ -107,7 +107,7 @@ class Captions:
             return await run_in(self._thread, self._write, served, request)
 
     def close(self) -> None:
-        """Finish what runs; what waits is given up."""
+        """Wait for what runs, and cancel what has not started."""
         self._thread.shutdown(cancel_futures=True)
 
     def _write(self, served: ServedGeneration, request: CaptionRequest) -> WrittenCaption:

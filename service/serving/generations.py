@@ -1,4 +1,4 @@
-"""The generations in service: requests pin one, a reload swaps it, and the old one closes with its last request."""
+"""The generations in service: a request pins one, a reload replaces it, and its last request closes the old one."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ log = structlog.get_logger()
 
 
 class CollectionChoiceError(InputError):
-    """The request names no collection, and there is not exactly one."""
+    """The request names no collection, there is no default, and there is not exactly one."""
 
 
 class ModelChoiceError(InputError):
@@ -102,14 +102,14 @@ class _ReferenceCounted:
 
 
 class Generations:
-    """What is served, by collection name; safe in many threads.
+    """The generation in service of each collection; safe to use from many threads.
 
     Args:
         data_dir: the indexer's data folder.
-        encoder_for: gives the encoder of a model's name.
-        matchers: gives the matchers.
+        encoder_for: returns the encoder of a model's name.
+        matchers: loads matchers.
         model: that answers requests which name none; None takes each collection's first model.
-        default: collection for requests that name none.
+        default: the collection that answers requests which name none.
     """
 
     def __init__(
@@ -132,7 +132,7 @@ class Generations:
         self._one_reload = threading.Lock()
 
     def load_all(self) -> None:
-        """Load every collection on disk; one that cannot be served is logged and refused by its own reason."""
+        """Load every collection on disk; requests for one that cannot be loaded are refused with the reason."""
         names = [summary.name for summary in list_collections(self._data_dir)]
         if not names:
             log.warning("no collection yet: run semblance index", data_dir=str(self._data_dir))
@@ -143,11 +143,11 @@ class Generations:
                 log.warning("collection refused", collection=name, reason=str(error))
 
     def reload(self, name: str) -> None:
-        """Put a collection's newest generation into service; requests that have pinned the old one end with it.
+        """Put a collection's newest generation into service; requests that have pinned the old one keep it.
 
         Raises:
-            SemblanceError: the newest generation cannot be served. The one in service stays, unless the whole
-                collection is gone.
+            SemblanceError: the newest generation cannot be served. The one in service stays, unless the collection
+                does not exist any more.
         """
         with self._one_reload:
             try:
@@ -164,13 +164,13 @@ class Generations:
 
     @contextmanager
     def pin(self, name: str | None, model: str | None = None) -> Iterator[ServedGeneration]:
-        """Hold one collection's generation open for the length of the block, for one model or the default one.
+        """Keep a collection's generation open for the length of the block, answered by one model or the default one.
 
         Raises:
             CollectionChoiceError: no name is given and there is no default.
-            ModelChoiceError: it is not served with that model.
-            CollectionNotFoundError: no such collection.
-            SemblanceError: the reason for which the collection could not be loaded.
+            ModelChoiceError: the collection is not served with that model.
+            CollectionNotFoundError: there is no such collection.
+            SemblanceError: why the collection could not be loaded.
         """
         with self._lock:
             counted = self._find(name)
@@ -205,7 +205,7 @@ class Generations:
         if name in self._serving:
             return self._serving[name]
         if name in self._refused:
-            raise self._refused[name].with_traceback(None)  # it is raised again and again, and must not grow
+            raise self._refused[name].with_traceback(None)  # it is raised by many requests, and each would add to it
         raise CollectionNotFoundError(name, sorted(self._serving))
 
     def _release(self, counted: _ReferenceCounted) -> None:
@@ -245,7 +245,7 @@ class Generations:
         return ServedModel(encoder, images, self._matchers.fitting(generation, model))
 
     def _open_others(self, generation: Generation, but: str) -> dict[str, ServedModel]:
-        """Return the models beside the default one; one that cannot answer is left out, and the log says why."""
+        """Return the models other than the default one; one that cannot be loaded is left out, and the log says why."""
         found = {}
         for model in generation.models:
             if model != but:

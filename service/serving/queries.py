@@ -22,7 +22,7 @@ from service.serving.threads import run_in
 
 @dataclass(frozen=True)
 class SearchRequest:
-    """A page of a search: what for, where, how much of it.
+    """A search, and which page of its results is wanted.
 
     Attributes:
         query: what is searched for.
@@ -118,19 +118,19 @@ class Queries:
             return SearchAnswer(served, found, encode_ms, (caption,), (perf_counter() - started) * 1e3)
 
     async def explain(self, served: ServedGeneration, key: str, query: Query, image_id: str) -> Explanation:
-        """Explain a match; raises as ``search``, and where the photograph's file is gone."""
+        """Explain a result's score; raises as ``search``, and where the photograph's file is gone or has changed."""
         with self._explaining.admit():
             encoded = await self._encode(served, query)
             return await self._explanations.explain(key, served, encoded, image_id)
 
     async def overlay(self, served: ServedGeneration, key: str, query: Query, image_id: str) -> bytes:
-        """Return the picture of an explanation, a PNG; raises as ``explain``."""
+        """Return the PNG of an explanation's heat map over the photograph; raises as ``explain``."""
         with self._explaining.admit():
             encoded = await self._encode(served, query)
             return await self._explanations.overlay(key, served, encoded, image_id)
 
     def close(self) -> None:
-        """Finish what runs; what waits is given up."""
+        """Wait for what runs, and cancel what has not started."""
         self._threads.shutdown(cancel_futures=True)
 
     async def _encode(self, served: ServedGeneration, query: Query) -> EncodedQuery:

@@ -38,8 +38,8 @@ class Thumbnails:
         """Return the WebP of an image of the collection.
 
         Raises:
-            OriginalNotFoundError: its file is not there any more.
-            OverloadedError: too many are being made.
+            OriginalNotFoundError: its file is gone or has changed.
+            OverloadedError: too many are being made or waiting.
         """
         thumbnail = self._cache.get(image_id)
         if thumbnail is None:
@@ -50,7 +50,7 @@ class Thumbnails:
         return thumbnail
 
     def close(self) -> None:
-        """Finish what runs; what waits is given up."""
+        """Wait for what runs, and cancel what has not started."""
         self._threads.shutdown(cancel_futures=True)
 
     def _make(self, served: ServedGeneration, image_id: str) -> bytes:
