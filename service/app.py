@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack, asynccontextmanager, contextmanager
 from functools import partial
 from importlib.metadata import version
@@ -38,12 +39,15 @@ from service.settings import Settings
 log = structlog.get_logger()
 
 
-def create_app(settings: Settings, library: ModelLibrary | None = None) -> FastAPI:
-    """Build the application; collections and models are loaded when it starts.
+def create_app(
+    settings: Settings, library: ModelLibrary | None = None, on_loaded: Callable[[], None] = lambda: None
+) -> FastAPI:
+    """Build the application. It answers as soon as it has started; collections and models are loaded meanwhile.
 
     Args:
         settings: see ``docs/settings.md``.
         library: loads the models; by default those that are installed.
+        on_loaded: called when all collections are loaded.
     """
     library = library or InstalledModels(settings.execution)
     metrics = Metrics()
@@ -52,9 +56,10 @@ def create_app(settings: Settings, library: ModelLibrary | None = None) -> FastA
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         _warn_if_open(settings)
         with _running(settings, metrics, library) as state:
-            await run_in_threadpool(state.generations.load_all)
             app.state.parts = state
+            loading = asyncio.create_task(run_in_threadpool(_load, state, on_loaded))
             yield
+            await asyncio.wait([loading])  # a model that is half loaded cannot be let go
 
     app = FastAPI(
         title="Semblance",
@@ -76,6 +81,16 @@ def create_app(settings: Settings, library: ModelLibrary | None = None) -> FastA
     app.add_middleware(Observe, metrics=metrics, retry_after_s=settings.retry_after_s)
     app.openapi = partial(_openapi, app)  # type: ignore[method-assign]
     return app
+
+
+def _load(state: State, on_loaded: Callable[[], None]) -> None:
+    """Load all collections; whatever goes wrong is logged, and ``/readyz`` tells that the service is not ready."""
+    try:
+        state.generations.load_all()
+    except Exception as error:  # nobody waits for this thread's result
+        log.exception("collections not loaded", error=f"{type(error).__name__}: {error}")
+        return
+    on_loaded()
 
 
 @contextmanager

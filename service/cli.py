@@ -61,12 +61,14 @@ def serve(
 ) -> None:
     """Answer over HTTP, with a web page at /. All settings: docs/settings.md."""
     from service.logs import configure_logging
-    from service.server import run
+    from service.preflight import check_before_serving
+    from service.server import listen, run
     from service.settings import load_settings
 
     settings = load_settings(data_dir=data_dir, host=host, port=port)
-    configure_logging()
-    run(settings)
+    configure_logging(settings.log_format)
+    check_before_serving(settings, data_dir_given=data_dir is not None)
+    run(settings, listen(settings))
 
 
 @app.command()

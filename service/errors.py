@@ -40,6 +40,7 @@ from service.security.keys import KeyRefusedError
 from service.security.paths import OriginalNotFoundError
 from service.serving.admission import ClientGoneError, OverloadedError
 from service.serving.captions import CaptionerUnavailableError
+from service.serving.generations import NotReadyError
 
 log = structlog.get_logger()
 
@@ -47,10 +48,6 @@ MEDIA_TYPE = "application/problem+json"
 
 _UNEXPECTED = "Something went wrong here; the log of the service has it under this request_id."
 _TITLES = {status.value: status.phrase for status in HTTPStatus} | {499: "Client Closed Request"}
-
-
-class NotReadyError(SemblanceError):
-    """The service cannot answer searches yet."""
 
 
 _STATUSES: dict[type[SemblanceError], int] = {

@@ -11,6 +11,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from indexer.layout import DEFAULT_DATA_DIR
 from models.errors import InputError
 from models.inference.execution import Execution
+from service.logs import LogFormat
 from service.search.grammar import QueryLimits
 
 
@@ -71,6 +72,9 @@ class Settings(BaseSettings):
 
     allow_url_fetch: bool = _setting(False, "true or false", "let queries name an image by a public http(s) address")
     fetch_timeout_s: float = _setting(5.0, "seconds", "time for fetching one query image", gt=0)
+    log_format: LogFormat = _setting(
+        "auto", "name", "how the log is written: json, text, or auto: text where standard error is a terminal"
+    )
     graceful_stop_s: int = _setting(20, "seconds", "time that running requests get when the service stops", ge=0)
 
     @field_validator("api_keys", mode="before")

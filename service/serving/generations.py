@@ -10,7 +10,7 @@ from pathlib import Path
 
 import structlog
 
-from indexer.collections import collection_dir, list_collections
+from indexer.collections import collection_dir, collection_names
 from indexer.errors import CollectionNotFoundError, ModelMismatchError
 from indexer.store.base import VectorSet
 from indexer.store.generation import Generation, current_pointer, open_current
@@ -26,6 +26,10 @@ log = structlog.get_logger()
 
 class CollectionChoiceError(InputError):
     """The request names no collection, there is no default, and there is not exactly one."""
+
+
+class NotReadyError(SemblanceError):
+    """What the request needs is still being loaded, or there is no collection yet."""
 
 
 class ModelChoiceError(InputError):
@@ -128,19 +132,34 @@ class Generations:
         self._default = default
         self._serving: dict[str, _ReferenceCounted] = {}
         self._refused: dict[str, SemblanceError] = {}
+        self._waiting: list[str] | None = None
+        self._closed = threading.Event()
         self._lock = threading.Lock()
         self._one_reload = threading.Lock()
 
     def load_all(self) -> None:
-        """Load every collection on disk; requests for one that cannot be loaded are refused with the reason."""
-        names = [summary.name for summary in list_collections(self._data_dir)]
+        """Load every collection on disk; requests for one that cannot be loaded are refused with the reason.
+
+        Until this returns, requests for what is not there yet raise ``NotReadyError``.
+        """
+        names = collection_names(self._data_dir)
         if not names:
             log.warning("no collection yet: run semblance index", data_dir=str(self._data_dir))
+        self._waiting = names
         for name in names:
+            if self._closed.is_set():
+                return
+            log.info("loading", collection=name)
             try:
                 self.reload(name)
             except SemblanceError as error:
                 log.warning("collection refused", collection=name, reason=str(error))
+            self._waiting = self._waiting[1:]
+
+    @property
+    def loading(self) -> tuple[str, ...] | None:
+        """The collections that are still to be loaded after the start; None before it is known which there are."""
+        return None if self._waiting is None else tuple(self._waiting)
 
     def reload(self, name: str) -> None:
         """Put a collection's newest generation into service; requests that have pinned the old one keep it.
@@ -189,15 +208,21 @@ class Generations:
     @property
     def default(self) -> str | None:
         """The collection that answers when a request names none."""
-        known = {*self._serving, *self._refused}
+        known = {*self._serving, *self._refused, *(self._waiting or ())}
         return self._default or (known.pop() if len(known) == 1 else None)
 
     def close(self) -> None:
-        """Take everything out of service."""
+        """Take everything out of service, once what is being loaded is there."""
+        self._closed.set()
+        with self._one_reload:
+            pass
         for name in self.names:
             self._swap(name, None)
 
     def _find(self, name: str | None) -> _ReferenceCounted:
+        waiting = self._waiting
+        if waiting is None:
+            raise NotReadyError("The service is starting.")
         name = name or self.default
         if name is None:
             there_are = ", ".join(sorted(self._serving)) or "none yet, make one with semblance index"
@@ -206,6 +231,8 @@ class Generations:
             return self._serving[name]
         if name in self._refused:
             raise self._refused[name].with_traceback(None)  # it is raised by many requests, and each would add to it
+        if name in waiting:
+            raise NotReadyError(f"The collection {name!r} is being loaded.")
         raise CollectionNotFoundError(name, sorted(self._serving))
 
     def _release(self, counted: _ReferenceCounted) -> None:

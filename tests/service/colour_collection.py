@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -87,6 +88,15 @@ def index(
     index_collection(IndexRequest(data_dir, name, (folder,), captions), [encoder or ToyEncoder()])
 
 
+def wait_until_loaded(app: FastAPI, within_s: float = 60) -> None:
+    """Return when an application that has started has loaded its collections, or refused them."""
+    for _ in range(round(within_s / 0.01)):
+        if app.state.parts.generations.loading == ():
+            return
+        time.sleep(0.01)
+    raise AssertionError("the collections were not loaded")
+
+
 @contextmanager
 def served(app: FastAPI) -> Iterator[str]:
     """Serve the application on a free port by a real web server; yield its address."""
@@ -99,6 +109,7 @@ def served(app: FastAPI) -> Iterator[str]:
         while not server.started:
             assert thread.is_alive()
             thread.join(0.01)
+        wait_until_loaded(app)
         port = server.servers[0].sockets[0].getsockname()[1]
         yield f"http://127.0.0.1:{port}"
     finally:

@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import pytest
 import sqlalchemy
-from colour_collection import COLOURS, ToyExplainer, index, save_colours, served
+from colour_collection import COLOURS, ToyExplainer, index, save_colours, served, wait_until_loaded
 from fastapi import FastAPI
 from starlette.testclient import TestClient
 from toy_captioner import NAMES as TOY_CAPTIONERS
@@ -70,7 +70,14 @@ def build_app(data_dir: Path) -> Callable[..., FastAPI]:
 def start(build_app: Callable[..., FastAPI]) -> Iterator[Callable[..., TestClient]]:
     """Start the application in this process; keyword arguments as for ``build_app``."""
     with ExitStack() as stack:
-        yield lambda **settings: stack.enter_context(TestClient(build_app(**settings)))
+
+        def begin(**settings: Any) -> TestClient:
+            app = build_app(**settings)
+            client = stack.enter_context(TestClient(app))
+            wait_until_loaded(app)
+            return client
+
+        yield begin
 
 
 @pytest.fixture
