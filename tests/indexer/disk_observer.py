@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 
-def state(path: str | Path) -> bytes | frozenset[str]:
+def state(path: Path) -> bytes | frozenset[str]:
     """Return what there is to be made durable: a file's content, a folder's names."""
-    return frozenset(os.listdir(path)) if os.path.isdir(path) else Path(path).read_bytes()  # noqa: PTH112, PTH208
+    return frozenset(entry.name for entry in path.iterdir()) if path.is_dir() else path.read_bytes()
 
 
 class DiskObserver:
@@ -22,13 +22,13 @@ class DiskObserver:
         self.steps: list[tuple[str, ...]] = []
         self.mistakes: list[str] = []
         self._durable: dict[int, bytes | frozenset[str]] = {}
-        self._renamed_in: set[str] = set()
+        self._renamed_in: set[Path] = set()
         fsync, rename, replace = os.fsync, os.rename, os.replace
 
         def observed_fsync(descriptor: int) -> None:
             fsync(descriptor)
-            path = os.readlink(f"/proc/self/fd/{descriptor}")  # noqa: PTH115
-            self.steps.append(("fsync", Path(path).name))
+            path = Path(f"/proc/self/fd/{descriptor}").readlink()
+            self.steps.append(("fsync", path.name))
             self._durable[os.fstat(descriptor).st_ino] = state(path)
             self._renamed_in.discard(path)
 
@@ -37,7 +37,7 @@ class DiskObserver:
                 self._check(Path(old), Path(new))
                 move(old, new)
                 self.steps.append(("rename", Path(old).name, Path(new).name))
-                self._renamed_in.add(str(Path(new).parent))
+                self._renamed_in.add(Path(new).parent)
 
             return call
 
