@@ -18,10 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.catalog.working import ImageFacts, SeenFile, WorkingCatalog, text_sha256
+from indexer.ingest.encoded_vectors import EncodedVectors
 from indexer.ingest.image_pass import ImagePass
 from indexer.ingest.overlap import Behind, ahead
 from indexer.ingest.scan import FoundFile
-from indexer.ingest.vector_shelf import VectorShelf
 from models.errors import ImageError
 from models.imaging.decode import ImageDecoder
 from models.protocols import DualEncoder
@@ -57,7 +57,7 @@ class ImageEncoding:
     def __init__(
         self,
         passes: Sequence[ImagePass],
-        shelf: VectorShelf,
+        shelf: EncodedVectors,
         catalog: WorkingCatalog,
         known: Collection[bytes],
         decoder: ImageDecoder,
@@ -141,7 +141,7 @@ class ImageEncoding:
 
 
 def encode_captions(
-    captions: Iterable[str], encoders: Sequence[DualEncoder], shelf: VectorShelf, progress: Progress
+    captions: Iterable[str], encoders: Sequence[DualEncoder], shelf: EncodedVectors, progress: Progress
 ) -> int:
     """Encode and store the captions that a model lacks; return how many there were."""
     lacking = {caption: shelf.lacking("text", text_sha256(caption)) for caption in captions}

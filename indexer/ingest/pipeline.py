@@ -26,10 +26,10 @@ from indexer.errors import (
 )
 from indexer.ingest.captions import match, read_caption_file, read_captions_beside
 from indexer.ingest.encode import ImageEncoding, Progress, encode_captions
+from indexer.ingest.encoded_vectors import EncodedVectors
 from indexer.ingest.image_pass import FeatureSource, cards_of, features_given, image_passes
 from indexer.ingest.plan import choose_sources, files_to_read, nothing_to_index, out_of_sight
 from indexer.ingest.scan import scan
-from indexer.ingest.vector_shelf import VectorShelf
 from indexer.layout import CollectionLayout, collection_layout
 from indexer.publish import Content, publish, sweep
 from indexer.store.durable import clear_storage_errors
@@ -130,7 +130,7 @@ def index_collection(
             sweep(layout)
             catalog = WorkingCatalog(layout.work / "catalog.sqlite")
             models = _Models(encoders, matchers)
-            shelf = VectorShelf(layout.work / "vectors", [*models.cards, *models.matcher_cards])
+            shelf = EncodedVectors(layout.work / "vectors", [*models.cards, *models.matcher_cards])
             try:
                 return _Run(layout, request, models, catalog, shelf, progress).finish(now)
             except InputError:
@@ -162,7 +162,7 @@ class _Run:
         request: IndexRequest,
         models: _Models,
         catalog: WorkingCatalog,
-        shelf: VectorShelf,
+        shelf: EncodedVectors,
         progress: Progress,
     ) -> None:
         self._started = time.perf_counter()

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from indexer.catalog.working import SeenFile
 from indexer.errors import EmptyCollectionError, SourceError
+from indexer.ingest.encoded_vectors import EncodedVectors
 from indexer.ingest.scan import FoundFile, Scan
-from indexer.ingest.vector_shelf import VectorShelf
 from models.errors import InputError
 from models.shipped import matcher_card, matcher_cards
 
@@ -65,7 +65,9 @@ def choose_sources(
     return list(dict.fromkeys(roots)), list(dict.fromkeys(caption_files))
 
 
-def files_to_read(found: Iterable[FoundFile], seen: Mapping[str, SeenFile], shelf: VectorShelf) -> Iterator[FoundFile]:
+def files_to_read(
+    found: Iterable[FoundFile], seen: Mapping[str, SeenFile], shelf: EncodedVectors
+) -> Iterator[FoundFile]:
     """Yield the files that are new or changed, and one file of each image that a model lacks."""
     asked: set[bytes] = set()
     for file in found:

@@ -6,6 +6,7 @@ from fastapi import APIRouter
 from starlette.concurrency import run_in_threadpool
 
 from indexer.errors import CollectionNotFoundError
+from indexer.store.index_kind import kind_named
 from service.api.schemas import CollectionAnswer, CollectionsAnswer, IndexAnswer, MatcherAnswer, ModelAnswer
 from service.api.state import State, StateNow
 from service.errors import problems
@@ -40,7 +41,8 @@ async def reload(name: str, state: StateNow) -> CollectionAnswer:
 
 def _describe(state: State, name: str) -> CollectionAnswer:
     with state.generations.pin(name) as serving:
-        generation, images = serving.generation, serving.images
+        generation, images = serving.generation, serving.images.entry
+        index = kind_named(images.index_kind).describe(images.recall_at_10)
         return CollectionAnswer(
             name=serving.name,
             generation=generation.number,
@@ -55,6 +57,6 @@ def _describe(state: State, name: str) -> CollectionAnswer:
                 for model, served in serving.models.items()
                 for matcher in served.matchers
             ],
-            index=IndexAnswer(kind=images.index_kind, exact=images.exact, recall_at_10=images.recall_at_10),
+            index=IndexAnswer(kind=index.kind, exact=index.exact, recall_at_10=index.recall_at_10),
             model=serving.model,
         )

@@ -98,8 +98,8 @@ def collection_used(serving: Serving) -> CollectionUsed:
         name=serving.name,
         generation=serving.generation.number,
         model=serving.model,
-        index=serving.images.index_kind,
-        exact=serving.images.exact,
+        index=serving.images.entry.index_kind,
+        exact=serving.images.entry.exact,
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import structlog
 
-from indexer.store.base import FeatureArray
+from indexer.store.arrays import FeatureArray
 from indexer.store.generation import Generation
 from models.errors import ModelError
 from models.load_once import LoadOnce
@@ -50,9 +50,8 @@ class Matchers:
 
 def _check_same_matcher(array: FeatureArray, matcher: Matcher) -> None:
     card = matcher.card
-    indexed = (array.weights_sha256, array.preprocessing_digest, array.matrix.shape[1:])
-    if indexed != (card.weights_sha256, card.preprocessing.digest, card.feature_shape):
+    if (array.identity, array.matrix.shape[1:]) != (card.identity, card.feature_shape):
         raise ModelError(
-            f"the features of {array.matcher} were made by other weights ({array.weights_sha256[:16]}, not "
-            f"{card.weights_sha256[:16]}) or preprocessing: index again with --matcher {array.matcher}"
+            f"the features are {array.matrix.shape[1:]} numbers made by {array.identity}, not {card.feature_shape} "
+            f"by {card.identity}: index again with --matcher {card.name}"
         )

@@ -323,8 +323,8 @@ def test_the_last_two_generations_are_kept(workshop):
 def test_a_damaged_generation_is_built_anew_without_encoding(workshop):
     workshop.paint_all()
     workshop.index()
-    index = workshop.root / "generations" / "000001" / "toy.image.faiss"
-    index.write_bytes(b"x" + index.read_bytes()[1:])
+    vectors = workshop.root / "generations" / "000001" / "toy.image.vectors.npy"
+    vectors.write_bytes(b"x" + vectors.read_bytes()[1:])
     report = workshop.index()
     assert (report.generation, report.added) == (2, 0)
     assert len(workshop.names()) == 4
