@@ -74,6 +74,15 @@ class CatalogReader:
         by_row = {record.row: record for record in self._images(_IMAGES_AT, {"rows": _plain(rows)})}
         return [by_row[row] for row in rows]
 
+    def images_with_ids(self, ids: Sequence[str]) -> list[ImageRecord]:
+        """Return the images of ids, in the order given.
+
+        Raises:
+            KeyError: no image has one of the ids.
+        """
+        by_id = {record.id: record for record in self._images(_IMAGES_WITH_IDS, {"ids": list(ids)})}
+        return [by_id[image_id] for image_id in ids]
+
     def captions_at(self, rows: Sequence[int]) -> list[CaptionRecord]:
         """Return the captions of rows, in the order given.
 
@@ -119,6 +128,7 @@ def _plain(rows: Sequence[int]) -> list[int]:
 _ROWS: BindParameter[Any] = bindparam("rows", expanding=True)
 _IMAGE_COLUMNS = select(*(images.c[field.name] for field in fields(ImageRecord)))
 _IMAGES_AT = _IMAGE_COLUMNS.where(images.c.row.in_(_ROWS))
+_IMAGES_WITH_IDS = _IMAGE_COLUMNS.where(images.c.id.in_(bindparam("ids", expanding=True)))
 _IMAGE = _IMAGE_COLUMNS.where(images.c.id == bindparam("id"))
 _CAPTIONS_AT = (
     select(captions.c.id, captions.c.row, captions.c.text, image_captions.c.image_id)

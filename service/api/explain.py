@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import replace
 from time import perf_counter
 from typing import Annotated, Any
 from urllib.parse import urlencode
@@ -15,14 +14,14 @@ from starlette.responses import Response
 from models.errors import QueryError
 from models.library import EXPLAIN_METHODS
 from service.api.schemas import ExplainParameters, ExplanationAnswer, HeatMap, TermWords, Word
-from service.api.shaping import collection_used, contributions, is_known, json_response, query_answer
+from service.api.shaping import collection_used, contributions, is_known, json_response, query_echo
 from service.api.sources import explain_form, explained_query, wait_until_gone
 from service.api.state import State, StateNow
 from service.errors import problems
 from service.search.explanation import Explanation
 from service.search.query import Query
 from service.serving.admission import while_connected
-from service.serving.generations import Serving
+from service.serving.generations import ServedGeneration
 
 router = APIRouter(tags=["explain"])
 
@@ -85,13 +84,13 @@ async def _answer(request: Request, state: State, parameters: ExplainParameters,
 
 
 def _shape(
-    serving: Serving, parameters: ExplainParameters, query: Query, explanation: Explanation, took_ms: float
+    serving: ServedGeneration, parameters: ExplainParameters, query: Query, explanation: Explanation, took_ms: float
 ) -> ExplanationAnswer:
     rows, columns = explanation.heat.shape
     return ExplanationAnswer(
         image_id=parameters.image_id,
         collection=collection_used(serving),
-        query=query_answer(query),
+        query=query_echo(query),
         method=parameters.method,
         score=explanation.score,
         contributions=contributions(explanation.contributions),
@@ -108,15 +107,15 @@ def _shape(
             )
             for term in explanation.words
         ],
-        overlay_url=None if query.image is not None else _overlay_url(serving, parameters, query),
+        overlay_url=None if query.image_files else _overlay_url(serving, parameters, query),
         took_ms=round(took_ms, 3),
     )
 
 
-def _overlay_url(serving: Serving, parameters: ExplainParameters, query: Query) -> str:
+def _overlay_url(serving: ServedGeneration, parameters: ExplainParameters, query: Query) -> str:
     asked = {
         "image_id": parameters.image_id,
-        "collection": serving.name,
+        "collection": serving.collection,
         "query": parameters.query,
         "query_image_id": parameters.query_image_id,
         "model": parameters.model,
@@ -127,10 +126,10 @@ def _overlay_url(serving: Serving, parameters: ExplainParameters, query: Query) 
     return f"/explain?{urlencode({name: value for name, value in asked.items() if value}, doseq=True)}"
 
 
-def _key(serving: Serving, parameters: ExplainParameters, query: Query) -> str:
+def _key(serving: ServedGeneration, parameters: ExplainParameters, query: Query) -> str:
     """Return a digest of the generation and of all that was asked: it names the explanation."""
     generation = serving.generation
-    image = query.image and hashlib.sha256(query.image).digest()
-    served = (serving.name, generation.number, generation.manifest.content_sha256, serving.model)
-    asked = (replace(query, image=image), parameters.image_id, parameters.method)
+    images = [hashlib.sha256(content).digest() for content in query.image_files]
+    served = (serving.collection, generation.number, generation.manifest.content_sha256, serving.model)
+    asked = (query, images, parameters.image_id, parameters.method)  # the representation of a query leaves files out
     return hashlib.sha256(repr((served, asked)).encode()).hexdigest()[:32]

@@ -35,14 +35,14 @@ _NOT_MODIFIED: dict[int | str, dict[str, Any]] = {304: {"description": "Not modi
 @router.get("/{image_id}", responses=problems(401, 404, 409, 422, 503))
 def image(image_id: str, state: StateNow, collection: Collection = None) -> ImageAnswer:
     """Return the catalog's entry of an image."""
-    with state.generations.pin(collection) as serving:
-        record = find_image(serving.generation, image_id)
+    with state.generations.pin(collection) as served:
+        record = find_image(served.generation, image_id)
         return ImageAnswer(
             id=record.id,
             metadata=image_metadata(record),
             captions=list(record.captions),
-            thumbnail_url=image_url(record.id, "thumbnail", serving.name),
-            file_url=image_url(record.id, "file", serving.name),
+            thumbnail_url=image_url(record.id, "thumbnail", served.collection),
+            file_url=image_url(record.id, "file", served.collection),
         )
 
 
@@ -57,15 +57,15 @@ def image(image_id: str, state: StateNow, collection: Collection = None) -> Imag
 )
 async def thumbnail(image_id: str, request: Request, state: StateNow, collection: Collection = None) -> Response:
     """Return a small WebP of an image; it never changes, for the id is its content's hash."""
-    with state.generations.pin(collection) as serving:
-        record = await run_in_threadpool(find_image, serving.generation, image_id)
+    with state.generations.pin(collection) as served:
+        record = await run_in_threadpool(find_image, served.generation, image_id)
         headers = {
             "ETag": f'"{record.id}-{state.settings.thumbnail_side_px}"',
             "Cache-Control": "private, max-age=31536000, immutable",
         }
         if is_known(request, headers["ETag"]):
             return Response(status_code=304, headers=headers)
-        return Response(await state.thumbnails.get(serving, record.id), headers=headers, media_type="image/webp")
+        return Response(await state.thumbnails.get(served, record.id), headers=headers, media_type="image/webp")
 
 
 @router.get(
@@ -80,9 +80,9 @@ async def thumbnail(image_id: str, request: Request, state: StateNow, collection
 )
 def file(image_id: str, request: Request, state: StateNow, collection: Collection = None) -> Response:
     """Return an image's own file, whole or in part."""
-    with state.generations.pin(collection) as serving:
-        record = find_image(serving.generation, image_id)
-        path = original_path(serving.generation, record.id)
+    with state.generations.pin(collection) as served:
+        record = find_image(served.generation, image_id)
+        path = original_path(served.generation, record.id)
     media_type = _MEDIA_TYPES.get(record.format, "application/octet-stream")
     response = _Original(
         path, stat_result=path.stat(), media_type=media_type, headers={"Cache-Control": "private, no-cache"}
@@ -93,7 +93,7 @@ def file(image_id: str, request: Request, state: StateNow, collection: Collectio
 
 
 class _Original(FileResponse):
-    """A file whose refusals have the form of every other error."""
+    """A file response that refuses a bad Range header with a problem, like every other error."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def send_unless_refused(message: Message) -> None:

@@ -1,7 +1,10 @@
 r"""One query vector from several signed terms, and the exact share of each term in every score.
 
 .. math:: q = \frac{v + \sum_i w_i t_i}{\lVert v + \sum_i w_i t_i \rVert}, \qquad
-          \langle q, x \rangle = \sum_i \frac{w_i}{\lVert \cdot \rVert} \langle t_i, x \rangle
+          \langle q, x \rangle = \frac{\langle v, x \rangle}{\lVert \cdot \rVert} +
+                                 \sum_i \frac{w_i \langle t_i, x \rangle}{\lVert \cdot \rVert}
+
+with the source's unit vector v (left out where a query has no source), the modifiers' unit vectors t_i and weights w_i.
 """
 
 from __future__ import annotations
@@ -14,11 +17,12 @@ from numpy.typing import NDArray
 
 from models.errors import QueryError
 from models.types import Vectors
-from service.search.query import Query
 
-_VANISHING = 1e-6
 SHOWN_DECIMALS = 6
 """Shares are rounded before they are added, so that the printed shares add up to the printed score."""
+
+VANISHING = 1e-6
+"""A weighted sum shorter than this has no direction: float32 unit vectors that cancel out leave about 1e-7."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +33,7 @@ class Term:
         label: what it is called in answers.
         vector: ``(D,)``, unit length.
         weight: of the vector in the sum.
-        text: the words that the vector means; None where it is of an image.
+        text: the words that were encoded; None where the vector is not one of words.
     """
 
     label: str
@@ -63,34 +67,15 @@ class ComposedQuery:
         return scores
 
 
-def terms_of(query: Query, words: Sequence[Vectors], source: Vectors | None) -> list[Term]:
-    """Put a query and its vectors together.
-
-    Args:
-        query: whose terms are wanted.
-        words: a vector ``(D,)`` for each of ``query.words``.
-        source: the vector ``(D,)`` of what is searched by, where that is not a sentence.
-    """
-    vectors = list(words)
-    if query.text is not None:
-        first = Term(query.text, vectors.pop(0), text=query.text)
-    elif source is not None:
-        first = Term("image" if query.embedding is None else "embedding", source)
-    else:
-        raise QueryError("The query has no source: words, an image or an embedding.")
-    modifiers = zip(query.modifiers, vectors, strict=True)
-    return [first, *(Term(modifier.label, vector, modifier.weight, modifier.text) for modifier, vector in modifiers)]
-
-
 def compose(terms: Sequence[Term]) -> ComposedQuery:
-    """Compose terms (at least one) to a query.
+    """Compose terms, at least one, to a query.
 
     Raises:
         QueryError: the terms cancel each other out, so that no direction is left to search in.
     """
     weighted = np.stack([np.float64(term.weight) * term.vector.astype(np.float64) for term in terms])
     length = np.linalg.norm(weighted.sum(axis=0))
-    if length < _VANISHING:
+    if length < VANISHING:
         raise QueryError("The terms of the query cancel each other out: nothing is left to search for.")
     parts = weighted / length
     vector = np.ascontiguousarray(parts.sum(axis=0), dtype=np.float32)

@@ -9,18 +9,17 @@ import os
 import sys
 import threading
 from collections import OrderedDict
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from models.imaging.decode import ImageDecoder
 from models.imaging.overlay import overlay_png
 from models.imaging.photograph import Photograph
 from models.protocols import ModelLibrary
-from service.search.compose import Term
 from service.search.engine import find_image, image_vector
 from service.search.explanation import Explanation, explain
+from service.search.plan import EncodedQuery, resolve
 from service.security.paths import read_original
-from service.serving.generations import Serving
+from service.serving.generations import ServedGeneration
 from service.serving.threads import run_in
 
 _NICENESS = 10
@@ -44,30 +43,30 @@ class Explanations:
         self._known: OrderedDict[str, Explanation] = OrderedDict()
         self._thread = ThreadPoolExecutor(1, "explain", initializer=_yield_to_searches)
 
-    async def explain(self, key: str, serving: Serving, terms: Sequence[Term], image_id: str) -> Explanation:
+    async def explain(self, key: str, serving: ServedGeneration, query: EncodedQuery, image_id: str) -> Explanation:
         """Explain the score of an image; ``key`` names the generation and everything that was asked.
 
         Raises:
             ImageNotFoundError: no such image.
             OriginalNotFoundError: its file is not there any more.
         """
-        return await run_in(self._thread, self._explain, key, serving, terms, image_id)
+        return await run_in(self._thread, self._explain, key, serving, query, image_id)
 
-    async def overlay(self, key: str, serving: Serving, terms: Sequence[Term], image_id: str) -> bytes:
+    async def overlay(self, key: str, serving: ServedGeneration, query: EncodedQuery, image_id: str) -> bytes:
         """Return the PNG of an explanation's heat map over the photograph; raises as ``explain``."""
-        return await run_in(self._thread, self._overlay, key, serving, terms, image_id)
+        return await run_in(self._thread, self._overlay, key, serving, query, image_id)
 
     def close(self) -> None:
         """Finish what runs; what waits is given up."""
         self._thread.shutdown(cancel_futures=True)
 
-    def _explain(self, key: str, serving: Serving, terms: Sequence[Term], image_id: str) -> Explanation:
+    def _explain(self, key: str, serving: ServedGeneration, query: EncodedQuery, image_id: str) -> Explanation:
         if key not in self._known:
             record = find_image(serving.generation, image_id)
             photograph = self._photograph(serving, image_id)
             encoder = serving.encoder.encoder
             self._known[key] = explain(
-                terms,
+                resolve(query, serving.generation, serving.model).terms,
                 image_vector(serving.generation, serving.model, record),
                 encoder.prepare(photograph.pixels),
                 encoder.card.preprocessing.visible_region(photograph.width, photograph.height),
@@ -80,12 +79,12 @@ class Explanations:
             self._known.popitem(last=False)
         return explanation
 
-    def _overlay(self, key: str, serving: Serving, terms: Sequence[Term], image_id: str) -> bytes:
-        explanation = self._explain(key, serving, terms, image_id)
+    def _overlay(self, key: str, serving: ServedGeneration, query: EncodedQuery, image_id: str) -> bytes:
+        explanation = self._explain(key, serving, query, image_id)
         photograph = self._photograph(serving, image_id)
         return overlay_png(photograph, explanation.heat, explanation.region, self._overlay_side_px)
 
-    def _photograph(self, serving: Serving, image_id: str) -> Photograph:
+    def _photograph(self, serving: ServedGeneration, image_id: str) -> Photograph:
         content = read_original(serving.generation, image_id)
         return self._decoder.decode(content, shrink_to=self._overlay_side_px)
 

@@ -1,4 +1,4 @@
-"""The matchers in service: loaded with the first collection that holds their features."""
+"""The matchers in service, each loaded with the first collection that holds its features."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ class Matchers:
         self._warm: LoadOnce[str, Matcher] = LoadOnce()
 
     def fitting(self, generation: Generation, model: str) -> dict[str, Matcher]:
-        """Return, by name, those that re-rank a model's results and whose features the generation holds.
+        """Return, by name, the matchers that re-rank a model's results and whose features the generation holds.
 
-        One that cannot be loaded, or whose features other weights made, is left out, and the log says why: the
-        collection can be searched without it.
+        A matcher that cannot be loaded, or whose features were made with other weights, is left out, and the log says
+        why: the collection can be searched without it.
         """
         found = {}
         for name, array in generation.feature_arrays.items():
@@ -49,6 +49,7 @@ class Matchers:
 
 
 def _check_same_matcher(array: FeatureArray, matcher: Matcher) -> None:
+    """Refuse features that another matcher made, or the same one with other weights or preprocessing."""
     card = matcher.card
     if (array.identity, array.matrix.shape[1:]) != (card.identity, card.feature_shape):
         raise ModelError(

@@ -91,6 +91,20 @@ def test_images_of_all_rows_are_one_statement(reader):
     assert len(statements) == 1
 
 
+def test_images_come_in_the_order_of_the_ids_asked_by_one_statement(reader):
+    statements = []
+    event.listen(reader._engine, "before_cursor_execute", lambda *call: statements.append(call[2]))
+    asked = [content_id(digest(name)) for name in "cac"]
+    assert reader.images_with_ids(asked) == reader.images_at([2, 0, 2])
+    assert len(statements) == 2  # one each
+    assert reader.images_with_ids([]) == []
+
+
+def test_an_id_that_is_not_there_is_an_error(reader):
+    with pytest.raises(KeyError):
+        reader.images_with_ids([content_id(digest("a")), "0" * 32])
+
+
 def test_a_caption_of_several_images_is_one_row(reader):
     assert (reader.image_count, reader.caption_count) == (3, 3)
     by_text = {record.text: record for record in reader.captions_at([2, 1, 0])}
