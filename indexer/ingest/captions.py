@@ -39,6 +39,36 @@ def read_caption_file(path: Path) -> list[NamedCaption]:
     return [NamedCaption(name.strip(), text) for name, words in reader(path, content) if (text := _one_line(words))]
 
 
+def read_token_file(path: Path) -> list[tuple[str, str]]:
+    """Read Flickr's token file: the key ``name.jpg#0`` and the caption of each line, in order.
+
+    Captions without a word in them are left out.
+
+    Raises:
+        CaptionFileError: the file cannot be read, or a line of it is malformed; the message names the line.
+    """
+    lines = token_lines(path, _read(path))
+    return [(f"{name.strip()}#{number}", text) for name, number, words in lines if (text := _one_line(words))]
+
+
+def token_lines(path: Path, content: str) -> Iterator[tuple[str, str, str]]:
+    """Yield image name, caption number and caption of each line ``name.jpg#0<TAB>caption`` of Flickr's token file.
+
+    Blank lines are skipped. The caption may be empty; the number is one or more digits.
+
+    Raises:
+        CaptionFileError: a line of another form; ``path`` is what the message calls the file.
+    """
+    for place, line in enumerate(content.split("\n"), 1):
+        if not line.strip():
+            continue
+        key, tab, caption = line.partition("\t")
+        name, _, number = key.rpartition("#")
+        if not tab or not name.strip() or not number.strip().isdecimal():
+            raise CaptionFileError(path, place, f"expected 'name.jpg#0<TAB>caption', got {line[:80]!r}")
+        yield name, number.strip(), caption
+
+
 def read_captions_beside(path: Path) -> list[str]:
     """Read the text file beside an image: one caption a line.
 
@@ -86,14 +116,8 @@ def _ids_by_name(images: Mapping[str, str], roots: Sequence[Path]) -> dict[str, 
 
 
 def _from_token_lines(path: Path, content: str) -> Iterator[tuple[str, str]]:
-    for number, line in enumerate(content.split("\n"), 1):
-        if not line.strip():
-            continue
-        name, tab, caption = line.partition("\t")
-        base, _, place = name.rpartition("#")
-        if not tab or not base or not place.strip().isdecimal():
-            raise CaptionFileError(path, number, f"expected 'name.jpg#0<TAB>caption', got {line[:80]!r}")
-        yield base, caption
+    for name, _, caption in token_lines(path, content):
+        yield name, caption
 
 
 def _from_csv(path: Path, content: str) -> Iterator[tuple[str, str]]:

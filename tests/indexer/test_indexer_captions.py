@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from indexer.errors import CaptionFileError
-from indexer.ingest.captions import NamedCaption, match, read_caption_file, read_captions_beside
+from indexer.ingest.captions import NamedCaption, match, read_caption_file, read_captions_beside, read_token_file
 
 A, B = NamedCaption("a.jpg", "A dog runs"), NamedCaption("b.jpg", "Café, at night")
 
@@ -38,6 +38,9 @@ def test_every_form_is_read(write, name, content):
         ("token.txt", "a.jpg#0\tfine\na.jpg no tab", 2),
         ("token.txt", "a.jpg\tno number", 1),
         ("token.txt", "#0\tno name", 1),
+        ("token.txt", " #0\tno name", 1),
+        ("token.txt", "a.jpg#0\tfine\n\na.jpg#one\tno digits", 3),
+        ("token.txt", "a.jpg#\tno digits", 1),
         ("c.csv", "name,words\na.jpg,x", 1),
         ("c.csv", "", 1),
         ("c.csv", "file,caption\na.jpg,x\nb.jpg", 3),
@@ -53,6 +56,13 @@ def test_a_malformed_line_is_named(write, name, content, line):
     with pytest.raises(CaptionFileError, match=rf"{name}, line {line}:") as failure:
         read_caption_file(write(name, content))
     assert failure.value.line == line
+
+
+def test_the_keys_of_a_token_file_are_kept_and_captions_without_a_word_left_out(write):
+    tokens = write("token.txt", "\ufeffb#2.jpg#1\tA  dog \r\na.jpg#0 \t \n\n a.jpg#10\tCaf\u00e9\n")
+    assert read_token_file(tokens) == [("b#2.jpg#1", "A dog"), ("a.jpg#10", "Caf\u00e9")]
+    with pytest.raises(CaptionFileError, match=r"token\.txt, line 2:"):
+        read_token_file(write("token.txt", "a.jpg#0\tfine\na.jpg\tno number"))
 
 
 def test_text_that_is_not_utf_8_is_named_by_line(tmp_path):
