@@ -17,7 +17,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.catalog.working import ImageFacts, SeenFile, WorkingCatalog, text_sha256
+from indexer.catalog.base import CatalogWriter, ImageFacts, SeenFile, text_sha256
 from indexer.ingest.image_pass import ImagePass
 from indexer.ingest.overlap import Behind, ahead
 from indexer.ingest.scan import FoundFile
@@ -58,7 +58,7 @@ class ImageEncoding:
         self,
         passes: Sequence[ImagePass],
         shelf: VectorShelf,
-        catalog: WorkingCatalog,
+        catalog: CatalogWriter,
         known: Collection[bytes],
         decoder: ImageDecoder,
     ) -> None:

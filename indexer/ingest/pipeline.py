@@ -16,7 +16,8 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from indexer.catalog.working import SeenFile, WorkingCatalog, content_id, text_sha256
+from indexer.catalog.base import CatalogWriter, SeenFile, content_id, text_sha256
+from indexer.catalog.opening import catalog_database
 from indexer.collections import locked
 from indexer.errors import (
     CaptionFileError,
@@ -128,7 +129,7 @@ def index_collection(
         with locked(layout):
             is_new = not layout.work.exists()
             sweep(layout)
-            catalog = WorkingCatalog(layout.work / "catalog.sqlite")
+            catalog = catalog_database(layout).open_writer()
             models = _Models(encoders, matchers)
             shelf = VectorShelf(layout.work / "vectors", [*models.cards, *models.matcher_cards])
             try:
@@ -161,7 +162,7 @@ class _Run:
         layout: CollectionLayout,
         request: IndexRequest,
         models: _Models,
-        catalog: WorkingCatalog,
+        catalog: CatalogWriter,
         shelf: VectorShelf,
         progress: Progress,
     ) -> None:
@@ -184,8 +185,8 @@ class _Run:
         encoding, images_per_s = self._encode_images(seen)
         deleted = self._forget({*seen} - {*self._found.files} - kept, encoding)
         files = self._catalog.seen_files()
-        self._failed += [(file.path, file.failure) for file in files.values() if file.failure]
-        images = {file.path: content_id(file.sha256) for file in files.values() if file.sha256}
+        self._failed += [(file.key, file.failure) for file in files.values() if file.failure]
+        images = {file.key: content_id(file.sha256) for file in files.values() if file.sha256}
         if not images:
             path, reason = self._failed[0]
             raise EmptyCollectionError(f"none of the {len(self._failed)} images could be read; {path}: {reason}")
@@ -223,9 +224,9 @@ class _Run:
         self._failed += encoding.unreadable
         gone.update(path for path, _ in encoding.unreadable)
         for file in self._catalog.seen_files().values():
-            if file.sha256 and file.path not in gone and self._shelf.lacking("image", file.sha256):
-                gone.add(file.path)
-                self._failed.append((file.path, "cannot be read now, and has not been encoded with this model"))
+            if file.sha256 and file.key not in gone and self._shelf.lacking("image", file.sha256):
+                gone.add(file.key)
+                self._failed.append((file.key, "cannot be read now, and has not been encoded with this model"))
         return self._catalog.forget(sorted(gone))
 
     def _place_captions(self, images: Mapping[str, str]) -> tuple[list[str], float | None]:
@@ -253,16 +254,24 @@ class _Run:
         if counts := _sound_current_counts(self._layout, fingerprint):
             return None, *counts
         keys: dict[Side, list[bytes]] = {}
-        keys["image"], texts = self._catalog.number_rows()
+        keys["image"], texts = self._catalog.number_rows(_shown_name)
         keys["text"] = [text_sha256(text) for text in texts]
 
         def rows(model: str, side: Side) -> Iterable[NDArray[Any]]:
             return self._shelf.log(model, side).rows(keys[side])
 
-        content = Content(len(keys["image"]), len(texts), fingerprint, self._catalog.snapshot, cards, rows, matchers)
+        def freeze(path: Path) -> None:
+            self._catalog.freeze(str(path))
+
+        content = Content(len(keys["image"]), len(texts), fingerprint, freeze, cards, rows, matchers)
         manifest = publish(self._layout, content, now())
         self._shelf.compact(keys)
         return manifest.generation, manifest.images, manifest.captions
+
+
+def _shown_name(path: str) -> str:
+    """Return the base name as text that any encoding can carry, whatever bytes the file system holds."""
+    return Path(path).name.encode("utf-8", "replace").decode()
 
 
 def _sound_current_counts(layout: CollectionLayout, fingerprint: str) -> tuple[int, int] | None:

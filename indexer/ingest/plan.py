@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from indexer.catalog.working import SeenFile
+from indexer.catalog.base import SeenFile
 from indexer.errors import EmptyCollectionError, SourceError
 from indexer.ingest.scan import FoundFile, Scan
 from indexer.ingest.vector_shelf import VectorShelf

@@ -26,14 +26,14 @@ def original_path(generation: Generation, image_id: str) -> Path:
     Raises:
         OriginalNotFoundError: no file of the image lies, symbolic links resolved, inside the collection's folders.
     """
-    roots = [root.resolve() for root in generation.catalog.roots()]
-    for path in generation.catalog.original_paths(image_id):
+    roots = [Path(root).resolve() for root in generation.catalog.roots()]
+    for key in generation.catalog.original_keys(image_id):
         try:
-            resolved = path.resolve(strict=True)
+            resolved = Path(key).resolve(strict=True)
         except (OSError, RuntimeError):  # gone, or links in a circle
             continue
         if not any(resolved.is_relative_to(root) for root in roots):
-            log.warning("file outside its collection refused", path=str(path))
+            log.warning("file outside its collection refused", path=key)
         elif resolved.is_file():
             return resolved
     raise OriginalNotFoundError(image_id)

@@ -33,8 +33,8 @@ def test_a_folder_becomes_a_generation_that_can_be_searched(workshop):
         (blue,) = generation.catalog.images_at(rows[0])
         assert (blue.name, blue.width, blue.height, blue.format) == ("blue.png", 12, 9, "PNG")
         assert blue.id == sha256((workshop.photos / "blue.png").read_bytes()).hexdigest()[:32]
-        assert generation.catalog.original_paths(blue.id) == [workshop.photos / "blue.png"]
-        assert generation.catalog.roots() == [workshop.photos]
+        assert generation.catalog.original_keys(blue.id) == [str(workshop.photos / "blue.png")]
+        assert generation.catalog.roots() == [str(workshop.photos)]
 
 
 def test_nothing_changed_publishes_nothing(workshop):
@@ -84,8 +84,8 @@ def test_identical_files_are_one_image_with_several_paths(workshop):
     assert workshop.encoder.images_encoded == 1
     with workshop.open() as generation:
         (image,) = generation.catalog.images_at([0])
-        paths = generation.catalog.original_paths(image.id)
-        assert [path.name for path in paths] == ["copy.png", "red.png", "other.png"]
+        keys = generation.catalog.original_keys(image.id)
+        assert [Path(key).name for key in keys] == ["copy.png", "red.png", "other.png"]
     (workshop.photos / "copy.png").unlink()
     assert workshop.index().images == 1
 
@@ -101,7 +101,7 @@ def test_running_again_replaces_the_folders_and_add_extends_them(workshop, tmp_p
     workshop.index(folders[2])
     assert workshop.names() == ["blue.png"]
     with workshop.open() as generation:
-        assert generation.catalog.roots() == [folders[2]]
+        assert generation.catalog.roots() == [str(folders[2])]
 
 
 def test_files_that_do_not_decode_are_skipped_with_the_reason_and_not_tried_again(workshop):
