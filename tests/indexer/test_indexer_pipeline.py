@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 from toy_encoder import ToyEncoder
+from toy_indexing import index_with
 
 from indexer.collections import locked
 from indexer.errors import (
@@ -19,7 +20,7 @@ from indexer.errors import (
     ModelMismatchError,
     SourceError,
 )
-from indexer.ingest.pipeline import IndexRequest, index_collection
+from indexer.ingest.request import IndexRequest
 from indexer.layout import CollectionLayout
 from models.errors import ModelError, StorageError
 
@@ -196,7 +197,7 @@ def test_a_path_that_does_not_exist_is_refused(workshop):
 @pytest.mark.parametrize("name", ["", "Upper", "../up", "a b", "-x", "x" * 64])
 def test_a_name_that_could_not_be_a_folder_or_an_address_is_refused(workshop, name):
     with pytest.raises(CollectionNameError):
-        index_collection(IndexRequest(workshop.data_dir, name, (workshop.photos,)), [workshop.encoder])
+        index_with(IndexRequest(workshop.data_dir, name, (workshop.photos,)), [workshop.encoder])
 
 
 def test_captions_come_from_a_file_and_from_beside_the_images(workshop, write):
@@ -369,7 +370,7 @@ def test_progress_tells_both_stages_to_the_end(workshop, write):
     request = IndexRequest(
         workshop.data_dir, "toy", (workshop.photos,), captions=write("token.txt", "red.png#0\tx\nblue.png#0\ty\n")
     )
-    index_collection(request, [workshop.encoder], progress=lambda *call: told.append(call))
+    index_with(request, [workshop.encoder], progress=lambda *call: told.append(call))
     assert told[-2:] == [("images", 4, 4), ("captions", 2, 2)]
 
 
