@@ -10,7 +10,8 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from indexer.catalog.repository import CatalogReader
+from indexer.catalog.base import CatalogReader
+from indexer.catalog.opening import catalog_database
 from indexer.errors import DamagedGenerationError, ModelMismatchError, NoGenerationError
 from indexer.layout import CollectionLayout
 from indexer.store.arrays import FeatureArray, VectorSet, load_matrix
@@ -121,7 +122,7 @@ def _open(layout: CollectionLayout, pointer: Pointer) -> Generation:
         raise damage
     sets = {(entry.model, entry.side): _open_set(folder, entry) for entry in manifest.vector_sets}
     arrays = {entry.matcher: _open_features(folder, entry, manifest.images) for entry in manifest.feature_arrays}
-    catalog = CatalogReader(folder / CATALOG_NAME)
+    catalog = catalog_database(layout).open_reader(str(folder / CATALOG_NAME))
     if (catalog.image_count, catalog.caption_count) != (manifest.images, manifest.captions):
         counts = f"{catalog.image_count} images and {catalog.caption_count} captions"
         catalog.close()

@@ -8,7 +8,7 @@ from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import Response
 
-from indexer.catalog.repository import ImageRecord
+from indexer.catalog.base import ImageRecord
 from service.api.schemas import (
     CollectionUsed,
     Contribution,

@@ -13,7 +13,7 @@ from published_collection import publish_collection
 from toy_encoder import CALIBRATION, ToyEncoder
 
 from indexer.collections import collection_dir
-from indexer.store.base import VectorSet
+from indexer.store.arrays import VectorSet
 from indexer.store.generation import open_current
 from service.search.confidence import NOTHING_MATCHES, calibration_for, judge
 from service.search.query import CollectionImage, Embedding, ImageFile, Modifier, Query, Sentence

@@ -16,12 +16,13 @@ import structlog
 from colour_collection import COLOURS, assert_problem, names, png
 from PIL import Image
 from toy_encoder import CALIBRATION, ToyEncoder
+from toy_indexing import index_with
 from toy_library import ToyLibrary
 from toy_matcher import NAME, WEIGHT, ToyMatcher
 from typer.testing import CliRunner
 
 import service.offline
-from indexer.ingest.pipeline import IndexRequest, index_collection
+from indexer.ingest.request import IndexRequest
 from models.errors import QueryError, UnknownModelError
 from models.types import Features, Pixels
 from service.cli import app
@@ -146,8 +147,8 @@ def mixed(tmp_path_factory: pytest.TempPathFactory) -> Path:
         Image.fromarray(pixels_of(name)).save(root / "pictures" / f"{name}.png")
         (root / "pictures" / f"{name}.txt").write_text(f"{name}\n")
     request = IndexRequest(root / "data", "mixed", (root / "pictures",))
-    index_collection(request, [ToyEncoder(), SecondEncoder("second")], [ToyMatcher()])
-    index_collection(IndexRequest(root / "data", "bare", (root / "pictures",)), [ToyEncoder()])
+    index_with(request, [ToyEncoder(), SecondEncoder("second")], [ToyMatcher()])
+    index_with(IndexRequest(root / "data", "bare", (root / "pictures",)), [ToyEncoder()])
     return root / "data"
 
 
