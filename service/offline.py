@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
@@ -75,7 +74,7 @@ def search_once(
             Line(
                 rank=hit.rank,
                 score=hit.score,
-                path=_printable(generation.catalog.original_paths(hit.image.id)[0]),
+                path=_printable(generation.catalog.original_keys(hit.image.id)[0]),
                 id=hit.id,
                 caption=hit.caption,
                 contributions=tuple(Share(*part) for part in hit.contributions),
@@ -96,6 +95,6 @@ def _encode(query: Query, encoder: DualEncoder, decoder: ImageDecoder) -> Encode
     )
 
 
-def _printable(path: Path) -> str:
-    """Return a path as text, for the bytes of a file name need not be valid in any encoding."""
-    return os.fsencode(path).decode(errors="replace")
+def _printable(key: str) -> str:
+    """Return a file's key as text that prints: a file name need not be text in any encoding."""
+    return os.fsencode(key).decode(errors="replace")

@@ -11,12 +11,14 @@ from starlette.exceptions import HTTPException
 from starlette.responses import FileResponse, Response
 from starlette.types import Message, Receive, Scope, Send
 
+from indexer.catalog.base import ImageRecord
+from indexer.store.generation import Generation
 from service.api.schemas import CollectionName, ImageAnswer
 from service.api.shaping import image_metadata, image_url, is_known
 from service.api.state import StateNow
 from service.errors import problems
 from service.search.engine import find_image
-from service.security.paths import original_path
+from service.security.paths import original_path, read_original
 
 router = APIRouter(prefix="/images", tags=["images"])
 
@@ -29,6 +31,7 @@ _MEDIA_TYPES = {
     "GIF": "image/gif",
     "HEIF": "image/heic",
 }
+_ASK_EACH_TIME = "private, no-cache"  # a file may change or go; its ETag tells
 _NOT_MODIFIED: dict[int | str, dict[str, Any]] = {304: {"description": "Not modified"}}
 
 
@@ -82,18 +85,24 @@ def file(image_id: str, request: Request, state: StateNow, collection: Collectio
     """Return an image's own file, whole or in part."""
     with state.generations.pin(collection) as served:
         record = find_image(served.generation, image_id)
-        path = original_path(served.generation, record.id)
-    media_type = _MEDIA_TYPES.get(record.format, "application/octet-stream")
-    response = _Original(
-        path, stat_result=path.stat(), media_type=media_type, headers={"Cache-Control": "private, no-cache"}
-    )
+        response = _original(served.generation, record)
     if is_known(request, response.headers["etag"]):
         return Response(status_code=304, headers={"ETag": response.headers["etag"]})
     return response
 
 
-class _Original(FileResponse):
-    """A file response that refuses a bad Range header with a problem, like every other error."""
+def _original(generation: Generation, record: ImageRecord) -> Response:
+    """Return an image's file: in parts, where asked, if it lies on this machine; else whole."""
+    media_type, headers = _MEDIA_TYPES.get(record.format, "application/octet-stream"), {"Cache-Control": _ASK_EACH_TIME}
+    path = original_path(generation, record.id)
+    if path is None:
+        content = read_original(generation, record.id)
+        return Response(content, media_type=media_type, headers={**headers, "ETag": f'"{record.id}"'})
+    return _LocalFile(path, stat_result=path.stat(), media_type=media_type, headers=headers)
+
+
+class _LocalFile(FileResponse):
+    """A file whose refusals have the form of every other error."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def send_unless_refused(message: Message) -> None:

@@ -8,7 +8,7 @@ from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import Response
 
-from indexer.catalog.repository import ImageRecord
+from indexer.catalog.base import ImageRecord
 from service.api.schemas import (
     CollectionUsed,
     Contribution,
@@ -102,8 +102,8 @@ def collection_used(served: ServedGeneration) -> CollectionUsed:
         name=served.collection,
         generation=served.generation.number,
         model=served.model,
-        index=served.images.index_kind,
-        exact=served.images.exact,
+        index=served.images.entry.index_kind,
+        exact=served.images.entry.exact,
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.store.base import VectorSet
+from indexer.store.arrays import VectorSet
 from models.calibration import BEST, Calibration, log_share, match_features
 from models.cards import EncoderCard
 from models.types import Side, Vectors

@@ -9,8 +9,8 @@ from time import perf_counter
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.catalog.repository import ImageRecord
-from indexer.store.base import VectorSet
+from indexer.catalog.base import ImageRecord
+from indexer.store.arrays import VectorSet
 from indexer.store.generation import Generation
 from models.calibration import BEST, Calibration
 from models.errors import InputError

@@ -12,10 +12,10 @@ import structlog
 
 from indexer.collections import collection_dir, collection_names
 from indexer.errors import CollectionNotFoundError, ModelMismatchError
-from indexer.store.base import VectorSet
+from indexer.store.arrays import VectorSet
 from indexer.store.generation import Generation, current_pointer, open_current
 from indexer.store.manifest import Pointer
-from models.cards import EncoderCard, ModelIdentity
+from models.cards import EncoderCard
 from models.errors import InputError, SemblanceError
 from models.protocols import Matcher
 from service.serving.encoder import BatchingEncoder
@@ -290,6 +290,5 @@ class Generations:
 
 def check_same_model(images: VectorSet, card: EncoderCard) -> None:
     """Refuse an encoder of the same name but other weights: its vectors are of another space."""
-    indexed = ModelIdentity(images.model, images.weights_sha256, images.preprocessing_digest)
-    if indexed != card.identity:
-        raise ModelMismatchError([str(indexed)], str(card.identity))
+    if images.identity != card.identity:
+        raise ModelMismatchError([str(images.identity)], str(card.identity))

@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 import structlog
 
-from indexer.store.base import FeatureArray
+from indexer.store.arrays import FeatureArray
 from indexer.store.generation import Generation
-from models.cards import ModelIdentity
 from models.errors import ModelError
 from models.load_once import LoadOnce
 from models.protocols import Matcher, ModelLibrary
@@ -52,8 +51,8 @@ class Matchers:
 def _check_same_matcher(array: FeatureArray, matcher: Matcher) -> None:
     """Refuse features that another matcher made, or the same one with other weights or preprocessing."""
     card = matcher.card
-    indexed = ModelIdentity(array.matcher, array.weights_sha256, array.preprocessing_digest)
-    if (indexed, array.matrix.shape[1:]) != (card.identity, card.feature_shape):
+    if (array.identity, array.matrix.shape[1:]) != (card.identity, card.feature_shape):
         raise ModelError(
-            f"the features are of {indexed}, the matcher is {card.identity}: index again with --matcher {card.name}"
+            f"the features are {array.matrix.shape[1:]} numbers made by {array.identity}, not {card.feature_shape} "
+            f"by {card.identity}: index again with --matcher {card.name}"
         )
