@@ -14,7 +14,8 @@ from published_collection import publish_collection
 from toy_encoder import ToyEncoder
 from toy_matcher import toy_card
 
-from indexer.catalog.working import ImageFacts, SeenFile, WorkingCatalog
+from indexer.catalog.base import ImageFacts, SeenFile
+from indexer.catalog.opening import catalog_database
 from indexer.layout import CollectionLayout, collection_layout
 from indexer.publish import Content, publish, sweep
 from indexer.store import index_kind
@@ -35,13 +36,13 @@ def layout(tmp_path) -> CollectionLayout:
 @pytest.fixture
 def content(layout) -> Iterator[Content]:
     """300 images, no captions, one matcher's features."""
-    catalog = WorkingCatalog(layout.work / "catalog.sqlite")
+    catalog = catalog_database(layout).open_writer()
     keys = [sha256(b"%d" % number).digest() for number in range(IMAGES)]
     catalog.record(
         [ImageFacts(key, 640, 480, "JPEG", None, None) for key in keys],
         [SeenFile(f"/photos/{number:03}.jpg", 1, 1, key) for number, key in enumerate(keys)],
     )
-    catalog.number_rows()
+    catalog.number_rows(lambda key: key.rpartition("/")[2])
     vectors = np.random.default_rng(1).standard_normal((IMAGES, 4))
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     features = np.random.default_rng(2).random((IMAGES, 4, 3), dtype=np.float32)
@@ -52,7 +53,7 @@ def content(layout) -> Iterator[Content]:
         array = features if name == "toy-matcher" else vectors
         return iter(np.array_split(array, 7))
 
-    yield Content(IMAGES, 0, "c" * 64, catalog.snapshot, [ToyEncoder().card], rows, [toy_card()])
+    yield Content(IMAGES, 0, "c" * 64, lambda path: catalog.freeze(str(path)), [ToyEncoder().card], rows, [toy_card()])
     catalog.close()
 
 

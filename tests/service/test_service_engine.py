@@ -15,10 +15,11 @@ from colour_collection import COLOURS
 from PIL import Image
 from published_collection import publish_collection
 from toy_encoder import CALIBRATION, ToyEncoder
+from toy_indexing import index_with
 from toy_matcher import NAME, WEIGHT, ToyMatcher
 
 from indexer.collections import collection_dir
-from indexer.ingest.pipeline import IndexRequest, index_collection
+from indexer.ingest.request import IndexRequest
 from indexer.store.base import VectorStore
 from indexer.store.generation import Generation, open_current
 from models.types import Features, Vectors
@@ -161,7 +162,7 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Generation]:
         pixels = np.empty((8, 8, 3), np.uint8)
         pixels[:, :5], pixels[:, 5:] = COLOURS[left], COLOURS[right or left]
         Image.fromarray(pixels).save(root / "files" / f"{name}.png")
-    index_collection(IndexRequest(root, "pictures", (root / "files",)), [ToyEncoder()], [ToyMatcher()])
+    index_with(IndexRequest(root, "pictures", (root / "files",)), [ToyEncoder()], [ToyMatcher()])
     with open_current(collection_dir(root, "pictures")) as opened:
         yield opened
 
