@@ -69,9 +69,7 @@ def run(settings: Settings, listening: socket.socket) -> None:
 
 def _resolve(settings: Settings) -> tuple[int, int, int, str, tuple[object, ...]]:
     try:
-        return socket.getaddrinfo(  # type: ignore[return-value]
-            settings.host, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )[0]
+        return socket.getaddrinfo(settings.host, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
     except OSError as error:
         raise AddressInUseError(
             f"{settings.host!r} is no address of this machine ({error.strerror}); see --host and {variable_of('host')}"
