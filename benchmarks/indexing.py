@@ -196,7 +196,7 @@ def _bare_lite0() -> Callable[[Pixels], object]:
     import torch
 
     from models.backbones.efficientnet_lite import EfficientNetLite
-    from models.inference.compile import compile_module
+    from models.inference.compiler import compile_module
 
     class Pooled(torch.nn.Module):
         def __init__(self) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from models.cards import CaptionerCard, EncoderCard, MatcherCard, ModelCard
+from models.inference.compiler import Compiler
 from models.inference.execution import Execution
 from models.load_once import LoadOnce
 from models.names import HUGGING_FACE
@@ -31,10 +33,15 @@ class InstalledModels:
 
     Args:
         execution: how they run; the device ``auto`` takes a GPU where there is one.
+        cache: folder of models converted for OpenVINO; None keeps none.
     """
 
-    def __init__(self, execution: Execution = Execution(device="auto")) -> None:  # noqa: B008 - it is immutable
-        self._asked = execution
+    def __init__(
+        self,
+        execution: Execution = Execution(device="auto"),  # noqa: B008 - it is immutable
+        cache: Path | None = None,
+    ) -> None:
+        self._execution, self._cache = execution, cache
         self._encoders: LoadOnce[tuple[str, tuple[str, ...]], DualEncoder] = LoadOnce()
         self._matchers: LoadOnce[str, Matcher] = LoadOnce()
         self._networks: LoadOnce[tuple[str, ...], FeatureNetwork] = LoadOnce()
@@ -80,25 +87,24 @@ class InstalledModels:
         return head
 
     @cached_property
-    def _execution(self) -> Execution:
-        """How models run, with the device's name resolved: torch is asked, and so imported, when a model is loaded."""
-        from models.inference.device import resolved
-
-        return resolved(self._asked)
+    def _compiler(self) -> Compiler:
+        """What compiles for them; a device or runtime that is not there is an error of the model that needs it."""
+        return Compiler(self._execution, self._cache)
 
     def _load_encoder(self, name: str, matchers: Sequence[str]) -> DualEncoder:
         if name.startswith(HUGGING_FACE):
             from models.encoders.huggingface import load_huggingface_encoder
 
-            return load_huggingface_encoder(name, self._execution)
+            return load_huggingface_encoder(name, self._compiler)
         card = encoder_card(name)
         options: dict[str, Any] = {}
         if matchers:  # of encoders that can give features; the others' loaders take no such argument
             cards = [matcher_card(matcher) for matcher in matchers]
             options["feature_heads"] = [
-                (matcher, _architecture(matcher).load_feature_head(self._matcher_source(matcher))) for matcher in cards
+                (matcher, partial(_architecture(matcher).load_feature_head, self._matcher_source(matcher)))
+                for matcher in cards
             ]
-        encoder: DualEncoder = _architecture(card).load_encoder(card, weights_folder(name), self._execution, **options)
+        encoder: DualEncoder = _architecture(card).load_encoder(card, weights_folder(name), self._compiler, **options)
         return encoder
 
     def _load_matcher(self, name: str) -> Matcher:
@@ -111,18 +117,18 @@ class InstalledModels:
 
         return self._networks.get(
             tuple(card.name for card in cards),
-            lambda: load_frozen_pass([(card, self.vector_head(card.name)) for card in cards], self._execution),
+            lambda: load_frozen_pass([(card, self.vector_head(card.name)) for card in cards], self._compiler),
         )
 
     def _load_captioner(self, name: str) -> Captioner:
         card = captioner_card(name)
-        captioner: Captioner = _architecture(card).load_captioner(card, weights_folder(name), self._execution)
+        captioner: Captioner = _architecture(card).load_captioner(card, weights_folder(name), self._compiler)
         return captioner
 
     def _load_explainer(self, model: str) -> Explainer:
         from models.explain.grad_cam import GradCam
 
-        device = self._execution.device
+        device = self._compiler.device
         if model.startswith(HUGGING_FACE):
             from models.encoders.huggingface import load_huggingface_image_tower
 
@@ -133,7 +139,7 @@ class InstalledModels:
     def _matcher_source(self, card: MatcherCard) -> Any:
         from models.matchers.source import MatcherSource
 
-        return MatcherSource(card, weights_folder(card.name), self._execution, self)
+        return MatcherSource(card, weights_folder(card.name), self._compiler, self)
 
 
 def _architecture(card: ModelCard) -> Any:

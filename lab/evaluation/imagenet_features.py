@@ -14,7 +14,7 @@ from lab.evaluation.encoded import Progress, extract_features
 from lab.pretrained import efficientnet_lite_weights
 from models.backbones.lite_pair import INPUT, LitePair
 from models.imaging.transforms import fit_square
-from models.inference.compile import compile_module
+from models.inference.compiler import compile_module
 from models.inference.device import resolve_device
 from models.inference.execution import Execution, RuntimeName
 from models.types import Vectors

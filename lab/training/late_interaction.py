@@ -20,12 +20,13 @@ from lab.training.precision import mixed_precision
 from lab.training.recipe import digest_of
 from lab.training.reporter import Reporter
 from models.backbones.lite_pair import INPUT
-from models.encoders.two_tower import ImageTower, load_two_tower
-from models.inference.compile import compile_module
+from models.encoders.two_tower_module import ImageTower, load_two_tower
+from models.inference.compiler import compile_module
 from models.inference.execution import Execution
-from models.matchers.late_interaction import FEATURE_SHAPE, LateInteraction, interact, pool_regions
+from models.matchers.late_interaction import FEATURE_SHAPE
+from models.matchers.late_interaction_module import LateInteraction, interact, pool_regions
 from models.shipped import encoder_card, weights_folder
-from models.text.minilm import MAX_TOKENS, TOKENISER
+from models.text.tokeniser import MAX_TOKENS, TOKENISER
 from models.text.tokeniser import Tokeniser
 
 ENCODER = "semblance-base"

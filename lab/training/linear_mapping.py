@@ -24,10 +24,12 @@ from lab.training.stage import run_stage
 from models.backbones.frozen import IMAGENET_LITE
 from models.backbones.lite_pair import INPUT
 from models.cards import EncoderCard
-from models.encoders.linear_mapping import DIMENSION, TOKENISER_OF, LinearMapping, load_encoder
-from models.inference.compile import compile_module
+from models.encoders.linear_mapping import TOKENISER_OF, load_encoder
+from models.encoders.linear_mapping_module import DIMENSION, LinearMapping
+from models.inference.compiler import compile_module
 from models.shipped import part_card, weights_folder
-from models.text.minilm import MAX_TOKENS, MINILM, SENTENCE, TOKENISER, load_minilm
+from models.text.minilm import MINILM, SENTENCE, load_minilm
+from models.text.tokeniser import MAX_TOKENS, TOKENISER
 from models.text.tokeniser import Tokeniser
 
 

@@ -12,8 +12,9 @@ from lab.training.features import cached_features
 from lab.training.job import Job
 from models.backbones.frozen import IMAGENET_LITE
 from models.backbones.lite_maps import LiteMaps
-from models.backbones.rmac import LEVELS
-from models.encoders.semantic import INPUT, SCALES, RegionReader, compile_backbone
+from models.backbones.region_layout import LEVELS
+from models.encoders.semantic import RegionReader, SCALES, compile_backbone
+from models.encoders.semantic_module import INPUT
 from models.shipped import part_card
 
 

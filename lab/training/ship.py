@@ -12,9 +12,10 @@ from lab.training.job import Job
 from lab.training.shipped_encoder import ship_encoder
 from models.backbones.lite_pair import INPUT
 from models.cards import EncoderCard, ModelCard, read_matcher_card
-from models.encoders.two_tower import DIMENSION, load_encoder
+from models.encoders.two_tower import load_encoder
+from models.encoders.two_tower_module import DIMENSION
 from models.matchers.late_interaction import FEATURE_SHAPE
-from models.text.minilm import TOKENISER
+from models.text.tokeniser import TOKENISER
 
 
 def ship_semblance_base(job: Job, recipe: semblance_base.Recipe | None = None) -> EncoderCard:

@@ -11,6 +11,7 @@ from torch.nn import functional as F
 from models.backbones.lite_pair import FEATURES, INPUT, LitePair
 from models.cards import Preprocessing
 from models.checkpoint import load_part
+from models.inference.graph import Graph
 
 IMAGENET_LITE = "imagenet-lite"
 """The frozen backbone that ships: Lite0 and Lite2 with the weights that ImageNet taught them."""
@@ -83,3 +84,11 @@ def load_backbone(name: str = IMAGENET_LITE, expected_sha256: str | None = None)
     backbone = ImageNetLite()
     backbone.load_state_dict(load_part(name, expected_sha256))
     return backbone.eval().requires_grad_(False)
+
+
+def mean_graph(name: str, expected_sha256: str) -> Graph:
+    """Return a frozen backbone's mean over places, ``(B, S, S, 3)`` uint8 to ``(B, C)``; raises as ``load_backbone``."""
+    backbone = load_backbone(name, expected_sha256)
+    size = backbone.preprocessing.size
+    tower = FrozenTower(backbone, MeanOverPlaces()).eval()
+    return Graph(tower, [torch.zeros(1, size, size, 3, dtype=torch.uint8)], [(0,)])

@@ -25,9 +25,10 @@ from models.captioning.image_embedding import ImageEmbedding
 from models.captioning.runner import NetworkCaptioner, compile_captioner, load_weights
 from models.captioning.words import TiedWords
 from models.cards import CaptionerCard
-from models.inference.execution import Execution
+from models.inference.compiler import Compiler
+from models.text.shipped_vocabulary import WORD_VECTORS
 from models.text.vocabulary import START
-from models.text.word_vectors import WORD_VECTORS, load_word_vectors
+from models.text.word_vectors import load_word_vectors
 
 DIMENSION = 512
 """Of words, places and LSTM."""
@@ -121,12 +122,12 @@ class ShowAttendTell(nn.Module):
         return energies.softmax(dim=2)
 
 
-def load_captioner(card: CaptionerCard, folder: Path, execution: Execution) -> NetworkCaptioner:
+def load_captioner(card: CaptionerCard, folder: Path, compiler: Compiler) -> NetworkCaptioner:
     """Load the network, put it on its frozen backbone and compile the image's part."""
     network = ShowAttendTell(FEATURES, len(load_word_vectors(card.parts[WORD_VECTORS]).vocabulary))
     load_weights(network, card, folder)
     head = _Places(network.image)
-    return compile_captioner(card, head, network, network.attend, execution=execution)
+    return compile_captioner(card, head, network, network.attend, compiler=compiler)
 
 
 class _Places(nn.Module):

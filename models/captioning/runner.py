@@ -17,12 +17,14 @@ from models.cards import CaptionerCard
 from models.checkpoint import load_into, read_weights
 from models.imaging.transforms import fit_square
 from models.inference.batches import image_batches
-from models.inference.compile import Runner, compile_module
-from models.inference.execution import Execution
+from models.inference.compiler import Compiler
+from models.inference.graph import Graph
 from models.inference.one_thread import one_thread
+from models.inference.runner import Runner
 from models.protocols import Decoder, GeneratedCaption, Sentence
+from models.text.shipped_vocabulary import WORD_VECTORS
 from models.text.vocabulary import PADDING, Vocabulary
-from models.text.word_vectors import WORD_VECTORS, load_word_vectors
+from models.text.word_vectors import load_word_vectors
 from models.types import Pixels
 
 N = TypeVar("N", bound=nn.Module)
@@ -113,12 +115,13 @@ def compile_captioner(
     network: CaptionNetwork,
     attend: Callable[[Tensor, Tensor], Tensor] | None = None,
     *,
-    execution: Execution,
+    compiler: Compiler,
 ) -> NetworkCaptioner:
     """Put the frozen backbone of a card under the head that embeds its map, and compile both."""
     backbone = load_backbone(IMAGENET_LITE, card.parts[IMAGENET_LITE])
     size = card.preprocessing.size
     example = torch.zeros(2, size, size, 3, dtype=torch.uint8)
     tower = FrozenTower(backbone, head).eval()
-    embed = compile_module(tower, [example], [(0,)], execution)
+    graph = Graph(tower, [example], [(0,)])
+    embed = compiler.runner(f"{card.name}.image", card.made_of, lambda: graph)
     return NetworkCaptioner(card, embed, network, load_word_vectors(card.parts[WORD_VECTORS]).vocabulary, attend)

@@ -20,8 +20,9 @@ from models.captioning.image_embedding import ImageEmbedding
 from models.captioning.runner import NetworkCaptioner, compile_captioner, load_weights
 from models.captioning.words import TiedWords
 from models.cards import CaptionerCard
-from models.inference.execution import Execution
-from models.text.word_vectors import WORD_VECTORS, load_word_vectors
+from models.inference.compiler import Compiler
+from models.text.shipped_vocabulary import WORD_VECTORS
+from models.text.word_vectors import load_word_vectors
 
 DIMENSION = 512
 """Of words, image and LSTM."""
@@ -86,11 +87,11 @@ def load_network(card: CaptionerCard, folder: Path) -> ShowAndTell:
     return load_weights(network, card, folder)
 
 
-def load_captioner(card: CaptionerCard, folder: Path, execution: Execution) -> NetworkCaptioner:
+def load_captioner(card: CaptionerCard, folder: Path, compiler: Compiler) -> NetworkCaptioner:
     """Load the network, put it on its frozen backbone and compile the image's part."""
     network = load_network(card, folder)
     head = _MeanEmbedding(network.image)
-    return compile_captioner(card, head, network, execution=execution)
+    return compile_captioner(card, head, network, compiler=compiler)
 
 
 class _MeanEmbedding(nn.Module):

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from models.cards import EncoderCard, MatcherCard
 from models.imaging.transforms import fit_square
 from models.inference.batches import TEXT_BATCH, image_batches
-from models.inference.compile import Runner
+from models.inference.runner import Runner
+from models.load_once import LoadOnce
 from models.types import Features, Pixels, Vectors
 
 
@@ -30,13 +31,22 @@ class CompiledDualEncoder:
     def __init__(
         self,
         card: EncoderCard,
-        image_tower: Runner,
-        text_tower: Runner,
+        image_tower: Callable[[], Runner],
+        text_tower: Callable[[], Runner],
         tokenise: Callable[[Sequence[str]], tuple[NDArray[Any], ...]],
         matchers: Sequence[MatcherCard] = (),
     ) -> None:
         self.card, self.matchers = card, matchers
-        self._image_tower, self._text_tower, self._tokenise = image_tower, text_tower, tokenise
+        self._load_image_tower, self._load_text_tower, self._tokenise = image_tower, text_tower, tokenise
+        self._towers: LoadOnce[str, Runner] = LoadOnce()
+
+    @property
+    def _image_tower(self) -> Runner:
+        return self._towers.get("image", self._load_image_tower)
+
+    @property
+    def _text_tower(self) -> Runner:
+        return self._towers.get("text", self._load_text_tower)
 
     def prepare(self, pixels: Pixels) -> Pixels:
         """Scale ``(H, W, 3)`` pixels to the model's square."""

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from models.cards import MatcherCard
 from models.errors import UnknownModelError
-from models.inference.execution import Execution
+from models.inference.compiler import Compiler
 from models.protocols import Matcher
 from models.types import Features
 
@@ -59,11 +59,11 @@ class MatcherSource:
     Attributes:
         card: of the matcher.
         folder: of its weights.
-        execution: how it runs.
+        compiler: compiles its graphs.
         members: loads the matchers that it is made of, if it is made of some.
     """
 
     card: MatcherCard
     folder: Path
-    execution: Execution = Execution()  # noqa: RUF009 - it is immutable
+    compiler: Compiler = field(default_factory=Compiler)
     members: Members = field(default_factory=NoMembers)

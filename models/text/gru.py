@@ -46,7 +46,7 @@ class GruSentenceEncoder(nn.Module):
     def forward(self, numbers: Tensor, mask: Tensor) -> Tensor:
         """Encode ``(B, T)`` numbers, padded behind the last word where the mask is 0, as ``(B, H)``."""
         inputs = self.inputs(self.words(numbers))
-        real = mask.bool().unsqueeze(2)
+        real = (mask > 0).unsqueeze(2)
         state = torch.zeros(len(numbers), self.candidate.in_features, device=inputs.device)
         for turn in range(numbers.shape[1]):
             state = torch.where(real[:, turn], self.step(inputs[:, turn], state), state)

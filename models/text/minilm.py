@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 
 from models.checkpoint import load_part
@@ -12,10 +13,6 @@ MINILM = "minilm"
 
 _SHAPE = BertShape(vocabulary=30522, width=384, layers=6, heads=12, hidden=1536)
 SENTENCE = _SHAPE.width
-MAX_TOKENS = 64
-"""Of a sentence, specials included; longer ones are cut."""
-
-TOKENISER = "tokenizer.json"
 
 
 class MiniLM(nn.Module):
@@ -38,6 +35,12 @@ class MiniLM(nn.Module):
     def forward(self, ids: Tensor, mask: Tensor) -> Tensor:
         """Encode sentences."""
         return self.pooled(ids, mask)
+
+
+def token_examples() -> list[Tensor]:
+    """Return ids and mask ``(2, T)`` to trace a sentence encoder with."""
+    return [torch.tensor([[101, 1037, 3899, 102, 0], [101, 1037, 3899, 3216, 102]]),
+            torch.tensor([[1, 1, 1, 1, 0], [1, 1, 1, 1, 1]])]  # fmt: skip
 
 
 def load_minilm(expected_sha256: str | None = None) -> MiniLM:

@@ -26,7 +26,7 @@ from lab.evaluation.cli import app
 from lab.evaluation.encoded import EncodedSet
 from lab.evaluation.reranking import evaluate_reranking, reranked_ranks
 from models.cards import MatcherCard, read_matcher_card
-from models.encoders.two_tower import DIMENSION, FeatureTower, ImageTower
+from models.encoders.two_tower_module import DIMENSION, FeatureTower, ImageTower
 from models.errors import CheckpointError, UnknownModelError
 from models.inference.execution import Execution
 from models.library import InstalledModels
@@ -143,7 +143,7 @@ def _forget_cards() -> None:
 
 
 def _tower() -> ImageTower:
-    from models.encoders.two_tower import load_two_tower
+    from models.encoders.two_tower_module import load_two_tower
 
     return load_two_tower(
         models.shipped.encoder_card("semblance-base"), models.shipped._WEIGHTS / "semblance-base"

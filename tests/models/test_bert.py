@@ -13,12 +13,13 @@ from openvino_tolerance import openvino_tolerance
 from torch import Tensor, nn
 from transformers import BertConfig, BertModel
 
-from models.encoders.two_tower import load_two_tower
-from models.inference.compile import compile_module
+from models.encoders.two_tower_module import load_two_tower
+from models.inference.compiler import compile_module
 from models.inference.execution import Execution
 from models.shipped import encoder_card, weights_folder
 from models.text.bert import Bert, BertShape
-from models.text.minilm import MAX_TOKENS, TOKENISER, MiniLM, load_minilm
+from models.text.minilm import MiniLM, load_minilm
+from models.text.tokeniser import MAX_TOKENS, TOKENISER
 from models.text.tokeniser import Tokeniser
 
 SHAPES = [

@@ -6,7 +6,8 @@ import torch
 
 from models.captioning.decoding import BeamSearch
 from models.captioning.show_and_tell import ShowAndTell
-from models.matchers.caption_baseline import CaptionMeans, CosineOfMeans, mean_vector
+from models.matchers.caption_baseline import CosineOfMeans, mean_vector
+from models.matchers.caption_means import CaptionMeans
 from models.text.vocabulary import RESERVED, Vocabulary
 from models.text.word_vectors import WordVectors
 

@@ -11,11 +11,12 @@ import models.shipped
 from models.cards import MatcherCard
 from models.errors import CheckpointError
 from models.matchers import ensemble
-from models.matchers.ensemble import StackedHeads, SumOfScores, pack_ensemble
+from lab.training.multimodal_cnn import pack_ensemble
+from models.matchers.ensemble import StackedHeads, SumOfScores
 from models.matchers.frozen_pass import FrozenPass, TorchHead
 from models.matchers.image_vector import ImageVector
 from models.protocols import FeatureNetwork
-from models.text.word_vectors import pack_words
+from models.text.packed_words import pack_words
 
 
 def card(name: str, *shape: int) -> MatcherCard:

@@ -10,16 +10,8 @@ from lab.checkpoint import write_checkpoint
 from lab.training.limited_text_space import Pair, Recipe
 from models.backbones.lite_pair import FEATURES, INPUT
 from models.cards import read_encoder_card
-from models.encoders.limited_text_space import (
-    DIMENSION,
-    Fusion,
-    ImageMap,
-    TextSpace,
-    TextSpaceMap,
-    VisualMap,
-    WordNumbers,
-    load_encoder,
-)
+from models.encoders.limited_text_space import WordNumbers, load_encoder
+from models.encoders.limited_text_space_module import (DIMENSION, Fusion, ImageMap, TextSpace, TextSpaceMap, VisualMap)
 from models.encoders.unit_linear import UnitLinear
 from models.errors import CheckpointError
 from models.inference.execution import Execution

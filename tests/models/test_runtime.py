@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from models.errors import RuntimeUnavailableError
-from models.inference.compile import compile_module
+from models.inference.compiler import compile_module
 from models.inference.device import resolve_device
 from models.inference.execution import Execution
 from models.inference.torch_runtime import TorchRunner

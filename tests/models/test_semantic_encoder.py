@@ -16,18 +16,8 @@ from models.backbones.lite_maps import LiteMaps
 from models.backbones.rmac import RegionAggregation
 from models.cards import read_encoder_card
 from models.encoders.compiled import CompiledDualEncoder
-from models.encoders.semantic import (
-    BACKBONES,
-    DIMENSION,
-    INPUT,
-    ByShape,
-    ImageTower,
-    Semantic,
-    TextEmbedding,
-    compile_backbone,
-    load_encoder,
-    load_image_tower,
-)
+from models.encoders.semantic import (ByShape, compile_backbone, load_encoder, load_image_tower)
+from models.encoders.semantic_module import (BACKBONES, DIMENSION, INPUT, ImageTower, Semantic, TextEmbedding)
 from models.explain.grad_cam import GradCam
 from models.imaging.transforms import fit_square
 from models.inference.execution import Execution
