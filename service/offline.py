@@ -10,11 +10,12 @@ import numpy as np
 
 from indexer.collections import collection_dir
 from indexer.store.generation import open_current
+from models.composition import compose
 from models.imaging.decode import DecodeLimits, ImageDecoder, InProcessDecoder
 from models.library import InstalledModels
 from models.protocols import DualEncoder, Matcher
 from models.types import Side, Vectors
-from service.search.compose import compose, terms_of
+from service.search.compose import terms_of
 from service.search.confidence import calibration_for
 from service.search.engine import search
 from service.search.query import Query

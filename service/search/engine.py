@@ -13,9 +13,9 @@ from indexer.catalog.repository import ImageRecord
 from indexer.store.base import VectorSet
 from indexer.store.generation import Generation
 from models.calibration import BEST, Calibration
+from models.composition import ComposedQuery
 from models.errors import InputError, QueryError
 from models.types import Side, Vectors
-from service.search.compose import ComposedQuery
 from service.search.confidence import judge
 from service.search.rerank import Reranking
 

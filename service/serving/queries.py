@@ -6,18 +6,19 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from time import perf_counter
 
+from models.composition import Term, compose
+from models.evidence import Evidence
 from models.imaging.decode import ImageDecoder
 from models.protocols import DualEncoder
 from models.types import Pixels, Side, Vectors
-from service.search.compose import Term, compose, terms_of
+from service.search.compose import terms_of
 from service.search.confidence import calibration_for
 from service.search.engine import Found, find_image, image_vector, search, unit_embedding
-from service.search.explanation import Explanation
 from service.search.query import Query
 from service.search.rerank import NO_MATCHER, choose_reranking
 from service.serving.admission import Admission
 from service.serving.captions import Captions, Written
-from service.serving.explanations import Explanations
+from service.serving.explanations import ExplainRequest, Explanations
 from service.serving.generations import Generations, Serving
 from service.serving.threads import run_in
 
@@ -134,15 +135,26 @@ class Queries:
             written = await self._captions.write(serving, query, asked.generate.captioner)
             return SearchAnswer(serving, found, encode_ms, (written,), (perf_counter() - started) * 1e3)
 
-    async def explain(self, serving: Serving, key: str, query: Query, image_id: str) -> Explanation:
-        """Explain a match; raises as ``search``, and where the photograph's file is gone."""
-        with self._explaining.admit():
-            return await self._explanations.explain(key, serving, await self._terms(serving, query), image_id)
+    async def explain(self, serving: Serving, asked: ExplainRequest) -> Evidence:
+        """Explain a match; an explanation that is known waits for nobody.
 
-    async def overlay(self, serving: Serving, key: str, query: Query, image_id: str) -> bytes:
+        Raises:
+            SemblanceError: as ``search``, and where a photograph's file is gone.
+        """
+        known = self._explanations.known(asked)
+        if known is not None:
+            return known
+        with self._explaining.admit():
+            return await self._explanations.explain(serving, asked, await self._terms(serving, asked.query))
+
+    async def overlay(self, serving: Serving, asked: ExplainRequest) -> bytes:
         """Return the picture of an explanation, a PNG; raises as ``explain``."""
         with self._explaining.admit():
-            return await self._explanations.overlay(key, serving, await self._terms(serving, query), image_id)
+            evidence = self._explanations.known(asked)
+            if evidence is None:
+                terms = await self._terms(serving, asked.query)
+                evidence = await self._explanations.explain(serving, asked, terms)
+            return await self._explanations.overlay(serving, asked, evidence)
 
     def close(self) -> None:
         """Finish what runs; what waits is given up."""
