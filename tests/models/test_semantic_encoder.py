@@ -9,12 +9,14 @@ import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from toy_match import toy_match
 
 from lab.checkpoint import write_checkpoint
 from models.backbones.frozen import IMAGENET_LITE
 from models.backbones.lite_maps import LiteMaps
 from models.backbones.rmac import RegionAggregation
 from models.cards import read_encoder_card
+from models.composition import Term
 from models.encoders.compiled import CompiledDualEncoder
 from models.encoders.semantic import (
     BACKBONES,
@@ -123,9 +125,9 @@ def test_the_heat_map_covers_the_picture_alone_and_glows_where_the_colour_is() -
     with torch.no_grad():
         head.project.weight.copy_(torch.eye(3))
         head.project.bias.zero_()
-    heat = GradCam(ImageTower(_Colours(), head)).heat_map(  # type: ignore[arg-type]
-        fit_square(photograph, INPUT), np.array([1, 0, 0], np.float32)
-    )
+    query = np.array([1, 0, 0], np.float32)
+    match = toy_match([Term("query", query)], query, fit_square(photograph, INPUT))
+    heat = GradCam(ImageTower(_Colours(), head)).explain(match).heat()  # type: ignore[arg-type]
     assert heat.shape == (5, 9)  # 160 x 288 pixels of picture
     assert heat[:, :6].max() < 0.2
     assert heat[:, 7:].min() > 0.4
