@@ -1,4 +1,7 @@
-"""The models by name: what ships, and ``hf:`` checkpoints; each is loaded when it is first asked for, and once."""
+"""The models by name: what ships, and ``hf:`` checkpoints; each is loaded when it is first asked for, and once.
+
+The only file that imports modules by name: that of an architecture by a card, that of a method by ``METHODS``.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from models.cards import CaptionerCard, EncoderCard, MatcherCard, ModelCard
+from models.errors import ExplainMethodError
+from models.explain.methods import METHODS, Method, fitting_methods
 from models.inference.compiler import Compiler
 from models.inference.execution import Execution
 from models.load_once import LoadOnce
@@ -17,9 +22,8 @@ from models.protocols import Captioner, DualEncoder, Explainer, FeatureNetwork, 
 from models.shipped import captioner_card, encoder_card, matcher_card, weights_folder
 
 if TYPE_CHECKING:
+    from models.explain.source import ExplainableTower
     from models.matchers.source import VectorHead
-
-EXPLAIN_METHODS = ("grad-cam",)
 
 _PACKAGES: dict[type[ModelCard], str] = {
     EncoderCard: "encoders",
@@ -34,19 +38,21 @@ class InstalledModels:
     Args:
         execution: how they run; the device ``auto`` takes a GPU where there is one.
         cache: folder of models converted for OpenVINO; None keeps none.
+        methods: by which scores can be explained.
     """
 
     def __init__(
         self,
         execution: Execution = Execution(device="auto"),  # noqa: B008 - it is immutable
         cache: Path | None = None,
+        methods: Sequence[Method] = METHODS,
     ) -> None:
-        self._execution, self._cache = execution, cache
+        self._execution, self._cache, self._methods = execution, cache, methods
         self._encoders: LoadOnce[tuple[str, tuple[str, ...]], DualEncoder] = LoadOnce()
         self._matchers: LoadOnce[str, Matcher] = LoadOnce()
         self._networks: LoadOnce[tuple[str, ...], FeatureNetwork] = LoadOnce()
         self._captioners: LoadOnce[str, Captioner] = LoadOnce()
-        self._explainers: LoadOnce[str, Explainer] = LoadOnce()
+        self._explainers: LoadOnce[tuple[str, str], Explainer] = LoadOnce()
 
     def encoder(self, name: str, *, matchers: Sequence[str] = ()) -> DualEncoder:
         """See ``ModelLibrary``."""
@@ -76,9 +82,17 @@ class InstalledModels:
         """See ``ModelLibrary``."""
         return self._captioners.get(name, lambda: self._load_captioner(name))
 
-    def explainer(self, model: str) -> Explainer:
-        """See ``ModelLibrary``. Loads the image tower in torch, the weights a second time: it is slow."""
-        return self._explainers.get(model, lambda: self._load_explainer(model))
+    def explain_methods(self, model: str) -> Sequence[str]:
+        """See ``ModelLibrary``."""
+        architecture = "huggingface" if model.startswith(HUGGING_FACE) else encoder_card(model).architecture
+        return fitting_methods(architecture, self._methods)
+
+    def explainer(self, model: str, method: str) -> Explainer:
+        """See ``ModelLibrary``."""
+        fitting = self.explain_methods(model)
+        if method not in fitting:
+            raise ExplainMethodError(method, model, fitting)
+        return self._explainers.get((model, method), lambda: self._load_explainer(model, method))
 
     def vector_head(self, name: str) -> VectorHead:
         """Return what makes a matcher's features of a frozen backbone's vectors; raises as ``matcher``."""
@@ -125,16 +139,22 @@ class InstalledModels:
         captioner: Captioner = _architecture(card).load_captioner(card, weights_folder(name), self._compiler)
         return captioner
 
-    def _load_explainer(self, model: str) -> Explainer:
-        from models.explain.grad_cam import GradCam
+    def _load_explainer(self, model: str, method: str) -> Explainer:
+        from models.explain.source import ExplainerSource
 
-        device = self._compiler.device
+        module = next(known.module for known in self._methods if known.name == method)
+        source = ExplainerSource(model, self._compiler.device, self, lambda: self._load_image_tower(model))
+        explainer: Explainer = import_module(module).load_explainer(source)
+        return explainer
+
+    def _load_image_tower(self, model: str) -> ExplainableTower:
         if model.startswith(HUGGING_FACE):
             from models.encoders.huggingface import load_huggingface_image_tower
 
-            return GradCam(load_huggingface_image_tower(model), device=device)
+            return load_huggingface_image_tower(model)
         card = encoder_card(model)
-        return GradCam(_architecture(card).load_image_tower(card, weights_folder(model)), device=device)
+        tower: ExplainableTower = _architecture(card).load_image_tower(card, weights_folder(model))
+        return tower
 
     def _matcher_source(self, card: MatcherCard) -> Any:
         from models.matchers.source import MatcherSource
@@ -143,5 +163,5 @@ class InstalledModels:
 
 
 def _architecture(card: ModelCard) -> Any:
-    """Return the module that loads a model; the only place where a module is imported by a name from a card."""
+    """Return the module that loads a model."""
     return import_module(f"models.{_PACKAGES[type(card)]}.{card.architecture}")

@@ -147,7 +147,7 @@ def _running(settings: Settings, metrics: Metrics, library: ModelLibrary) -> Ite
             cache_bytes=settings.thumbnail_cache_bytes,
         )
         stack.callback(thumbnails.close)
-        yield State(settings, metrics, generations, queries, thumbnails)
+        yield State(settings, metrics, generations, queries, explanations, thumbnails)
 
 
 def _warn_if_open(settings: Settings) -> None:

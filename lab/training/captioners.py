@@ -30,8 +30,8 @@ from models.captioning.show_and_tell import ShowAndTell, load_network
 from models.cards import CaptionerCard, read_captioner_card
 from models.inference.one_thread import one_thread
 from models.shipped import captioner_card, part_card, weights_folder
-from models.text.vocabulary import END, Vocabulary, split_words
 from models.text.shipped_vocabulary import WORD_VECTORS
+from models.text.vocabulary import END, Vocabulary, split_words
 from models.text.word_vectors import load_word_vectors
 
 CAPTIONS = 5

@@ -21,13 +21,11 @@ from lab.training.recipe import digest_of
 from lab.training.reporter import Reporter
 from models.backbones.lite_pair import INPUT
 from models.encoders.two_tower_module import ImageTower, load_two_tower
-from models.inference.compiler import compile_module
-from models.inference.execution import Execution
+from models.inference.compiler import Compiler, compile_module
 from models.matchers.late_interaction import FEATURE_SHAPE
 from models.matchers.late_interaction_module import LateInteraction, interact, pool_regions
 from models.shipped import encoder_card, weights_folder
-from models.text.tokeniser import MAX_TOKENS, TOKENISER
-from models.text.tokeniser import Tokeniser
+from models.text.tokeniser import MAX_TOKENS, TOKENISER, Tokeniser
 
 ENCODER = "semblance-base"
 WEIGHTS_TRIED = tuple(round(0.1 * step, 1) for step in range(16))
@@ -151,7 +149,7 @@ class Training:
         from models.encoders.two_tower import load_encoder
 
         folder = weights_folder(ENCODER)
-        encoder = load_encoder(self._card, folder, Execution())
+        encoder = load_encoder(self._card, folder, Compiler())
         encoded = encode_captioned(encoder, data)
         return _Dev(self._prepare([data], views=1), torch.from_numpy(encoded.captions @ encoded.images.T))
 

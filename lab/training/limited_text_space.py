@@ -27,11 +27,11 @@ from models.backbones.lite_pair import INPUT
 from models.captioning.show_and_tell import load_network
 from models.cards import EncoderCard
 from models.encoders.limited_text_space import WordNumbers, load_encoder
-from models.encoders.limited_text_space_module import (DIMENSION, Fusion, ImageMap, TextSpace, TextSpaceMap, VisualMap)
+from models.encoders.limited_text_space_module import DIMENSION, Fusion, ImageMap, TextSpace, TextSpaceMap, VisualMap
 from models.shipped import captioner_card, part_card, weights_folder
 from models.text.gru import GruSentenceEncoder
-from models.text.vocabulary import END, UNKNOWN
 from models.text.shipped_vocabulary import WORD_VECTORS
+from models.text.vocabulary import END, UNKNOWN
 from models.text.word_vectors import load_word_vectors
 
 CAPTIONER = "show-and-tell"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,8 +27,9 @@ from models.cards import MatcherCard
 from models.library import InstalledModels
 from models.matchers import ensemble, multimodal_cnn
 from models.matchers.multimodal_cnn import MAX_WORDS
-from models.matchers.multimodal_cnn_module import (IMAGE, ImageSentenceCnn, MERGES, Merge, merge_named)
+from models.matchers.multimodal_cnn_module import IMAGE, MERGES, ImageSentenceCnn, Merge, merge_named
 from models.shipped import matcher_card
+from models.text.packed_words import pack_words
 from models.text.word_vectors import load_word_vectors
 
 _DEV_IMAGES = 300

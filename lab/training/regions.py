@@ -13,8 +13,9 @@ from lab.training.job import Job
 from models.backbones.frozen import IMAGENET_LITE
 from models.backbones.lite_maps import LiteMaps
 from models.backbones.region_layout import LEVELS
-from models.encoders.semantic import RegionReader, SCALES, compile_backbone
-from models.encoders.semantic_module import INPUT
+from models.encoders.semantic import SCALES, RegionReader
+from models.encoders.semantic_module import INPUT, backbone_graph
+from models.inference.compiler import Compiler
 from models.shipped import part_card
 
 
@@ -33,7 +34,7 @@ def cached_regions(job: Job, data: CaptionedImages, backbones: Sequence[str], vi
     return cached_features(
         data.files,
         INPUT,
-        RegionReader(compile_backbone(LiteMaps(backbones, weights))),
+        RegionReader(Compiler().runner("unnamed", (), lambda: backbone_graph(LiteMaps(backbones, weights)))),
         identity=f"region maxima of {backbones} {weights}, levels {LEVELS}, scales {SCALES}",
         cache=job.features,
         view=view,

@@ -34,12 +34,11 @@ from lab.training.recipe import digest_of
 from lab.training.reporter import Reporter
 from models.backbones.lite_pair import BACKBONES, FEATURES, INPUT
 from models.encoders.heads import ResidualHead
-from models.encoders.two_tower_module import (HIDDEN, LEARNED, TwoTower, bareness_of)
+from models.encoders.two_tower_module import HIDDEN, LEARNED, TwoTower, bareness_of
 from models.inference.compiler import compile_module
 from models.inference.execution import Execution, RuntimeName
 from models.text.minilm import SENTENCE
-from models.text.tokeniser import MAX_TOKENS, TOKENISER
-from models.text.tokeniser import Tokeniser
+from models.text.tokeniser import MAX_TOKENS, TOKENISER, Tokeniser
 
 _TUNED_FROM = {"lite0": (12, 192, 7), "lite2": (16, 208, 9)}
 """Of each backbone: the first block that is tuned, and channels and side of the map that goes into it."""

@@ -25,16 +25,24 @@ from lab.training.loop import Group, Schedule
 from lab.training.reporter import Reporter
 from lab.training.shipped_encoder import ship_encoder
 from lab.training.stage import run_stage
+from lab.training.word_colours import pixel_values
 from models.backbones.frozen import IMAGENET_LITE
 from models.cards import EncoderCard
-from models.encoders.single_network import ByRows, DIMENSION, load_encoder
-from models.encoders.single_network_module import (BACKBONE, EARLY_BLOCK, FEATURES, INPUT, SingleNetwork, new_network, packed)
+from models.encoders.single_network import DIMENSION, ByRows, load_encoder
+from models.encoders.single_network_module import (
+    BACKBONE,
+    EARLY_BLOCK,
+    FEATURES,
+    INPUT,
+    SingleNetwork,
+    new_network,
+    packed,
+)
 from models.inference.compiler import compile_module
 from models.inference.runner import Runner
 from models.shipped import part_card
-from lab.training.word_colours import pixel_values
-from models.text.text_image import COLUMNS, PITCH, TextImages
 from models.text.shipped_vocabulary import WORD_VECTORS
+from models.text.text_image import COLUMNS, PITCH, TextImages
 from models.text.word_vectors import load_word_vectors
 
 STANDARD = "single-network-standard"

@@ -87,7 +87,7 @@ def load_backbone(name: str = IMAGENET_LITE, expected_sha256: str | None = None)
 
 
 def mean_graph(name: str, expected_sha256: str) -> Graph:
-    """Return a frozen backbone's mean over places, ``(B, S, S, 3)`` uint8 to ``(B, C)``; raises as ``load_backbone``."""
+    """Return a frozen backbone's mean over places, ``(B, S, S, 3)`` uint8 to ``(B, C)``; see ``load_backbone``."""
     backbone = load_backbone(name, expected_sha256)
     size = backbone.preprocessing.size
     tower = FrozenTower(backbone, MeanOverPlaces()).eval()

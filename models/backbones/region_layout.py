@@ -42,7 +42,8 @@ def regions(rows: int, columns: int, levels: int = LEVELS) -> list[Region]:
 
 def region_maxima(feature_map: NDArray[np.float32], levels: int = LEVELS) -> NDArray[np.float32]:
     """Take each channel's maximum in each region: ``(B, C, h, w)`` to ``(B, R, C)``."""
-    laid = regions(*feature_map.shape[-2:], levels)
+    rows, columns = feature_map.shape[-2:]
+    laid = regions(rows, columns, levels)
     maxima = [feature_map[:, :, top : top + side, left : left + side].max(axis=(2, 3)) for top, left, side in laid]
     return np.stack(maxima, axis=1)
 

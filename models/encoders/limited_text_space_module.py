@@ -141,7 +141,8 @@ def load_space(card: EncoderCard, folder: Path) -> TextSpace:
     state = read_weights(folder, card)
     if "text.words.weight" not in state:
         raise foreign_weights(card)
-    space = TextSpace(UnitLinear(FEATURES, DIMENSION), GruSentenceEncoder(*state["text.words.weight"].shape, DIMENSION))
+    numbers, width = state["text.words.weight"].shape
+    space = TextSpace(UnitLinear(FEATURES, DIMENSION), GruSentenceEncoder(numbers, width, DIMENSION))
     load_into(space, state, card)
     return space.eval()
 

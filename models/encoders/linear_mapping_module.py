@@ -17,7 +17,7 @@ from models.cards import EncoderCard
 from models.checkpoint import load_into, read_weights
 from models.encoders.unit_linear import UnitLinear
 from models.inference.graph import Graph
-from models.text.minilm import MINILM, SENTENCE, MiniLM, load_minilm
+from models.text.minilm import MINILM, SENTENCE, MiniLM, load_minilm, token_examples
 
 DIMENSION = 512
 

@@ -23,7 +23,7 @@ from models.checkpoint import load_into, read_weights
 from models.encoders.classes import ClassMixture, NameSpace
 from models.encoders.heads import ResidualHead
 from models.inference.graph import Graph
-from models.text.minilm import SENTENCE, MiniLM
+from models.text.minilm import SENTENCE, MiniLM, token_examples
 
 LEARNED = 512
 _CLASSES = 128

@@ -23,4 +23,5 @@ def _weights(source: int, target: int) -> NDArray[np.float32]:
     step = source / target
     centres, places = (np.arange(target) + 0.5) * step, np.arange(source) + 0.5
     weights = np.maximum(0, 1 - np.abs(places - centres[:, None]) / max(step, 1.0))
-    return (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
+    shares: NDArray[np.float32] = (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
+    return shares

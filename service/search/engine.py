@@ -13,10 +13,10 @@ from indexer.catalog.base import ImageRecord
 from indexer.store.arrays import VectorSet
 from indexer.store.generation import Generation
 from models.calibration import BEST, Calibration
+from models.composition import ComposedQuery
 from models.errors import InputError
 from models.reranking import rerank_head
 from models.types import Side, Vectors
-from service.search.compose import ComposedQuery
 from service.search.confidence import judge
 from service.search.query import Page
 from service.search.rerank import Reranking

@@ -14,11 +14,11 @@ import numpy as np
 
 from indexer.store.generation import Generation
 from models.cards import EncoderCard
+from models.composition import Term, compose
 from models.errors import QueryError
 from models.imaging.decode import ImageDecoder
 from models.protocols import DualEncoder, Matcher
 from models.types import Pixels, Side, Vectors
-from service.search.compose import Term, compose
 from service.search.confidence import calibration_for
 from service.search.engine import Found, find_image, search
 from service.search.query import CollectionImage, Embedding, ImageFile, Modifier, Page, Query, Sentence

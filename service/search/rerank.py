@@ -1,8 +1,6 @@
 r"""Which matcher puts the best candidates of a query in a new order, and what it adds to their scores.
 
-.. math:: s'(x) = \langle q, x \rangle + w \, m(\text{sentence}, x)
-
-for the ``depth`` best rows x of the first stage, with the matcher's score m and the weight w of its card.
+The ``depth`` best rows of the first stage are scored anew, see ``models.matchers.contribution``.
 """
 
 from __future__ import annotations
@@ -14,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.errors import QueryError
+from models.matchers.contribution import rerank_contributions, rerank_label
 from models.protocols import Matcher
 from models.types import Features, Side
-from service.search.compose import SHOWN_DECIMALS
 from service.search.query import Query, Sentence
 
 NO_MATCHER = "none"
@@ -59,13 +57,11 @@ class Reranking:
     @property
     def label(self) -> str:
         """What its contribution is called in answers."""
-        return f"rerank: {self.matcher.card.name}"
+        return rerank_label(self.matcher)
 
     def contributions(self, features: Features) -> NDArray[np.float64]:
         """Return what it adds to the scores of M images, ``(M,)``."""
-        scores = self.matcher.score(self.text, features).astype(np.float64)
-        added: NDArray[np.float64] = np.round(self.matcher.card.weight * scores, SHOWN_DECIMALS)
-        return added
+        return rerank_contributions(self.matcher, self.text, features)
 
 
 def choose_reranking(

@@ -6,16 +6,16 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from time import perf_counter
 
+from models.evidence import Evidence
 from models.imaging.decode import ImageDecoder
 from models.types import Side
 from service.search.engine import Found
-from service.search.explanation import Explanation
 from service.search.plan import EncodedQuery, plan_search, prepare_image
 from service.search.query import Page, Query
 from service.search.rerank import NO_MATCHER, RerankChoice
 from service.serving.admission import Admission
 from service.serving.captions import CaptionRequest, Captions, WrittenCaption
-from service.serving.explanations import Explanations
+from service.serving.explanations import ExplainRequest, Explanations
 from service.serving.generations import Generations, ServedGeneration
 from service.serving.threads import run_in
 
@@ -117,17 +117,27 @@ class Queries:
             caption = await self._captions.write(served, asked.caption)
             return SearchAnswer(served, found, encode_ms, (caption,), (perf_counter() - started) * 1e3)
 
-    async def explain(self, served: ServedGeneration, key: str, query: Query, image_id: str) -> Explanation:
-        """Explain a result's score; raises as ``search``, and where the photograph's file is gone or has changed."""
-        with self._explaining.admit():
-            encoded = await self._encode(served, query)
-            return await self._explanations.explain(key, served, encoded, image_id)
+    async def explain(self, served: ServedGeneration, asked: ExplainRequest) -> Evidence:
+        """Explain a result's score; an explanation that is remembered waits for nobody.
 
-    async def overlay(self, served: ServedGeneration, key: str, query: Query, image_id: str) -> bytes:
+        Raises:
+            SemblanceError: as ``search``, and where a photograph's file is gone or has changed.
+        """
+        known = self._explanations.known(asked)
+        if known is not None:
+            return known
+        with self._explaining.admit():
+            encoded = await self._encode(served, asked.query)
+            return await self._explanations.explain(served, asked, encoded)
+
+    async def overlay(self, served: ServedGeneration, asked: ExplainRequest) -> bytes:
         """Return the PNG of an explanation's heat map over the photograph; raises as ``explain``."""
         with self._explaining.admit():
-            encoded = await self._encode(served, query)
-            return await self._explanations.overlay(key, served, encoded, image_id)
+            evidence = self._explanations.known(asked)
+            if evidence is None:
+                encoded = await self._encode(served, asked.query)
+                evidence = await self._explanations.explain(served, asked, encoded)
+            return await self._explanations.overlay(served, asked, evidence)
 
     def close(self) -> None:
         """Wait for what runs, and cancel what has not started."""

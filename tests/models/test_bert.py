@@ -19,8 +19,7 @@ from models.inference.execution import Execution
 from models.shipped import encoder_card, weights_folder
 from models.text.bert import Bert, BertShape
 from models.text.minilm import MiniLM, load_minilm
-from models.text.tokeniser import MAX_TOKENS, TOKENISER
-from models.text.tokeniser import Tokeniser
+from models.text.tokeniser import MAX_TOKENS, TOKENISER, Tokeniser
 
 SHAPES = [
     BertShape(vocabulary=50, width=16, layers=2, heads=2, hidden=32, positions=12),
@@ -188,7 +187,7 @@ in_torch = InstalledModels(Execution("torch"))
 for name in ("semblance-base", "linear-mapping"):
     in_torch.encoder(name).encode_texts(["a dog"])
 in_torch.matcher("late-interaction")
-in_torch.explainer("semblance-base")
+in_torch.explainer("semblance-base", "grad-cam")
 print("torch" in sys.modules, "transformers" in sys.modules)
 """
     root = Path(__file__).parents[2]

@@ -5,7 +5,19 @@ import pytest
 import torch
 
 from models.matchers.multimodal_cnn import MAX_WORDS
-from models.matchers.multimodal_cnn_module import (HIDDEN, IMAGE, ImageSentenceCnn, MERGES, Merge, MultimodalCnn, WIDTHS, lay_out, pool, start_paired, windows)
+from models.matchers.multimodal_cnn_module import (
+    HIDDEN,
+    IMAGE,
+    MERGES,
+    WIDTHS,
+    ImageSentenceCnn,
+    Merge,
+    MultimodalCnn,
+    lay_out,
+    pool,
+    start_paired,
+    windows,
+)
 
 LENGTHS = (1, 4, 7, 11)
 

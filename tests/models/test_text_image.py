@@ -5,7 +5,19 @@ import pytest
 import torch
 
 from lab.training.word_colours import pixel_values
-from models.text.text_image import (BLANK, COLUMNS, MAX_ROWS, MAX_WORDS, MIN_ROWS, PITCH, SUPERPIXEL, SUPERPIXELS, TextImages, VALUES, rows_of)
+from models.text.text_image import (
+    BLANK,
+    COLUMNS,
+    MAX_ROWS,
+    MAX_WORDS,
+    MIN_ROWS,
+    PITCH,
+    SUPERPIXEL,
+    SUPERPIXELS,
+    VALUES,
+    TextImages,
+    rows_of,
+)
 from models.text.vocabulary import RESERVED, Vocabulary
 
 WORDS = tuple("abcdefgh")

@@ -11,16 +11,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import uvicorn
 from fastapi import FastAPI
-from numpy.typing import NDArray
 from PIL import Image
 from toy_encoder import ToyEncoder
 from toy_indexing import index_with
 
 from indexer.ingest.request import IndexRequest
-from models.types import Pixels, Vectors
 
 COLOURS = {
     "red": (255, 0, 0),
@@ -62,16 +59,6 @@ def assert_problem(answer: Any, status: int, *told: str) -> dict[str, Any]:
     if status == 503:
         assert int(answer.headers["retry-after"]) >= 1
     return problem
-
-
-class ToyExplainer:
-    """Explains the toy encoder: a place is as hot as its own colour is near the query."""
-
-    method = "grad-cam"
-
-    def heat_map(self, prepared: Pixels, query: Vectors) -> NDArray[np.float32]:
-        heat = (prepared / 255 @ query[:3]).clip(0)
-        return np.asarray(heat / heat.max() if heat.max() > 0 else heat, dtype=np.float32)
 
 
 def save_colours(folder: Path, names: list[str]) -> None:

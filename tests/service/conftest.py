@@ -11,13 +11,14 @@ from typing import Any
 import httpx
 import pytest
 import sqlalchemy
-from colour_collection import COLOURS, ToyExplainer, index, save_colours, served, wait_until_loaded
+from colour_collection import COLOURS, index, save_colours, served, wait_until_loaded
 from fastapi import FastAPI
 from starlette.testclient import TestClient
 from toy_captioner import NAMES as TOY_CAPTIONERS
 from toy_captioner import ToyCaptioner
 from toy_encoder import ToyEncoder
-from toy_library import ToyLibrary
+from toy_explainer import ToyExplainer
+from toy_library import Explainers, ToyLibrary
 from toy_matcher import ToyMatcher
 
 from service.app import create_app
@@ -54,14 +55,13 @@ def build_app(data_dir: Path) -> Callable[..., FastAPI]:
 
     def build(
         load_encoder: Callable[[str], Any] = ToyEncoder,
-        load_explainer: Any = None,
         load_matcher: Callable[[str], Any] = ToyMatcher,
         load_captioner: Callable[[str], Any] = ToyCaptioner,
+        explainers: Callable[[str], Explainers] = lambda _model: {"grad-cam": ToyExplainer},
         **settings: Any,
     ) -> FastAPI:
-        explainer = load_explainer or (lambda _name: ToyExplainer())
         chosen = Settings(**{"data_dir": data_dir, "captioner": TOY_CAPTIONERS[0], **settings})
-        return create_app(chosen, ToyLibrary(load_encoder, load_matcher, load_captioner, explainer))
+        return create_app(chosen, ToyLibrary(load_encoder, load_matcher, load_captioner, explainers))
 
     return build
 

@@ -22,8 +22,8 @@ from indexer.collections import collection_dir
 from indexer.ingest.request import IndexRequest
 from indexer.store.base import VectorStore
 from indexer.store.generation import Generation, open_current
+from models.composition import ComposedQuery, Term, compose
 from models.types import Features, Vectors
-from service.search.compose import ComposedQuery, Term, compose
 from service.search.engine import Found, ImageNotFoundError, find_image, image_vector, search
 from service.search.query import Page
 from service.search.rerank import Reranking

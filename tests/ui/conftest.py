@@ -19,7 +19,10 @@ from toy_indexing import index_with
 from toy_library import ToyLibrary
 
 from indexer.ingest.request import IndexRequest
-from models.types import Pixels, Vectors
+from models.evidence import Evidence, EvidenceMap, ImageRole
+from models.explain.breakdown import breakdown
+from models.explain.words import word_saliency
+from models.protocols import Match
 from service.app import create_app
 from service.settings import load_settings
 
@@ -40,12 +43,14 @@ SHADES = {"bright": (255, (90, 60)), "dim": (170, (48, 64)), "dark": (110, (96, 
 class BrightestCells:
     """Explains a toy score: each cell of a 4 x 4 grid is as hot as its colour agrees with the query."""
 
-    method = "grad-cam"
+    looks_at = frozenset[ImageRole]({"result"})
 
-    def heat_map(self, prepared: Pixels, query: Vectors) -> np.ndarray:
-        step = prepared.shape[0] // 4
-        cells = prepared.reshape(4, step, 4, step, 3).mean(axis=(1, 3)) / 255
-        return np.clip(cells @ query[:3], 0, 1).astype(np.float32)
+    def explain(self, match: Match) -> Evidence:
+        image = match.images["result"]
+        step = image.pixels.shape[0] // 4
+        cells = image.pixels.reshape(4, step, 4, step, 3).mean(axis=(1, 3)) / 255
+        found = EvidenceMap((cells @ match.query.vector[:3]).astype(np.float32), image.region)
+        return Evidence((found,), 1.0, word_saliency(match), breakdown(match))
 
 
 @pytest.fixture(scope="session")
@@ -89,7 +94,9 @@ def quiet() -> Iterator[None]:
 def serving(encoder: ToyEncoder | None = None, **settings: object) -> Iterator[str]:
     """Serve until the block ends; gives the address."""
     chosen = load_settings(**{"captioner": CAPTIONERS[0], **settings})
-    app = create_app(chosen, ToyLibrary(lambda _: encoder or ToyEncoder(), explainer=lambda _: BrightestCells()))
+    app = create_app(
+        chosen, ToyLibrary(lambda _: encoder or ToyEncoder(), explainers=lambda _: {"grad-cam": BrightestCells})
+    )
     server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_config=None))
     thread = threading.Thread(target=server.run)
     thread.start()

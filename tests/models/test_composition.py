@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from models.composition import Term, compose, score_of
 from models.errors import QueryError
 from models.types import Vectors
-from service.search.compose import Term, compose
 
 
 def unit(*values: float) -> Vectors:
@@ -65,3 +65,23 @@ def test_what_is_left_of_the_terms_must_be_more_than_rounding(left: float, refus
 def test_terms_that_cancel_each_other_out_are_refused() -> None:
     with pytest.raises(QueryError, match="cancel"):
         compose([Term("image", unit(1, 0)), Term("-a", unit(1, 0), -0.5), Term("-b", unit(1, 0), -0.5)])
+
+
+def test_what_rounding_leaves_of_terms_that_cancel_out_is_no_direction() -> None:
+    almost = np.array([1, 2e-8], np.float32)
+    terms = [Term("image", almost), Term("-image", unit(1, 0), -1.0)]
+    with pytest.raises(QueryError, match="cancel"):
+        compose(terms)
+    assert score_of(terms, unit(0, 1)) == 0
+
+
+def test_a_short_sum_is_a_direction_all_the_same() -> None:
+    terms = [Term("image", np.array([1, 1e-4], np.float32)), Term("-image", unit(1, 0), -1.0)]
+    np.testing.assert_allclose(compose(terms).vector, [0, 1], atol=1e-6)
+    assert score_of(terms, unit(3, 4)) == pytest.approx(0.8, abs=1e-6)
+
+
+def test_the_score_of_terms_is_that_of_the_query_they_compose() -> None:
+    terms = [Term("image", unit(1, 0)), Term("-people", unit(0, 1), -0.5)]
+    assert score_of(terms, unit(3, 4)) == pytest.approx((0.6 - 0.5 * 0.8) / np.hypot(1, 0.5), abs=1e-6)
+    assert score_of([], unit(3, 4)) == 0

@@ -1,10 +1,7 @@
 r"""One query vector from several signed terms, and the exact share of each term in every score.
 
 .. math:: q = \frac{v + \sum_i w_i t_i}{\lVert v + \sum_i w_i t_i \rVert}, \qquad
-          \langle q, x \rangle = \frac{\langle v, x \rangle}{\lVert \cdot \rVert} +
-                                 \sum_i \frac{w_i \langle t_i, x \rangle}{\lVert \cdot \rVert}
-
-with the source's unit vector v (left out where a query has no source), the modifiers' unit vectors t_i and weights w_i.
+          \langle q, x \rangle = \sum_i \frac{w_i}{\lVert \cdot \rVert} \langle t_i, x \rangle
 """
 
 from __future__ import annotations
@@ -18,11 +15,10 @@ from numpy.typing import NDArray
 from models.errors import QueryError
 from models.types import Vectors
 
+VANISHING = 1e-6
+"""A weighted sum shorter than this has no direction: terms that cancel each other out leave some 1e-8 of rounding."""
 SHOWN_DECIMALS = 6
 """Shares are rounded before they are added, so that the printed shares add up to the printed score."""
-
-VANISHING = 1e-6
-"""A weighted sum shorter than this has no direction: float32 unit vectors that cancel out leave about 1e-7."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +29,7 @@ class Term:
         label: what it is called in answers.
         vector: ``(D,)``, unit length.
         weight: of the vector in the sum.
-        text: the words that were encoded; None where the vector is not one of words.
+        text: the words that the vector means; None where it is of an image.
     """
 
     label: str
@@ -47,14 +43,19 @@ class ComposedQuery:
     """A unit query vector and the parts that it is the sum of.
 
     Attributes:
-        labels: of the T terms.
+        terms: T of them; the first is what the query starts from, a sentence, an image or an embedding.
         vector: ``(D,)`` float32, unit length.
         parts: ``(T, D)`` float64; their sum is ``vector``.
     """
 
-    labels: tuple[str, ...]
+    terms: tuple[Term, ...]
     vector: Vectors
     parts: NDArray[np.float64]
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """What the terms are called."""
+        return tuple(term.label for term in self.terms)
 
     def contributions(self, vectors: Vectors) -> NDArray[np.float64]:
         """Return each term's share of the score of each of ``(N, D)`` vectors, ``(N, T)``."""
@@ -68,15 +69,32 @@ class ComposedQuery:
 
 
 def compose(terms: Sequence[Term]) -> ComposedQuery:
-    """Compose terms, at least one, to a query.
+    """Compose terms (at least one) to a query.
 
     Raises:
         QueryError: the terms cancel each other out, so that no direction is left to search in.
     """
-    weighted = np.stack([np.float64(term.weight) * term.vector.astype(np.float64) for term in terms])
+    weighted = _weighted(terms)
     length = np.linalg.norm(weighted.sum(axis=0))
     if length < VANISHING:
         raise QueryError("The terms of the query cancel each other out: nothing is left to search for.")
     parts = weighted / length
     vector = np.ascontiguousarray(parts.sum(axis=0), dtype=np.float32)
-    return ComposedQuery(tuple(term.label for term in terms), vector, parts)
+    return ComposedQuery(tuple(terms), vector, parts)
+
+
+def score_of(terms: Sequence[Term], vector: Vectors) -> float:
+    """Return the score of a vector ``(D,)`` for what terms compose to, not rounded.
+
+    It is 0 where they compose to nothing: where there are none, or where they cancel each other out.
+    """
+    if not terms:
+        return 0.0
+    summed = _weighted(terms).sum(axis=0)
+    length = np.linalg.norm(summed)
+    return 0.0 if length < VANISHING else float(summed @ vector.astype(np.float64) / length)
+
+
+def _weighted(terms: Sequence[Term]) -> NDArray[np.float64]:
+    """Return the weighted vectors, ``(T, D)``."""
+    return np.stack([np.float64(term.weight) * term.vector.astype(np.float64) for term in terms])
