@@ -187,7 +187,7 @@ in_torch = InstalledModels(Execution("torch"))
 for name in ("semblance-base", "linear-mapping"):
     in_torch.encoder(name).encode_texts(["a dog"])
 in_torch.matcher("late-interaction")
-in_torch.explainer("semblance-base")
+in_torch.explainer("semblance-base", "grad-cam")
 print("torch" in sys.modules, "transformers" in sys.modules)
 """
     root = Path(__file__).parents[2]
