@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -27,8 +28,12 @@ class WordScorer:
     def __init__(self, network: Runner, vocabulary: Vocabulary, max_words: int) -> None:
         self._run, self._vocabulary, self._max_words = network, vocabulary, max_words
 
+    def pairs(self, texts: Sequence[str], features: Features) -> NDArray[np.float32]:
+        """Score ``(S, K, D)`` features, ``(S, K)``; one graph of one sentence serves, for it is fast."""
+        return np.stack([self(text, own) for text, own in zip(texts, features, strict=True)])
+
     def __call__(self, text: str, features: Features) -> NDArray[np.float32]:
-        """Score, ``(M,)``."""
+        """Score ``(M, D)`` features, ``(M,)``."""
         if not len(features):
             return np.zeros(0, np.float32)
         words, real = self._vocabulary.encode([text], max_words=self._max_words)

@@ -46,7 +46,7 @@ class Hit:
     rank: int
     score: float
     contributions: tuple[tuple[str, float], ...]
-    confidence: float | None = None
+    confidence: float | None
 
 
 @dataclass(frozen=True)

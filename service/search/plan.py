@@ -71,7 +71,7 @@ class SearchPlan:
     query: Query
     target: Side
     page: Page
-    reranking: Reranking | None = None
+    reranking: Reranking | None
 
     def run(self, encoded: EncodedQuery) -> Found:
         """Return the page of results.

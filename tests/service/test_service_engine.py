@@ -226,6 +226,21 @@ class TestReranking:
         best = search(pictures, "toy", RED_BLUE, Page(1)).hits[0].image.row
         assert (best in rows[:4]) == (until == 0)  # the head is the four that are found when four are asked for
 
+    @pytest.mark.parametrize(("depth", "searches"), [(50, 1), (11, 1), (10, 2), (4, 2)])
+    def test_the_store_is_searched_again_only_for_results_beyond_the_head(
+        self, pictures: Generation, depth: int, searches: int
+    ) -> None:
+        asked = []
+
+        class Counting(Forgetful):
+            def search(self, queries: Vectors, k: int, *, allowed: Any = None) -> Any:
+                asked.append(k)
+                return self._store.search(queries, k, allowed=allowed)
+
+        counting = with_store(pictures, lambda store: Counting(store, 0))
+        search(counting, "toy", RED_BLUE, Page(10), reranking=Reranking(ToyMatcher(), "red blue", depth))
+        assert len(asked) == searches  # for the page and the one result behind it: eleven
+
     def test_a_page_beyond_the_head_is_not_scored_again(self, pictures: Generation) -> None:
         matcher = ToyMatcher()
         reranking = Reranking(matcher, "red blue", 4)

@@ -1,13 +1,21 @@
 """The grammar of modifiers, and the limits of sentences, modifiers and pages."""
 
 import re
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from models.errors import QueryError
-from service.search.grammar import WEIGHT_BESIDE_SENTENCE, QueryLimits, parse_modifiers, parse_page, parse_sentence
+from service.search.grammar import (
+    WEIGHT_BESIDE_IMAGE,
+    WEIGHT_BESIDE_SENTENCE,
+    QueryLimits,
+    parse_modifiers,
+    parse_page,
+    parse_sentence,
+)
 from service.search.query import Modifier, Page, Sentence
 from service.settings import Settings
 
@@ -93,6 +101,12 @@ def test_too_many_modifiers_are_refused_with_the_limit() -> None:
 
 def test_the_weight_is_the_caller_s_and_the_sign_the_modifier_s() -> None:
     assert written(*parse_modifiers(["+a -b"], LIMITS, 1.4)) == [("a", 1.4), ("b", -1.4)]
+
+
+def test_the_weights_are_the_documented_ones() -> None:
+    documented = " ".join((Path(__file__).parents[2] / "docs" / "http.md").read_text(encoding="utf-8").split())
+    told = f"words beside a sentence weigh ±{WEIGHT_BESIDE_SENTENCE} and words beside an image ±{WEIGHT_BESIDE_IMAGE},"
+    assert told in documented
 
 
 def test_a_modifier_is_as_long_as_a_sentence_may_be() -> None:

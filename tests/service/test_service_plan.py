@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import importlib
 import io
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -198,6 +200,7 @@ class TestRun:
             found = find(generation, Query(CollectionImage(ids[colour])), target="text")
             assert found.hits[0].caption == f"a {colour} square"
             assert len(found.hits) == len(COLOURS)
+            assert all(hit.id != hit.image.id for hit in found.hits)
 
     def test_a_page_is_a_part_of_the_whole(self, generation: Generation) -> None:
         whole = find(generation, Query(Sentence("red")))
@@ -228,6 +231,15 @@ class TestRun:
         plan = plan_search(generation, CALIBRATED.card, matchers, query, target="image", page=page, rerank=rerank)
         assert plan.reranking is not None
         assert (plan.reranking.matcher, plan.reranking.text, plan.reranking.depth) == (matchers[NAME], "red", 3)
+
+
+@pytest.mark.parametrize("name", ["engine", "grammar", "plan", "query", "rerank"])
+def test_what_threads_share_of_a_search_cannot_be_changed(name: str) -> None:
+    module = importlib.import_module(f"service.search.{name}")
+    own = [one for one in vars(module).values() if dataclasses.is_dataclass(one) and one.__module__ == module.__name__]
+    assert own
+    for one in own:
+        assert one.__dataclass_params__.frozen, one
 
 
 @pytest.mark.parametrize("target", ["image", "text"])
