@@ -63,6 +63,7 @@ def index(
     """Index folders of photographs: new and changed images are encoded, deleted ones go."""
     from indexer.indexing import index_collection
     from indexer.ingest.request import IndexRequest
+    from models.inference.cache_folder import cache_folder
     from models.inference.execution import Execution
     from models.library import InstalledModels
 
@@ -79,7 +80,7 @@ def index(
     )
     try:
         with _progress_shown() as progress:
-            report = index_collection(request, InstalledModels(execution), progress=progress)
+            report = index_collection(request, InstalledModels(execution, cache_folder()), progress=progress)
     except KeyboardInterrupt:
         typer.echo("Stopped. What was encoded is stored; the same command goes on from there.", err=True)
         raise typer.Exit(_INTERRUPTED) from None

@@ -16,6 +16,7 @@ from fastapi.openapi.utils import get_openapi
 from starlette.concurrency import run_in_threadpool
 
 from models.imaging.decode import DecodeLimits, InProcessDecoder
+from models.inference.cache_folder import cache_folder
 from models.library import InstalledModels
 from models.protocols import ModelLibrary
 from service.api import collections, explain, images, operations, search
@@ -49,7 +50,7 @@ def create_app(
         library: loads the models; by default those that are installed.
         on_loaded: called when all collections are loaded.
     """
-    library = library or InstalledModels(settings.execution)
+    library = library or InstalledModels(settings.execution, cache_folder())
     metrics = Metrics()
 
     @asynccontextmanager

@@ -10,6 +10,7 @@ import numpy as np
 from indexer.collections import collection_dir
 from indexer.store.generation import open_current
 from models.imaging.decode import DecodeLimits, ImageDecoder, InProcessDecoder
+from models.inference.cache_folder import cache_folder
 from models.library import InstalledModels
 from models.protocols import DualEncoder, Matcher
 from models.types import Side
@@ -62,7 +63,7 @@ def search_once(
     with open_current(collection_dir(settings.data_dir, collection)) as generation:
         model = settings.model or generation.models[0]
         images = generation.vector_set(model, "image")
-        library = InstalledModels(settings.execution)
+        library = InstalledModels(settings.execution, cache_folder())
         encoder = library.encoder(model)
         check_same_model(images, encoder.card)
         matchers: dict[str, Matcher] = {}

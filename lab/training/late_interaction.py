@@ -22,8 +22,7 @@ from lab.training.reporter import Reporter
 from models.backbones.lite_pair import INPUT
 from models.encoders.two_tower_module import ImageTower, load_two_tower
 from models.inference.compiler import Compiler, compile_module
-from models.matchers.late_interaction import FEATURE_SHAPE
-from models.matchers.late_interaction_module import LateInteraction, interact, pool_regions
+from models.matchers.late_interaction_module import FEATURE_SHAPE, LateInteraction, interact, pool_regions
 from models.shipped import encoder_card, weights_folder
 from models.text.tokeniser import MAX_TOKENS, TOKENISER, Tokeniser
 

@@ -26,8 +26,7 @@ from lab.training.stage import run_stage
 from models.cards import MatcherCard
 from models.library import InstalledModels
 from models.matchers import ensemble, multimodal_cnn
-from models.matchers.multimodal_cnn import MAX_WORDS
-from models.matchers.multimodal_cnn_module import IMAGE, MERGES, ImageSentenceCnn, Merge, merge_named
+from models.matchers.multimodal_cnn_module import IMAGE, MAX_WORDS, MERGES, ImageSentenceCnn, Merge, merge_named
 from models.shipped import matcher_card
 from models.text.packed_words import pack_words
 from models.text.word_vectors import load_word_vectors

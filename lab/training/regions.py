@@ -12,8 +12,8 @@ from lab.training.features import cached_features
 from lab.training.job import Job
 from models.backbones.frozen import IMAGENET_LITE
 from models.backbones.lite_maps import LiteMaps
-from models.backbones.region_layout import LEVELS
-from models.encoders.semantic import SCALES, RegionReader
+from models.backbones.region_layout import LEVELS, SCALES
+from models.encoders.semantic import RegionReader
 from models.encoders.semantic_module import INPUT, backbone_graph
 from models.inference.compiler import Compiler
 from models.shipped import part_card

@@ -14,7 +14,7 @@ from models.backbones.lite_pair import INPUT
 from models.cards import EncoderCard, ModelCard, read_matcher_card
 from models.encoders.two_tower import load_encoder
 from models.encoders.two_tower_module import DIMENSION
-from models.matchers.late_interaction import FEATURE_SHAPE
+from models.matchers.late_interaction_module import FEATURE_SHAPE
 from models.text.tokeniser import TOKENISER
 
 

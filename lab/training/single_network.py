@@ -28,9 +28,10 @@ from lab.training.stage import run_stage
 from lab.training.word_colours import pixel_values
 from models.backbones.frozen import IMAGENET_LITE
 from models.cards import EncoderCard
-from models.encoders.single_network import DIMENSION, ByRows, load_encoder
+from models.encoders.single_network import ByRows, load_encoder
 from models.encoders.single_network_module import (
     BACKBONE,
+    DIMENSION,
     EARLY_BLOCK,
     FEATURES,
     INPUT,

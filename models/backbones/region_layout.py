@@ -11,6 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 LEVELS = 3
+SCALES = (288, 224)
+"""Longer side of the picture at each scale, in pixels."""
 _OVERLAP = 0.4
 _MOST_ALONG = 7
 """Regions of the first level along the longer side are at most so many."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from models.backbones.region_layout import region_maxima
+from models.backbones.region_layout import SCALES, region_maxima
 from models.cards import EncoderCard
 from models.encoders.compiled import CompiledDualEncoder
 from models.imaging.scale import scale_smoothly
@@ -24,9 +24,6 @@ from models.types import Pixels, Vectors
 
 if TYPE_CHECKING:
     from models.encoders.semantic_module import ImageTower
-
-SCALES = (288, 224)
-"""Longer side of the picture at each scale, in pixels."""
 
 
 class RegionReader:

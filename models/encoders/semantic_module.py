@@ -16,10 +16,10 @@ from torch.nn import functional as F
 from models.backbones.efficientnet_lite import MEAN, STD
 from models.backbones.frozen import IMAGENET_LITE
 from models.backbones.lite_maps import LiteMaps, at_scale
+from models.backbones.region_layout import SCALES
 from models.backbones.rmac import RegionAggregation, pool_regions
 from models.cards import EncoderCard, Preprocessing
 from models.checkpoint import load_into, read_weights
-from models.encoders.semantic import SCALES
 from models.imaging.transforms import picture_box
 from models.inference.graph import Graph
 

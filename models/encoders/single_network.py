@@ -16,14 +16,10 @@ from models.inference.compiler import Compiler
 from models.inference.graph import Graph
 from models.inference.runner import Runner
 from models.text.shipped_vocabulary import WORD_VECTORS, load_vocabulary
-from models.text.text_image import PITCH, TextImages
+from models.text.text_image import COLOURS, PITCH, TextImages
 
 if TYPE_CHECKING:
     from models.encoders.single_network_module import SingleNetwork
-
-DIMENSION = 128
-COLOURS = "colours"
-"""Name of the array of the words' colours beside the weights."""
 
 
 class ByRows:
@@ -34,7 +30,7 @@ class ByRows:
         width: of what it makes of an image.
     """
 
-    def __init__(self, network: Runner, width: int = DIMENSION) -> None:
+    def __init__(self, network: Runner, width: int) -> None:
         self._network, self._width = network, width
 
     def __call__(self, *inputs: NDArray[Any]) -> NDArray[np.float32]:
@@ -76,7 +72,7 @@ def load_encoder(card: EncoderCard, folder: Path, compiler: Compiler) -> Compile
     return CompiledDualEncoder(
         card,
         lambda: compiler.runner(f"{card.name}.image", card.made_of, photograph),
-        lambda: ByRows(compiler.runner(f"{card.name}.text", card.made_of, page)),
+        lambda: ByRows(compiler.runner(f"{card.name}.text", card.made_of, page), card.dimension),
         TextImages(load_vocabulary(card.parts.get(WORD_VECTORS)), stored[COLOURS]),
     )
 

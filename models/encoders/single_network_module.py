@@ -19,10 +19,9 @@ from models.backbones.frozen import IMAGENET_LITE, load_backbone
 from models.backbones.lite_pair import BACKBONES
 from models.cards import EncoderCard, Preprocessing
 from models.checkpoint import load_into, read_weights
-from models.encoders.single_network import COLOURS, DIMENSION
 from models.encoders.unit_linear import UnitLinear
 from models.inference.graph import Graph
-from models.text.text_image import COLUMNS, PITCH
+from models.text.text_image import COLOURS, COLUMNS, PITCH
 
 BACKBONE = "lite0"
 EARLY_BLOCK = 5
@@ -32,6 +31,7 @@ _EARLY_CHANNELS = 40
 _ALONG = PITCH // _EARLY_STRIDE
 FEATURES = _EARLY_CHANNELS * _ALONG**2 + CHANNELS
 """Of an image, before the projection."""
+DIMENSION = 128
 
 INPUT = Preprocessing(size=BACKBONES[BACKBONE], fit="squash", resample="bicubic", mean=MEAN, std=STD)
 

@@ -6,8 +6,8 @@
       SHA256                    of each file, ``sha256sum``'s form; written last
       ...                       the files
 
-An entry whose files do not have the digests of ``SHA256`` is as good as absent, and so is a folder that cannot be read or
-written: what is not there is converted again.
+An entry whose files do not have the digests of ``SHA256`` is as good as absent, and so is a folder that cannot be read
+or written: what is not there is converted again.
 """
 
 from __future__ import annotations

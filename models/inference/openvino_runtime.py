@@ -97,7 +97,7 @@ def _converted(build: Callable[[], Graph]) -> Any:
 
 
 def _export(compiled_model: Any, path: Path) -> None:
-    path.write_bytes(compiled_model.export_model())
+    path.write_bytes(compiled_model.export_model().getvalue())
 
 
 @cache

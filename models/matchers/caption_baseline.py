@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 
 from models.matchers.frozen_pass import FrozenMatcher
 from models.matchers.source import MatcherSource, VectorHead
+from models.text.mean_vector import mean_vector
 from models.text.shipped_vocabulary import WORD_VECTORS, load_word_matrix
-from models.text.vocabulary import RESERVED, Vocabulary, split_words
+from models.text.vocabulary import Vocabulary, split_words
 from models.types import Features
 
 _TINY = 1e-9
@@ -40,15 +41,6 @@ class CosineOfMeans:
     def pairs(self, texts: Sequence[str], features: Features) -> NDArray[np.float32]:
         """Return the cosines ``(S, K)`` with ``(S, K, 300)``; there is nothing to gain by taking them together."""
         return np.stack([self(text, own) for text, own in zip(texts, features, strict=True)])
-
-
-def mean_vector(matrix: NDArray[np.float32], numbers: list[int]) -> NDArray[np.float32]:
-    """Return the mean of the words' vectors, ``(300,)``; numbers of no word do not count, and of none the mean is 0."""
-    known = [number for number in numbers if number >= RESERVED]
-    if not known:
-        return np.zeros(matrix.shape[1], np.float32)
-    mean: NDArray[np.float32] = matrix[known].mean(axis=0)
-    return mean
 
 
 def load_vector_head(source: MatcherSource) -> VectorHead:

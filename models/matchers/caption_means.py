@@ -14,9 +14,9 @@ from models.cards import MatcherCard
 from models.checkpoint import read_arrays
 from models.errors import CheckpointError
 from models.inference.one_thread import one_thread
-from models.matchers.caption_baseline import mean_vector
 from models.names import DEFAULT_CAPTIONER
 from models.shipped import captioner_card, weights_folder
+from models.text.mean_vector import mean_vector
 from models.text.packed_words import unpack_words
 from models.text.shipped_vocabulary import WORD_VECTORS, load_word_matrix
 from models.types import Features

@@ -19,11 +19,6 @@ from models.shipped import encoder_card
 from models.text.tokeniser import Tokeniser, load_minilm_tokeniser
 from models.types import Features, Pixels
 
-GRID = 5
-"""Regions a side."""
-DIMENSION = 128
-FEATURE_SHAPE = (GRID * GRID, DIMENSION)
-
 
 class LateInteractionMatcher:
     """The trained matcher, run by a runtime.
@@ -52,7 +47,7 @@ class LateInteractionMatcher:
         """Return the regions of ``(N, S, S, 3)`` uint8, ``(N, 25, 128)`` float16."""
         rows = [self._regions(batch) for batch in image_batches(prepared)]
         flat = np.concatenate(rows) if rows else np.empty((0, 0), np.float32)
-        return flat.astype(np.float16).reshape(-1, *FEATURE_SHAPE)
+        return flat.astype(np.float16).reshape(-1, *self.card.feature_shape)
 
     def score(self, text: str, features: Features) -> NDArray[np.float32]:
         """Score one sentence against M images, ``(M,)``."""
@@ -66,8 +61,9 @@ class LateInteractionMatcher:
 
 def _interact(tokens: NDArray[np.float32], features: Features) -> NDArray[np.float32]:
     """Score one sentence ``(T, 129)`` against images ``(M, 25, 128)``, ``(M,)``."""
-    flat = features.reshape(-1, DIMENSION).astype(np.float32)
-    cosines = (flat @ tokens[:, :-1].T).reshape(len(features), FEATURE_SHAPE[0], len(tokens))
+    images, regions, dimension = features.shape
+    flat = features.reshape(-1, dimension).astype(np.float32)
+    cosines = (flat @ tokens[:, :-1].T).reshape(images, regions, len(tokens))
     scores: NDArray[np.float32] = cosines.max(axis=1) @ tokens[:, -1]
     return scores
 

@@ -20,9 +20,13 @@ from models.cards import MatcherCard
 from models.checkpoint import load_into, read_weights
 from models.encoders.two_tower_module import ImageTower, TextTower, TwoTower, load_two_tower
 from models.inference.graph import Graph
-from models.matchers.late_interaction import DIMENSION, GRID
 from models.shipped import encoder_card, weights_folder
 from models.text.minilm import SENTENCE, token_examples
+
+GRID = 5
+"""Regions a side."""
+DIMENSION = 128
+FEATURE_SHAPE = (GRID * GRID, DIMENSION)
 
 
 class RegionHead(nn.Module):

@@ -18,10 +18,11 @@ from models.cards import MatcherCard
 from models.checkpoint import load_into, read_weights
 from models.inference.graph import Graph
 from models.matchers.image_vector import ImageVector
-from models.matchers.lstm_similarity import MAX_WORDS
+from models.matchers.word_scorer import MAX_WORDS as _MAX_WORDS
 from models.text.shipped_vocabulary import WORD_VECTORS
 from models.text.word_vectors import DIMENSION, load_word_vectors
 
+MAX_WORDS = _MAX_WORDS["lstm_similarity"]
 HIDDEN = 128
 """Units of the LSTM; the document does not say how many it had."""
 IMAGE_HIDDEN = 512

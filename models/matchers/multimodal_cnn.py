@@ -5,11 +5,8 @@ from __future__ import annotations
 from models.inference.graph import Graph
 from models.matchers.frozen_pass import CompiledHead, FrozenMatcher
 from models.matchers.source import MatcherSource, VectorHead
-from models.matchers.word_scorer import WordScorer
+from models.matchers.word_scorer import MAX_WORDS, WordScorer
 from models.text.shipped_vocabulary import WORD_VECTORS, load_vocabulary
-
-MAX_WORDS = 24
-"""Of a sentence; further words are cut (the captions of photographs have 11, two in a thousand have more than this)."""
 
 
 def load_vector_head(source: MatcherSource) -> VectorHead:
@@ -41,5 +38,5 @@ def load_matcher(source: MatcherSource) -> FrozenMatcher:
 
     # scores a hair apart must stay apart
     network = source.compiler.runner(f"{card.name}.scores", card.made_of, scores, full_precision=True)
-    scorer = WordScorer(network, load_vocabulary(card.parts[WORD_VECTORS]), MAX_WORDS)
+    scorer = WordScorer(network, load_vocabulary(card.parts[WORD_VECTORS]), MAX_WORDS[card.architecture])
     return FrozenMatcher(card, load_vector_head(source), scorer, source.compiler)

@@ -28,9 +28,10 @@ from models.cards import MatcherCard
 from models.checkpoint import load_into, read_weights
 from models.inference.graph import Graph
 from models.matchers.image_vector import ImageVector, start_at_scale
-from models.matchers.multimodal_cnn import MAX_WORDS
+from models.matchers.word_scorer import MAX_WORDS as _MAX_WORDS
 from models.text.word_vectors import DIMENSION
 
+MAX_WORDS = _MAX_WORDS["multimodal_cnn"]
 WINDOW, POOL = 3, 2
 WIDTHS = (200, 300, 300)
 """Of the three layers of convolution, as in the paper."""

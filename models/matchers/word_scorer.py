@@ -15,6 +15,11 @@ if TYPE_CHECKING:
     from models.inference.runner import Runner
 
 
+MAX_WORDS = {"lstm_similarity": 16, "multimodal_cnn": 24}
+"""Of a sentence, by architecture; further words are cut. Captions of photographs have 11; one in ten has more than 16,
+two in a thousand more than 24. Each word is a step of the LSTM's loop."""
+
+
 class WordScorer:
     """One sentence with M images.
 

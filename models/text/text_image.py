@@ -31,6 +31,8 @@ MIN_ROWS, MAX_ROWS = 3, 9
 """An image has as many rows as its words need, within these bounds: at most 36 words; further ones are cut."""
 MAX_WORDS = COLUMNS * MAX_ROWS
 
+COLOURS = "colours"
+"""Name of the array of the words' colours beside the weights."""
 BLANK = 128
 """Gray, of what no word covers: the colour of a vector of zeros."""
 

@@ -1,6 +1,7 @@
 """The commands index, verify, list and delete, and tell a person what happened."""
 
 import json
+from pathlib import Path
 
 import pytest
 from toy_encoder import ToyEncoder
@@ -23,7 +24,7 @@ def semblance(workshop, monkeypatch):
         loaded.append(name)
         return ToyEncoder(name)
 
-    def library(execution: Execution) -> ToyLibrary:
+    def library(execution: Execution, _cache: Path) -> ToyLibrary:
         assert execution.device == "auto"
         return ToyLibrary(load)
 

@@ -252,7 +252,7 @@ class TestChoice:
     def test_the_command_keeps_features_until_told_otherwise(self, painted, monkeypatch, encoder):
         loaded = []
 
-        def library(_execution):
+        def library(*_arguments):
             return ToyLibrary(encoder, matcher=lambda name: loaded.append(name) or ToyMatcher())
 
         monkeypatch.setattr(models.library, "InstalledModels", library)

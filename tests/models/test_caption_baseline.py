@@ -6,8 +6,9 @@ import torch
 
 from models.captioning.decoding import BeamSearch
 from models.captioning.show_and_tell import ShowAndTell
-from models.matchers.caption_baseline import CosineOfMeans, mean_vector
+from models.matchers.caption_baseline import CosineOfMeans
 from models.matchers.caption_means import CaptionMeans
+from models.text.mean_vector import mean_vector
 from models.text.vocabulary import RESERVED, Vocabulary
 
 NAMES = ["dog", "cat", "runs", "grass"]

@@ -35,7 +35,7 @@ def test_methods_that_fit_are_listed_in_the_order_of_the_table() -> None:
 
 
 def test_the_method_that_was_asked_for_is_built_once_for_each_model() -> None:
-    library = InstalledModels(Execution("torch"), TABLE)
+    library = InstalledModels(Execution("torch"), None, TABLE)
     pair = library.explainer("linear-mapping", "toy-pair")
     assert isinstance(pair, ToyPairExplainer)
     assert library.explainer("linear-mapping", "toy-pair") is pair
@@ -43,7 +43,7 @@ def test_the_method_that_was_asked_for_is_built_once_for_each_model() -> None:
 
 
 def test_a_method_that_does_not_fit_is_refused_with_those_that_do() -> None:
-    library = InstalledModels(Execution("torch"), TABLE)
+    library = InstalledModels(Execution("torch"), None, TABLE)
     for name in ("toy-pair", "guess", ""):
         with pytest.raises(ExplainMethodError, match=r"'semblance-base'.*there are: grad-cam\."):
             library.explainer("semblance-base", name)

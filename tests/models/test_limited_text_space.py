@@ -115,4 +115,4 @@ def test_what_is_written_reads_back_as_an_encoder_whatever_the_words_width(tmp_p
     assert np.allclose(np.linalg.norm(images, axis=1), 1, atol=1e-5)
     with pytest.raises(CheckpointError, match="architecture"):
         write_checkpoint(tmp_path, text.state_dict(), CARD)
-        load_encoder(read_encoder_card(tmp_path), tmp_path, Compiler(Execution("torch")))
+        load_encoder(read_encoder_card(tmp_path), tmp_path, Compiler(Execution("torch"))).encode_texts(["a dog"])

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from models.matchers.multimodal_cnn import MAX_WORDS
 from models.matchers.multimodal_cnn_module import (
     HIDDEN,
     IMAGE,
+    MAX_WORDS,
     MERGES,
     WIDTHS,
     ImageSentenceCnn,

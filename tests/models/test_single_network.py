@@ -14,8 +14,9 @@ from lab.training.loop import PassReport
 from lab.training.single_network import IdentityLoss, Recipe, lossy, mean_words, predicting_map, recipe_of, ship
 from models.cards import EncoderCard, read_encoder_card
 from models.composition import Term
-from models.encoders import single_network
-from models.encoders.single_network import DIMENSION, ByRows
+from models.encoders import single_network, single_network_module
+from models.encoders.single_network import ByRows
+from models.encoders.single_network_module import DIMENSION
 from models.errors import CheckpointError
 from models.explain.grad_cam import GradCam
 from models.imaging.decode import decode_image
@@ -114,16 +115,16 @@ def test_each_height_runs_by_itself() -> None:
 
     images = np.zeros((3, 4 * PITCH, 2, 3), np.uint8)
     images[:, 0, 0, 0] = 7, 8, 9
-    vectors = ByRows(network)(images, np.array([4, 3, 4]))
+    vectors = ByRows(network, 128)(images, np.array([4, 3, 4]))
     assert vectors[:, 0].tolist() == [7, 8, 9]
     assert seen == [(1, 3 * PITCH, 2, 3), (2, 4 * PITCH, 2, 3)]
 
 
 def test_the_early_map_is_averaged_over_squares_place_by_place() -> None:
-    network = single_network.new_network()
+    network = single_network_module.new_network()
     early, last = torch.randn(2, 40, 8, 12), torch.randn(2, 1280, 2, 3)
     got = network.features(early, last)
-    assert got.shape == (2, single_network.FEATURES)
+    assert got.shape == (2, single_network_module.FEATURES)
     # place (1, 2) of the 4 x 4 in a square of 32 pixels: the mean over 2 x 3 squares
     place = sum(early[:, :, 1 + 4 * row, 2 + 4 * column] for row in range(2) for column in range(3)) / 6
     torch.testing.assert_close(got[:, 40 * 6 : 40 * 7], place)
@@ -131,7 +132,7 @@ def test_the_early_map_is_averaged_over_squares_place_by_place() -> None:
 
 
 def test_only_the_projection_is_trained() -> None:
-    trained = [name for name, value in single_network.new_network().named_parameters() if value.requires_grad]
+    trained = [name for name, value in single_network_module.new_network().named_parameters() if value.requires_grad]
     assert trained == ["project.map.weight"]
 
 

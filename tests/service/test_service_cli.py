@@ -30,7 +30,7 @@ HEAVY = ("torch", "faiss", "fastapi", "transformers", "openvino", "sqlalchemy", 
 @pytest.fixture(autouse=True)
 def toy_model(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Let the commands load the toy model by its name, and the log be as it was."""
-    monkeypatch.setattr(service.offline, "InstalledModels", lambda _execution: ToyLibrary())
+    monkeypatch.setattr(service.offline, "InstalledModels", lambda *_arguments: ToyLibrary())
     yield
     structlog.reset_defaults()
 
@@ -81,7 +81,7 @@ def test_a_search_tells_how_likely_each_result_is_and_that_nothing_matches(
     data_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     encoder = ToyEncoder(calibrations={"text-to-image": replace(CALIBRATION, threshold=1.0)})
-    monkeypatch.setattr(service.offline, "InstalledModels", lambda _execution: ToyLibrary(lambda _name: encoder))
+    monkeypatch.setattr(service.offline, "InstalledModels", lambda *_arguments: ToyLibrary(lambda _name: encoder))
     code, output, errors = run("search", "colours", "red", "-k", "7", "--data-dir", data_dir)
     assert code == 0
     assert "Nothing in this collection seems to match" in errors

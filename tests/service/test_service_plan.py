@@ -269,7 +269,7 @@ def test_the_service_and_the_command_line_find_the_same(
     request_: dict[str, Any],
     target: Side,
 ) -> None:
-    monkeypatch.setattr(service.offline, "InstalledModels", lambda _execution: ToyLibrary())
+    monkeypatch.setattr(service.offline, "InstalledModels", lambda *_arguments: ToyLibrary())
     lines, warnings = search_once(Settings(data_dir=data_dir), "colours", query, target, Page(7))
     place = "json" if route == "/search/text" else "params"
     asked = {**request_, place: {**request_.get(place, {}), "target": target}}

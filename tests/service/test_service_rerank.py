@@ -312,7 +312,7 @@ def test_a_matcher_at_work_holds_up_no_other_request(http: Callable[..., httpx.C
 
 
 def test_the_command_line_re_ranks_too(mixed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(service.offline, "InstalledModels", lambda _execution: ToyLibrary(load_encoder))
+    monkeypatch.setattr(service.offline, "InstalledModels", lambda *_arguments: ToyLibrary(load_encoder))
     command = ["search", "mixed", "red blue", "--data-dir", str(mixed), "-k", "1"]
     try:
         best = [CliRunner().invoke(app, [*command, *more]).output for more in ([], ["--rerank", NAME])]
