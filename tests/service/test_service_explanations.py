@@ -44,6 +44,17 @@ class CountingEncoder(ToyEncoder):
         return super().encode_texts(texts)
 
 
+class SwappedEncoder(ToyEncoder):
+    """A model for which red is blue and blue is red."""
+
+    def encode_images(self, prepared: Pixels) -> Vectors:
+        return super().encode_images(prepared[..., ::-1])
+
+
+def load_encoder(name: str) -> ToyEncoder:
+    return SwappedEncoder(name) if name == "second" else ToyEncoder(name)
+
+
 class Recording(ToyPairExplainer):
     """Compares two images, and keeps what it was given and what it found."""
 
@@ -72,10 +83,11 @@ def halves(left: str, right: str) -> Pixels:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Pictures that a test may change: of two colours, and plain ones."""
+    """Pictures that a test may change: some of two colours, some plain."""
     where = tmp_path / "pictures"
     where.mkdir()
     Image.fromarray(halves("red", "blue")).save(where / "red-blue.png")
+    Image.fromarray(halves("red", "green")).save(where / "red-green.png")
     for name in ("red", "green", "blue"):
         Image.new("RGB", SIZE, COLOURS[name]).save(where / f"{name}.png")
     return where
@@ -85,7 +97,7 @@ def folder(tmp_path: Path) -> Path:
 def data(folder: Path, tmp_path: Path) -> Path:
     """A data folder: the pictures with the vectors of two models and the features of a matcher of the first."""
     request = IndexRequest(tmp_path / "own", "pictures", (folder,))
-    index_collection(request, [ToyEncoder(), ToyEncoder("second")], [ToyMatcher()])
+    index_collection(request, [load_encoder("toy"), load_encoder("second")], [ToyMatcher()])
     return tmp_path / "own"
 
 
@@ -214,13 +226,14 @@ def test_a_method_gets_the_stored_vector_and_the_features_of_the_model_s_matcher
     start: Callable[..., TestClient], data: Path
 ) -> None:
     recording = Recording()
-    client = start(data_dir=data, explainers=lambda _model: {"toy-pair": lambda: recording})
-    image_id = ids(client)["red-blue"]
+    client = start(data_dir=data, load_encoder=load_encoder, explainers=lambda _model: {"toy-pair": lambda: recording})
+    image_id = ids(client)["red-green"]
     for model in ("toy", "second"):
         assert explain(client, image_id, query="red", method="toy-pair", model=model).status_code == 200
     (first, _), (second, _) = recording.seen
-    prepared = ToyEncoder().prepare(halves("red", "blue"))[None]
+    prepared = ToyEncoder().prepare(halves("red", "green"))[None]
     np.testing.assert_allclose(first.vector, ToyEncoder().encode_images(prepared)[0], atol=1e-6)
+    np.testing.assert_allclose(second.vector, SwappedEncoder().encode_images(prepared)[0], atol=1e-6)
     assert list(first.features) == [NAME]
     np.testing.assert_array_equal(first.features[NAME], ToyMatcher().encode_images(prepared)[0])
     assert second.features == {}  # the matcher is of the first model
