@@ -24,6 +24,9 @@ from indexer.ingest.pipeline import IndexRequest, index_collection
 from models.evidence import Evidence
 from models.protocols import Match
 from models.types import Pixels, Vectors
+from service.api.state import State
+from service.search.query import Query
+from service.serving.encoder import BatchingEncoder
 
 SIZE = (48, 32)
 
@@ -296,6 +299,7 @@ class TestCache:
             try:
                 assert_problem(explain(client, image_id, query="green"), 503)
                 assert explain(client, image_id, query="red").json()["heat_map"] == first.json()["heat_map"]
+                assert_problem(explain(client, image_id, query="red", format="png"), 503)  # it has to be painted
             finally:
                 go_on.set()
             assert slow.result().status_code == 200
@@ -404,18 +408,40 @@ class TestKey:
         ]
         assert len({explain(client, image_id, **parameters).headers["etag"] for parameters in asked}) == 1
 
-    def test_other_weights_and_another_size_of_the_picture_count(
+    def test_what_is_served_counts(self, start: Callable[..., TestClient], data: Path) -> None:
+        class Other(ToyEncoder):
+            def __init__(self, **changes: Any) -> None:
+                super().__init__()
+                self.card = replace(self.card, **changes)
+
+        client = start(data_dir=data)
+        parts: State = client.app.state.parts  # type: ignore[attr-defined]
+        with parts.generations.pin(None) as serving:
+            cards = [{"weights_sha256": "1" * 64}, {"preprocessing": replace(ToyEncoder().card.preprocessing, size=16)}]
+            encoders = [BatchingEncoder(Other(**changes), max_batch=1) for changes in cards]
+            models = [{**serving.models, "toy": replace(serving.models["toy"], encoder=each)} for each in encoders]
+            servings = [serving, replace(serving, name="other"), *(replace(serving, models=each) for each in models)]
+            keys = [parts.explanations.request(one, Query(text="red"), "0" * 32, "grad-cam").key for one in servings]
+            for encoder in encoders:
+                encoder.close()
+        assert len(set(keys)) == 4
+
+    def test_the_content_and_the_number_of_a_generation_count(
         self, start: Callable[..., TestClient], folder: Path, tmp_path: Path
     ) -> None:
-        class Other(ToyEncoder):
-            def __init__(self, name: str = "toy") -> None:
-                super().__init__(name)
-                self.card = replace(self.card, weights_sha256="1" * 64)
+        def publish(where: str) -> str:
+            index_collection(IndexRequest(tmp_path / where, "pictures", (folder,)), [ToyEncoder()])
+            client = start(data_dir=tmp_path / where)
+            return str(explain(client, ids(client)["red"], query="red").headers["etag"])
 
-        tags = set()
-        for number, (load, side) in enumerate([(ToyEncoder, 640), (ToyEncoder, 320), (Other, 640)]):
-            data = tmp_path / str(number)
-            index_collection(IndexRequest(data, "pictures", (folder,)), [load()])
-            client = start(data_dir=data, load_encoder=load, overlay_side_px=side)
-            tags.add(explain(client, ids(client)["red"], query="red").headers["etag"])
-        assert len(tags) == 3
+        first = publish("one")
+        (folder / "green.png").unlink()
+        assert publish("another") != first  # the first generation, too, of other pictures
+        publish("one")
+        Image.new("RGB", SIZE, COLOURS["green"]).save(folder / "green.png")
+        assert publish("one") != first  # the third generation, of the first one's pictures
+
+    def test_the_size_of_the_picture_counts(self, start: Callable[..., TestClient], data: Path) -> None:
+        clients = [start(data_dir=data, overlay_side_px=side) for side in (640, 320)]
+        tags = {explain(client, ids(client)["red"], query="red").headers["etag"] for client in clients}
+        assert len(tags) == 2
