@@ -25,8 +25,9 @@ from safetensors import safe_open
 from benchmarks.figures import read_csv
 from benchmarks.provenance import COLUMNS, provenance
 from lab.data.captioned import CaptionedImages, load_split, training_data_root
+from lab.data.pixels import Progress, prepared_batches
 from lab.evaluation.captions import evaluate_captions
-from lab.evaluation.encoded import Progress, encode_captioned, prepared_batches
+from lab.evaluation.encoded import encode_captioned
 from lab.evaluation.matched import MatchedSet, match_captioned
 from lab.evaluation.pairwise import evaluate_pairwise
 from lab.evaluation.proxies import build_proxy

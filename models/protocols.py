@@ -78,6 +78,18 @@ class Matcher(Protocol):
         """Score one sentence against M images of ``(M, *feature_shape)`` features, ``(M,)``; larger is better."""
         ...
 
+    def score_pairs(self, texts: Sequence[str], features: Features) -> NDArray[np.float32]:
+        """Score S sentences in one pass, each against K images of its own.
+
+        Args:
+            texts: the sentences, at least one; those of like length together cost least.
+            features: ``(S, K, *feature_shape)``.
+
+        Returns:
+            ``(S, K)``; the scores that ``score`` gives, but for rounding.
+        """
+        ...
+
 
 @runtime_checkable
 class FeatureNetwork(Protocol):

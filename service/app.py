@@ -1,4 +1,4 @@
-"""Builds the application: settings and loaders in, FastAPI out."""
+"""Builds the FastAPI application from the settings and a library of models."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def create_app(settings: Settings, library: ModelLibrary | None = None) -> FastA
 
     Args:
         settings: see ``docs/settings.md``.
-        library: gives the models; by default those that are installed.
+        library: loads the models; by default those that are installed.
     """
     library = library or InstalledModels(settings.execution)
     metrics = Metrics()
@@ -80,7 +80,7 @@ def create_app(settings: Settings, library: ModelLibrary | None = None) -> FastA
 
 @contextmanager
 def _running(settings: Settings, metrics: Metrics, library: ModelLibrary) -> Iterator[State]:
-    """Build the parts, and end them in the opposite order: what is used ends after what uses it."""
+    """Build the parts, and close them in reverse order: each is closed before the parts that it uses."""
 
     def bounded(name: str, limit: int) -> Admission:
         return Admission(name, limit, metrics.count_refusal)
@@ -154,7 +154,7 @@ def _is_loopback(host: str) -> bool:
 
 
 def _openapi(app: FastAPI) -> dict[str, Any]:
-    """Return the description of the interface, with the form of errors and the two ways to send a key."""
+    """Return the OpenAPI description, with the schema of errors and the two ways to send a key."""
     if app.openapi_schema is None:
         schema = get_openapi(title=app.title, version=app.version, summary=app.summary, routes=app.routes)
         problem = Problem.model_json_schema(ref_template="#/components/schemas/{model}")

@@ -1,4 +1,4 @@
-"""How the log is written: JSON lines for the service, plain warnings for commands."""
+"""Configures the log: JSON lines for the service, plain warnings for commands."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import structlog
 
 
 def configure_logging() -> None:
-    """Write one JSON object a line to standard output; the web server's own warnings too."""
+    """Write one JSON object a line to standard output, for the web server's own warnings too."""
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
@@ -33,7 +33,7 @@ def configure_quiet_logging() -> None:
 
 
 class _ToStructlog(logging.Handler):
-    """Passes the standard library's records on, so that there is one form of log."""
+    """Passes records of the standard library's logging on to structlog."""
 
     def emit(self, record: logging.LogRecord) -> None:
         structlog.get_logger().log(

@@ -14,14 +14,14 @@ from service.settings import Settings
 
 class _Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Load everything, then take it out of the garbage collector's rounds: models and libraries stay for good."""
+        """Load everything, then freeze it: the garbage collector need not look through models and libraries again."""
         await super().startup(sockets)
         gc.collect()
         gc.freeze()
 
 
 def run(settings: Settings) -> None:
-    """Serve until told to stop; requests in flight are answered first."""
+    """Serve until SIGINT or SIGTERM; requests that are running then are answered first."""
     config = uvicorn.Config(
         create_app(settings),
         host=settings.host,
@@ -31,5 +31,5 @@ def run(settings: Settings) -> None:
         server_header=False,
         timeout_graceful_shutdown=settings.graceful_stop_s,
     )
-    with suppress(KeyboardInterrupt):  # Ctrl-C, handled and then raised again
+    with suppress(KeyboardInterrupt):  # uvicorn stops at Ctrl-C, then raises it again
         _Server(config).run()

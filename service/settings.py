@@ -1,4 +1,4 @@
-"""Every setting of the service in one table: unit, default, meaning; each is read from ``SEMBLANCE_<NAME>``."""
+"""The service's settings in one table, with unit, default and meaning; each is read from ``SEMBLANCE_<NAME>``."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from indexer.layout import DEFAULT_DATA_DIR
 from models.errors import InputError
 from models.inference.execution import Execution
-from service.search.query import QueryLimits
+from service.search.grammar import QueryLimits
 
 
 def _setting(default: Any, unit: str, description: str, **constraints: Any) -> Any:
@@ -20,7 +20,7 @@ def _setting(default: Any, unit: str, description: str, **constraints: Any) -> A
 
 
 class SettingsError(InputError):
-    """An environment variable has a value that its setting does not take."""
+    """An environment variable has a value that its setting does not allow."""
 
 
 class Settings(BaseSettings):
@@ -87,15 +87,15 @@ class Settings(BaseSettings):
 
     @property
     def query_limits(self) -> QueryLimits:
-        """The limits that the query parser needs."""
+        """The limits of what a query may ask for."""
         return QueryLimits(self.max_query_chars, self.max_modifiers, self.max_k, self.max_offset)
 
 
 def load_settings(**overrides: Any) -> Settings:
-    """Read the environment; overrides that are not None win.
+    """Read the settings from the environment; overrides that are not None take precedence.
 
     Raises:
-        SettingsError: naming each variable with a value that does not fit, in one line.
+        SettingsError: values are not allowed; the message, one line, names each variable.
     """
     try:
         return Settings(**{name: value for name, value in overrides.items() if value is not None})

@@ -1,6 +1,6 @@
 """A matcher small enough to compute by hand: each colour word of a sentence meets the quarter that is most like it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from toy_encoder import WORDS, ToyEncoder
@@ -61,6 +61,9 @@ class ToyMatcher:
             return np.zeros(len(features), np.float32)
         colours /= np.linalg.norm(colours, axis=1, keepdims=True)
         return np.einsum("wc,mqc->mwq", colours, features.astype(float)).max(axis=2).mean(axis=1).astype(np.float32)
+
+    def score_pairs(self, texts: Sequence[str], features: Features) -> np.ndarray:
+        return np.stack([self.score(text, own) for text, own in zip(texts, features, strict=True)])
 
 
 class ToyFeatureEncoder(ToyEncoder):

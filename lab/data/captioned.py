@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from indexer.ingest.captions import read_token_file
 from models.errors import InputError
 
 TRAIN_SETS = ("flickr8k-train", "coco-train")
@@ -48,8 +49,11 @@ class CaptionedImages:
 def read_captioned(images: Path, token_file: Path, split_file: Path | None = None, name: str = "") -> CaptionedImages:
     """Read ``name.jpg#i<TAB>caption`` lines; a split file (one name a line) selects and orders.
 
+    Captions without a word in them are left out.
+
     Raises:
-        InputError: a malformed line, a split image without captions, or a missing image file, by name.
+        InputError: a file that cannot be read, a malformed line, a split image without captions, or a missing image
+            file, by name.
     """
     captions = _read_tokens(token_file)
     names = _read_split(split_file) if split_file else sorted(captions)
@@ -62,12 +66,12 @@ def read_captioned(images: Path, token_file: Path, split_file: Path | None = Non
 
 
 def read_captions(token_file: Path) -> dict[str, str]:
-    """Read the captions by their names, ``name.jpg#i``.
+    """Read the captions by their keys, ``name.jpg#i``.
 
     Raises:
-        InputError: a malformed line.
+        InputError: the file cannot be read, or a line of it is malformed.
     """
-    return dict(_token_lines(token_file))
+    return dict(read_token_file(token_file))
 
 
 def training_data_root() -> Path | None:
@@ -104,19 +108,9 @@ def join(sets: Iterable[CaptionedImages], name: str) -> CaptionedImages:
 
 def _read_tokens(path: Path) -> dict[str, list[str]]:
     captions: dict[str, list[str]] = defaultdict(list)
-    for key, caption in _token_lines(path):
+    for key, caption in read_token_file(path):
         captions[key.rpartition("#")[0]].append(caption)
     return captions
-
-
-def _token_lines(path: Path) -> Iterator[tuple[str, str]]:
-    for number, line in enumerate(path.read_text(encoding="utf-8-sig").splitlines(), start=1):
-        if not line.strip():
-            continue
-        key, tab, caption = line.partition("\t")
-        if not (tab and "#" in key and caption.strip()):
-            raise InputError(f"{path.name}, line {number}: expected 'name.jpg#0<TAB>caption', found {line[:60]!r}")
-        yield key, caption.strip()
 
 
 def _read_split(path: Path) -> list[str]:

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from lab.data.captioned import CaptionedImages
 from lab.data.judgements import Rating, Triplet
-from lab.evaluation.encoded import Progress, encode_files
+from lab.data.pixels import Progress
+from lab.evaluation.encoded import encode_files
 from lab.evaluation.relevance import Relevance
 from lab.metrics.agreement import agreement_with_users, inter_user_agreement, random_agreement
 from models.errors import InputError

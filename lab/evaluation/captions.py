@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from lab.data.captioned import CaptionedImages
+from lab.data.pixels import Progress, prepared_batches
 from lab.evaluation.described import describe_files
-from lab.evaluation.encoded import Progress, prepared_batches
 from lab.metrics.bleu import corpus_bleu
 from lab.metrics.cider import CiderD
 from lab.metrics.meteor import meteor

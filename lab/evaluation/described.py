@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from lab.evaluation.encoded import Progress, prepared_batches
+from lab.data.pixels import Progress, prepared_batches
 from models.protocols import Captioner, Decoder, GeneratedCaption
 
 

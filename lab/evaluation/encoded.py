@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -14,16 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lab.data.captioned import CaptionedImages
-from models.imaging.decode import decode_image
+from lab.data.pixels import Progress, prepared_batches
 from models.protocols import DualEncoder
 from models.types import Pixels, Vectors
 
 Number = TypeVar("Number", bound=np.floating[Any])
-
-_BATCH = 32
-
-Progress = Callable[[int, int], None]
-"""Called with images done and total."""
 
 
 @dataclass(frozen=True)
@@ -99,21 +92,3 @@ def extract_features(
         on_progress: called with images done and total.
     """
     return np.concatenate([extract(batch) for batch in prepared_batches(files, size, prepare, on_progress)])
-
-
-def prepared_batches(
-    files: Sequence[Path], size: int, prepare: Callable[[Pixels], Pixels], on_progress: Progress | None = None
-) -> Iterator[Pixels]:
-    """Decode image files and prepare each, as batches ``(B, S, S, 3)``; arguments as above."""
-
-    def read(file: Path) -> Pixels:
-        return prepare(decode_image(file.read_bytes(), shrink_to=size).pixels)
-
-    done = 0
-    with ThreadPoolExecutor(2) as pool:
-        prepared = pool.map(read, files)
-        while batch := list(islice(prepared, _BATCH)):
-            yield np.stack(batch)
-            done += len(batch)
-            if on_progress:
-                on_progress(done, len(files))

@@ -9,9 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lab.data.captioned import CaptionedImages
-from lab.evaluation.encoded import Progress, extract_features
+from lab.data.pixels import Progress
+from lab.evaluation.encoded import extract_features
 from models.protocols import Matcher
 from models.types import Features
+
+_PAIRED_AT_ONCE = 128
+"""Sentences that are scored in one pass, each with images of its own."""
 
 
 @dataclass(frozen=True)
@@ -51,8 +55,13 @@ class MatchedSet:
     def pair_scores(self, captions: NDArray[np.int64], images: NDArray[np.int64]) -> NDArray[np.float32]:
         """Score S captions with K images each, ``(S,)`` and ``(S, K)`` to ``(S, K)``."""
         texts = self.data.flat_captions()[0]
-        pairs = zip(captions, images, strict=True)
-        return np.stack([self.matcher.score(texts[caption], self.features[rows]) for caption, rows in pairs])
+        scores = np.empty(images.shape, np.float32)
+        order = np.argsort([len(texts[caption]) for caption in captions], kind="stable")  # little padding
+        for start in range(0, len(order), _PAIRED_AT_ONCE):
+            some = order[start : start + _PAIRED_AT_ONCE]
+            own = [texts[caption] for caption in captions[some]]
+            scores[some] = self.matcher.score_pairs(own, self.features[images[some]])
+        return scores
 
 
 def match_captioned(matcher: Matcher, data: CaptionedImages, on_progress: Progress | None = None) -> MatchedSet:

@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from lab.evaluation.encoded import Progress, encode_files
+from lab.data.pixels import Progress
+from lab.evaluation.encoded import encode_files
 from lab.metrics.ranking import best_ranks
 from models.errors import InputError
 from models.imaging.decode import SUPPORTED_SUFFIXES

@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from itertools import islice
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import numpy as np
-
 from lab.data.captioned import CaptionedImages
-from lab.evaluation.encoded import Progress
+from lab.data.pixels import Progress
+from lab.evaluation.described import describe_files
 from lab.evaluation.relevance import Relevance, TfidfRelevance
 from models.errors import InputError
-from models.imaging.decode import decode_image
 from models.names import DEFAULT_CAPTIONER
-from models.types import Pixels
 
 CAPTIONER = DEFAULT_CAPTIONER
-_BATCH = 32
 
 Proxy = Callable[[CaptionedImages, Progress | None], Relevance]
 
@@ -72,20 +66,5 @@ def generate_captions(files: Sequence[Path], on_progress: Progress | None = None
     from models.captioning.decoding import BeamSearch
     from models.library import InstalledModels
 
-    captioner = InstalledModels().captioner(CAPTIONER)
-    size = captioner.card.preprocessing.size
-    captions: list[tuple[str]] = []
-    with ThreadPoolExecutor(2) as pool:
-        prepared = pool.map(
-            lambda file: captioner.prepare(decode_image(file.read_bytes(), shrink_to=size).pixels), files
-        )
-        for batch in _batches(prepared):
-            captions += [(caption.text,) for caption in captioner.describe(np.stack(batch), BeamSearch())]
-            if on_progress:
-                on_progress(len(captions), len(files))
-    return captions
-
-
-def _batches(items: Iterator[Pixels]) -> Iterator[list[Pixels]]:
-    while batch := list(islice(items, _BATCH)):
-        yield batch
+    described = describe_files(InstalledModels().captioner(CAPTIONER), files, BeamSearch(), on_progress)
+    return [(caption.text,) for caption in described]

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lab.evaluation.encoded import EncodedSet, Progress
+from lab.data.pixels import Progress
+from lab.evaluation.encoded import EncodedSet
 from lab.metrics.ranking import summarise_ranks
 from models.protocols import Matcher
 from models.types import Features

@@ -8,7 +8,8 @@ from itertools import product
 from typing import Any
 
 from lab.data.captioned import CaptionedImages
-from lab.evaluation.encoded import Progress, encode_files
+from lab.data.pixels import Progress
+from lab.evaluation.encoded import encode_files
 from lab.evaluation.reshape import crop_middle, stretch
 from lab.evaluation.retrieval import retrieval_ranks
 from models.protocols import DualEncoder

@@ -4,23 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import zlib
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Sequence
 from functools import partial
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from lab.data.pixels import read_batches
 from lab.training.augment import training_view
 from models.cards import Preprocessing
 from models.imaging.decode import decode_image
 from models.types import Pixels
 
 _CHUNK = 512
-_BATCH = 32
 
 
 def cached_features(
@@ -75,16 +73,8 @@ def _extract(
         pixels = decode_image(file.read_bytes(), shrink_to=preprocessing.size).pixels
         return training_view(pixels, view, zlib.crc32(_name(file).encode()), preprocessing)
 
-    with ThreadPoolExecutor(2) as pool:
-        images = pool.map(read, files)
-        parts = [extract(np.stack(batch)).astype(np.float16) for batch in _batches(images, _BATCH)]
-    return np.concatenate(parts)
+    return np.concatenate([extract(batch).astype(np.float16) for batch in read_batches(files, read)])
 
 
 def _name(file: Path) -> str:
     return f"{file.parent.parent.name}/{file.name}"
-
-
-def _batches(items: Iterator[Pixels], size: int) -> Iterator[list[Pixels]]:
-    while batch := list(islice(items, size)):
-        yield batch

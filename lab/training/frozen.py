@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from lab.data.captioned import CaptionedImages
 from lab.training.features import cached_features
 from lab.training.job import Job
-from models.backbones.frozen import IMAGENET_LITE, Backbone, load_backbone
+from models.backbones.frozen import IMAGENET_LITE, FrozenTower, MeanOverPlaces, load_backbone
 from models.inference.compile import Runner, compile_module
 from models.shipped import part_card
 
@@ -53,25 +53,15 @@ def _compiled(name: str, what: str) -> Runner:
     """Compile once for all sets and views, and not at all where the features are there: it takes seconds."""
     backbone = load_backbone(name)
     size = backbone.preprocessing.size
-    return compile_module(_READERS[what](backbone), [torch.zeros(2, size, size, 3, dtype=torch.uint8)], [(0,)])
+    tower = FrozenTower(backbone, _HEADS[what]()).eval()
+    return compile_module(tower, [torch.zeros(2, size, size, 3, dtype=torch.uint8)], [(0,)])
 
 
-class _Maps(nn.Module):
-    """Pixels to ``(B, h * w, C)``."""
+class _Places(nn.Module):
+    """The head that lays a feature map out by its places, ``(B, C, h, w)`` to ``(B, h * w, C)``."""
 
-    def __init__(self, backbone: Backbone) -> None:
-        super().__init__()
-        self.backbone = backbone
-
-    def forward(self, pixels: Tensor) -> Tensor:
-        return self.backbone(pixels).flatten(2).transpose(1, 2)
+    def forward(self, feature_map: Tensor) -> Tensor:
+        return feature_map.flatten(2).transpose(1, 2)
 
 
-class _Means(_Maps):
-    """Pixels to ``(B, C)``."""
-
-    def forward(self, pixels: Tensor) -> Tensor:
-        return super().forward(pixels).mean(dim=1)
-
-
-_READERS = {"maps": _Maps, "means": _Means}
+_HEADS = {"maps": _Places, "means": MeanOverPlaces}

@@ -9,6 +9,7 @@ image is indexed, and only its mean is stored.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
 
 import numpy as np
@@ -55,18 +56,22 @@ class CaptionMeans:
 
 
 class CosineOfMeans:
-    """Scores one sentence with M means of captions."""
+    """Scores sentences with means of captions."""
 
     def __init__(self, words: WordVectors) -> None:
         self._words = words
 
     def __call__(self, text: str, features: Features) -> NDArray[np.float32]:
-        """Return the cosines ``(M,)``; 0 where a side has no known word."""
+        """Return the cosines ``(M,)`` with ``(M, 300)``; 0 where a side has no known word."""
         query = mean_vector(self._words, [self._words.vocabulary.number(word) for word in split_words(text)])
         captions = features.astype(np.float32)
         lengths = np.linalg.norm(captions, axis=1) * np.linalg.norm(query)
         cosines: NDArray[np.float32] = captions @ query / np.maximum(lengths, _TINY)
         return cosines
+
+    def pairs(self, texts: Sequence[str], features: Features) -> NDArray[np.float32]:
+        """Return the cosines ``(S, K)`` with ``(S, K, 300)``; there is nothing to gain by taking them together."""
+        return np.stack([self(text, own) for text, own in zip(texts, features, strict=True)])
 
 
 def mean_vector(words: WordVectors, numbers: list[int]) -> NDArray[np.float32]:

@@ -38,16 +38,23 @@ class StackedHeads:
 
 
 class SumOfScores:
-    """The members' scores of one sentence with M images, divided by their spreads and summed up."""
+    """The members' scores, divided by their spreads and summed up."""
 
     def __init__(self, members: Sequence[Matcher], spreads: Sequence[float]) -> None:
         self._members, self._spreads = members, spreads
 
     def __call__(self, text: str, features: Features) -> NDArray[np.float32]:
-        """Score ``(M, K, …)`` features, ``(M,)``."""
+        """Score ``(M, members, …)`` features, ``(M,)``."""
         total = np.zeros(len(features), np.float32)
         for number, (member, spread) in enumerate(zip(self._members, self._spreads, strict=True)):
             total += member.score(text, features[:, number]) / np.float32(spread)
+        return total
+
+    def pairs(self, texts: Sequence[str], features: Features) -> NDArray[np.float32]:
+        """Score ``(S, K, members, …)`` features, ``(S, K)``."""
+        total = np.zeros(features.shape[:2], np.float32)
+        for number, (member, spread) in enumerate(zip(self._members, self._spreads, strict=True)):
+            total += member.score_pairs(texts, features[:, :, number]) / np.float32(spread)
         return total
 
 

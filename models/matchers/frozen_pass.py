@@ -90,6 +90,10 @@ class FrozenMatcher:
         """Score one sentence against M images, ``(M,)``."""
         return self._score(text, features)
 
+    def score_pairs(self, texts: Sequence[str], features: Features) -> NDArray[np.float32]:
+        """Score S sentences against K images each, ``(S, K)``."""
+        return self._score.pairs(texts, features)
+
 
 def backbone_of(card: MatcherCard) -> tuple[str, str]:
     """Return name and SHA-256 of the frozen backbone that a matcher stands on."""

@@ -9,6 +9,8 @@ The tokens come from the dual encoder's own sentence encoder, the regions from i
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -117,11 +119,20 @@ class LateInteractionMatcher:
 
     def score(self, text: str, features: Features) -> NDArray[np.float32]:
         """Score one sentence against M images, ``(M,)``."""
-        tokens = self._tokens(*self._tokenise([text]))[0]
-        flat = features.reshape(-1, DIMENSION).astype(np.float32)
-        cosines = (flat @ tokens[:, :-1].T).reshape(len(features), FEATURE_SHAPE[0], len(tokens))
-        scores: NDArray[np.float32] = cosines.max(axis=1) @ tokens[:, -1]
-        return scores
+        return _interact(self._tokens(*self._tokenise([text]))[0], features)
+
+    def score_pairs(self, texts: Sequence[str], features: Features) -> NDArray[np.float32]:
+        """Score S sentences against K images each, ``(S, K)``; the words that pad a sentence have no share."""
+        tokens = self._tokens(*self._tokenise(texts))
+        return np.stack([_interact(words, regions) for words, regions in zip(tokens, features, strict=True)])
+
+
+def _interact(tokens: NDArray[np.float32], features: Features) -> NDArray[np.float32]:
+    """Score one sentence ``(T, 129)`` against images ``(M, 25, 128)``, ``(M,)``."""
+    flat = features.reshape(-1, DIMENSION).astype(np.float32)
+    cosines = (flat @ tokens[:, :-1].T).reshape(len(features), FEATURE_SHAPE[0], len(tokens))
+    scores: NDArray[np.float32] = cosines.max(axis=1) @ tokens[:, -1]
+    return scores
 
 
 class _Regions(nn.Module):

@@ -51,16 +51,16 @@ class ReluLstm(nn.Module):
             self.from_input.bias[hidden : 2 * hidden] = _FORGET_BIAS
 
     def start(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Take a first input ``(B, D)``; return output and cell, each ``(B, H)``."""
+        """Take a first input ``(..., D)``; return output and cell, each ``(..., H)``."""
         return self._turn(self.from_input(x), None)
 
     def step(self, projected: Tensor, output: Tensor, cell: Tensor) -> tuple[Tensor, Tensor]:
-        """Take one further input, ``from_input`` of it ``(B, 4 H)`` or one for all, ``(1, 4 H)``."""
+        """Take one further input, ``from_input`` of it ``(..., 4 H)``; an axis of length 1 is one input for all."""
         return self._turn(projected + self.from_state(output), cell)
 
     def _turn(self, gates: Tensor, cell: Tensor | None) -> tuple[Tensor, Tensor]:
-        i, f, o = gates[:, : 3 * self.hidden].sigmoid().chunk(3, dim=1)
-        new = i * F.relu(gates[:, 3 * self.hidden :])
+        i, f, o = gates[..., : 3 * self.hidden].sigmoid().chunk(3, dim=-1)
+        new = i * F.relu(gates[..., 3 * self.hidden :])
         cell = new if cell is None else torch.addcmul(new, f, cell)
         return o * F.relu(cell), cell
 
@@ -91,12 +91,14 @@ class LstmSimilarity(nn.Module):
         Args:
             numbers: of the words, ``(B, T)`` or ``(1, T)``.
             mask: 1 where there is a word.
-            images: vectors ``(B, 300)``.
+            images: vectors ``(B, 300)``; or ``(B, K, 300)``, K for each sentence, and the logits are ``(B, K)``.
         """
         output, cell = self.lstm.start(images)
-        projected = self.lstm.from_input(self.words[numbers]).unbind(dim=1)
+        projected = self.lstm.from_input(self.words[numbers])
+        if images.ndim == 3:
+            projected = projected.unsqueeze(2)
         outputs = []
-        for one in projected:
+        for one in projected.unbind(dim=1):
             output, cell = self.lstm.step(one, output, cell)
             outputs.append(output)
         last = (mask.sum(dim=1) - 1).clamp(min=0).expand(len(images))

@@ -99,7 +99,7 @@ class MultimodalCnn(nn.Module):
         Args:
             numbers: of the words, ``(S, T)``; T at most ``MAX_WORDS``.
             mask: 1 where there is a word, ``(S, T)``.
-            images: vectors ``(N, 256)``.
+            images: vectors ``(N, 256)``; or ``(S, N, 256)``, each sentence's own.
         """
         sentence, real = self._read(numbers, mask)
         return self._agree(sentence, real, images) + self._compare(sentence, real, images)
@@ -124,10 +124,10 @@ class MultimodalCnn(nn.Module):
         sides = self.agreement(self.drop(mean)), images
         with torch.autocast(mean.device.type, enabled=False):  # scores a hair apart must stay apart
             left, right = (F.normalize(side.float(), dim=-1) for side in sides)
-            return left @ right.T
+            return left @ right.T if right.ndim == 2 else (right @ left.unsqueeze(-1)).squeeze(-1)
 
     def _compare(self, sentence: Tensor, real: Tensor, images: Tensor) -> Tensor:
-        x, real = sentence[:, None] + self.image(self.drop(images))[:, None], real[:, None]  # (S, N, P, W)
+        x, real = sentence[:, None] + self.image(self.drop(images))[..., None, :], real[:, None]  # (S, N, P, W)
         for convolution in self.convolutions[self.merge.layer + 1 :]:
             x, real = pool(convolution(windows(gated(x, real))), real)
         x = self.hidden(self.drop(lay_out(gated(x, real)))) if self.merge.layer < len(WIDTHS) else x.squeeze(-2)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -16,8 +16,17 @@ from models.inference.execution import Execution
 from models.protocols import Matcher
 from models.types import Features
 
-Score = Callable[[str, Features], NDArray[np.float32]]
-"""Scores one sentence against M images, see ``Matcher.score``."""
+
+class Score(Protocol):
+    """Scores sentences with what a matcher keeps of images."""
+
+    def __call__(self, text: str, features: Features) -> NDArray[np.float32]:
+        """See ``Matcher.score``."""
+        ...
+
+    def pairs(self, texts: Sequence[str], features: Features) -> NDArray[np.float32]:
+        """See ``Matcher.score_pairs``."""
+        ...
 
 
 class VectorHead(Protocol):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 from torch import nn
@@ -14,10 +16,11 @@ from models.types import Features
 
 
 class WordScorer:
-    """One sentence with M images.
+    """One sentence with M images, or several sentences with images of their own.
 
     Args:
-        network: numbers and mask of the words, ``(1, T)``, and vectors ``(M, D)`` to scores, ``(M,)`` or ``(1, M)``.
+        network: numbers and mask of the words, ``(1, T)``, and vectors ``(M, D)`` to scores, ``(M,)`` or ``(1, M)``;
+            of S sentences ``(S, T)`` with vectors ``(S, K, D)`` to ``(S, K)``.
         vocabulary: numbers the words.
         max_words: further words are cut.
         execution: where torch runs, and on how many threads.
@@ -30,6 +33,13 @@ class WordScorer:
         self._vocabulary, self._max_words = vocabulary, max_words
 
     def __call__(self, text: str, features: Features) -> NDArray[np.float32]:
-        """Score, ``(M,)``."""
-        numbers, mask = self._vocabulary.encode([text], max_words=self._max_words)
-        return self._run(numbers, mask, features.astype(np.float32)).reshape(len(features))
+        """Score ``(M, D)`` features, ``(M,)``."""
+        return self._scores([text], features).reshape(len(features))
+
+    def pairs(self, texts: Sequence[str], features: Features) -> NDArray[np.float32]:
+        """Score ``(S, K, D)`` features, ``(S, K)``."""
+        return self._scores(texts, features)
+
+    def _scores(self, texts: Sequence[str], features: Features) -> NDArray[np.float32]:
+        numbers, mask = self._vocabulary.encode(list(texts), max_words=self._max_words)
+        return self._run(numbers, mask, features.astype(np.float32))

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from torch import Tensor, nn
 
 from models.checkpoint import load_part
+from models.text.bert import Bert, BertShape
 
 MINILM = "minilm"
 """The shared weights: all-MiniLM-L6-v2 as it was released."""
 
-_CONFIG: dict[str, Any] = {
-    "vocab_size": 30522, "hidden_size": 384, "num_hidden_layers": 6, "num_attention_heads": 12,
-    "intermediate_size": 1536, "max_position_embeddings": 512,
-}  # fmt: skip
-SENTENCE: int = _CONFIG["hidden_size"]
+_SHAPE = BertShape(vocabulary=30522, width=384, layers=6, heads=12, hidden=1536)
+SENTENCE = _SHAPE.width
 MAX_TOKENS = 64
 """Of a sentence, specials included; longer ones are cut."""
 
@@ -27,14 +23,11 @@ class MiniLM(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        from transformers import BertConfig, BertModel, logging
-
-        logging.set_verbosity_error()  # it warns of a training loss that nobody asked for
-        self.bert = BertModel(BertConfig(**_CONFIG), add_pooling_layer=False)
+        self.bert = Bert(_SHAPE)
 
     def tokens(self, ids: Tensor, mask: Tensor) -> Tensor:
         """Return the last layer, ``(B, T, 384)``."""
-        return self.bert(input_ids=ids, attention_mask=mask).last_hidden_state  # type: ignore[no-any-return]
+        return self.bert(ids, mask)  # type: ignore[no-any-return]
 
     def pooled(self, ids: Tensor, mask: Tensor) -> Tensor:
         """Average the last layer over the real tokens: ``(B, 384)``."""

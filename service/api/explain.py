@@ -12,13 +12,13 @@ from starlette.responses import Response
 
 from models.evidence import Evidence
 from service.api.schemas import ExplainParameters, ExplanationAnswer, HeatMap, TermWords, Word
-from service.api.shaping import collection_used, contributions, is_known, json_response, query_answer
+from service.api.shaping import collection_used, contributions, is_known, json_response, query_echo
 from service.api.sources import explain_form, explained_query, wait_until_gone
 from service.api.state import State, StateNow
 from service.errors import problems
 from service.search.query import Query
 from service.serving.admission import while_connected
-from service.serving.generations import Serving
+from service.serving.generations import ServedGeneration
 
 router = APIRouter(tags=["explain"])
 
@@ -78,14 +78,14 @@ async def _answer(request: Request, state: State, parameters: ExplainParameters,
 
 
 def _shape(
-    serving: Serving, parameters: ExplainParameters, query: Query, evidence: Evidence, took_ms: float
+    serving: ServedGeneration, parameters: ExplainParameters, query: Query, evidence: Evidence, took_ms: float
 ) -> ExplanationAnswer:
     heat = evidence.heat()
     rows, columns = heat.shape
     return ExplanationAnswer(
         image_id=parameters.image_id,
         collection=collection_used(serving),
-        query=query_answer(query),
+        query=query_echo(query),
         method=parameters.method,
         score=evidence.score,
         contributions=contributions(evidence.contributions),
@@ -102,15 +102,15 @@ def _shape(
             )
             for term in evidence.words
         ],
-        overlay_url=None if query.image is not None else _overlay_url(serving, parameters, query),
+        overlay_url=None if query.image_files else _overlay_url(serving, parameters, query),
         took_ms=round(took_ms, 3),
     )
 
 
-def _overlay_url(serving: Serving, parameters: ExplainParameters, query: Query) -> str:
+def _overlay_url(serving: ServedGeneration, parameters: ExplainParameters, query: Query) -> str:
     asked = {
         "image_id": parameters.image_id,
-        "collection": serving.name,
+        "collection": serving.collection,
         "query": parameters.query,
         "query_image_id": parameters.query_image_id,
         "model": parameters.model,

@@ -1,4 +1,4 @@
-"""What the routes work with, built once when the application starts."""
+"""What the routes share, built once when the application starts."""
 
 from __future__ import annotations
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from indexer.catalog.repository import ImageRecord
+from indexer.catalog.base import ImageRecord
 from indexer.store.generation import Generation
 from models.composition import Term, compose
 from models.evidence import ImageRole

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 from toy_encoder import ToyEncoder
+from toy_indexing import index_with
 
 from indexer.collections import locked
 from indexer.errors import (
@@ -19,7 +20,7 @@ from indexer.errors import (
     ModelMismatchError,
     SourceError,
 )
-from indexer.ingest.pipeline import IndexRequest, index_collection
+from indexer.ingest.request import IndexRequest
 from indexer.layout import CollectionLayout
 from models.errors import ModelError, StorageError
 
@@ -33,8 +34,8 @@ def test_a_folder_becomes_a_generation_that_can_be_searched(workshop):
         (blue,) = generation.catalog.images_at(rows[0])
         assert (blue.name, blue.width, blue.height, blue.format) == ("blue.png", 12, 9, "PNG")
         assert blue.id == sha256((workshop.photos / "blue.png").read_bytes()).hexdigest()[:32]
-        assert generation.catalog.original_paths(blue.id) == [workshop.photos / "blue.png"]
-        assert generation.catalog.roots() == [workshop.photos]
+        assert generation.catalog.original_keys(blue.id) == [str(workshop.photos / "blue.png")]
+        assert generation.catalog.roots() == [str(workshop.photos)]
 
 
 def test_nothing_changed_publishes_nothing(workshop):
@@ -84,8 +85,8 @@ def test_identical_files_are_one_image_with_several_paths(workshop):
     assert workshop.encoder.images_encoded == 1
     with workshop.open() as generation:
         (image,) = generation.catalog.images_at([0])
-        paths = generation.catalog.original_paths(image.id)
-        assert [path.name for path in paths] == ["copy.png", "red.png", "other.png"]
+        keys = generation.catalog.original_keys(image.id)
+        assert [Path(key).name for key in keys] == ["copy.png", "red.png", "other.png"]
     (workshop.photos / "copy.png").unlink()
     assert workshop.index().images == 1
 
@@ -101,7 +102,7 @@ def test_running_again_replaces_the_folders_and_add_extends_them(workshop, tmp_p
     workshop.index(folders[2])
     assert workshop.names() == ["blue.png"]
     with workshop.open() as generation:
-        assert generation.catalog.roots() == [folders[2]]
+        assert generation.catalog.roots() == [str(folders[2])]
 
 
 def test_files_that_do_not_decode_are_skipped_with_the_reason_and_not_tried_again(workshop):
@@ -196,7 +197,7 @@ def test_a_path_that_does_not_exist_is_refused(workshop):
 @pytest.mark.parametrize("name", ["", "Upper", "../up", "a b", "-x", "x" * 64])
 def test_a_name_that_could_not_be_a_folder_or_an_address_is_refused(workshop, name):
     with pytest.raises(CollectionNameError):
-        index_collection(IndexRequest(workshop.data_dir, name, (workshop.photos,)), [workshop.encoder])
+        index_with(IndexRequest(workshop.data_dir, name, (workshop.photos,)), [workshop.encoder])
 
 
 def test_captions_come_from_a_file_and_from_beside_the_images(workshop, write):
@@ -323,8 +324,8 @@ def test_the_last_two_generations_are_kept(workshop):
 def test_a_damaged_generation_is_built_anew_without_encoding(workshop):
     workshop.paint_all()
     workshop.index()
-    index = workshop.root / "generations" / "000001" / "toy.image.faiss"
-    index.write_bytes(b"x" + index.read_bytes()[1:])
+    vectors = workshop.root / "generations" / "000001" / "toy.image.vectors.npy"
+    vectors.write_bytes(b"x" + vectors.read_bytes()[1:])
     report = workshop.index()
     assert (report.generation, report.added) == (2, 0)
     assert len(workshop.names()) == 4
@@ -369,7 +370,7 @@ def test_progress_tells_both_stages_to_the_end(workshop, write):
     request = IndexRequest(
         workshop.data_dir, "toy", (workshop.photos,), captions=write("token.txt", "red.png#0\tx\nblue.png#0\ty\n")
     )
-    index_collection(request, [workshop.encoder], progress=lambda *call: told.append(call))
+    index_with(request, [workshop.encoder], progress=lambda *call: told.append(call))
     assert told[-2:] == [("images", 4, 4), ("captions", 2, 2)]
 
 

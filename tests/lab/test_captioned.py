@@ -27,11 +27,21 @@ def test_captions_belong_to_their_image_in_the_order_of_the_split(tmp_path: Path
     assert len(join([data, data], "twice")) == 4
 
 
-@pytest.mark.parametrize("line", ["a.jpg#0 no tab", "a.jpg\tno number", "a.jpg#0\t   "])
-def test_a_malformed_line_is_named_by_number(tmp_path: Path, line: str) -> None:
+@pytest.mark.parametrize("line", ["a.jpg#0 no tab", "a.jpg\tno number", "a.jpg#x\tno number either", "#0\tno name"])
+def test_a_malformed_line_is_told_with_its_file_its_number_and_what_stands_there(tmp_path: Path, line: str) -> None:
     images, tokens = _set(tmp_path, f"a.jpg#0\tfine\n{line}\n")
-    with pytest.raises(InputError, match="line 2"):
+    with pytest.raises(InputError) as told:
         read_captioned(images, tokens)
+    for part in ("token.txt", "line 2", repr(line)):
+        assert part in str(told.value)
+
+
+def test_an_image_whose_captions_have_no_word_has_none(tmp_path: Path) -> None:
+    images, tokens = _set(tmp_path, "a.jpg#0\tA  dog\tin snow .\na.jpg#1\t   \nb.jpg#0\t\n")
+    assert read_captioned(images, tokens).captions == (("A dog in snow .",),)
+    (tmp_path / "split.txt").write_text("a.jpg\nb.jpg\n")
+    with pytest.raises(InputError, match=r"no caption for 1 images, such as b\.jpg"):
+        read_captioned(images, tokens, tmp_path / "split.txt")
 
 
 def test_a_missing_image_and_a_missing_caption_are_named(tmp_path: Path) -> None:

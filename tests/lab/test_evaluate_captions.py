@@ -4,17 +4,17 @@ import json
 from pathlib import Path
 
 import pytest
-from demo_set import DEMO, PHOTOGRAPHS
+from demo_set import PHOTOGRAPHS
 from toy_captioner import ToyCaptioner
 from typer.testing import CliRunner
 
+from lab.cli import app
 from lab.data.captioned import CaptionedImages
 from lab.evaluation.described import describe_files
 from lab.metrics.cider import CiderD
 from lab.metrics.meteor import meteor
 from models.captioning.decoders import make_decoder
 from models.captioning.decoding import BeamSearch, Greedy, Sampling
-from models.cli import app
 from models.errors import InputError
 from models.text.vocabulary import split_words
 
@@ -70,17 +70,6 @@ def test_the_command_measures_greedy_and_beam(tmp_path: Path) -> None:
         assert 0 < values["meteor"] < 1
         assert values["ms_an_image"] > 0
         assert 1 > values["bleu-1"] >= values["bleu-4"] >= 0
-
-
-def test_the_command_line_captions_files(tmp_path: Path) -> None:
-    lines = run("caption", DEMO / "photographs" / "toucan.jpg", "--decoder", "greedy").splitlines()
-    assert len(lines) == 1
-    assert "toucan.jpg  a bird" in lines[0]
-
-
-def test_captioners_are_listed() -> None:
-    assert "captioner show-and-tell (5.4 MB) writes captions" in run("models")
-    assert "show-and-tell" in {card["name"] for card in json.loads(run("models", "--json"))}
 
 
 def test_decoders_have_names() -> None:

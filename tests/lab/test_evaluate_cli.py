@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from models.cli import app
+from lab.cli import app
 
 PHOTOGRAPHS = Path(__file__).parents[2] / "demo" / "photographs"
 NAMES = ["tabby-cat", "orange-kitten", "windmill", "windmills-by-canal", "piglet", "wall-clock"]

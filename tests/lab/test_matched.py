@@ -49,8 +49,14 @@ def test_scores_are_of_every_caption_with_every_image(matched: MatchedSet) -> No
     scores = matched.scores(lambda done, total: told.append((done, total)))
     np.testing.assert_array_equal(scores, matched.matcher.table)  # type: ignore[attr-defined]
     assert told[-1] == (24, 24)
-    pairs = matched.pair_scores(np.array([3, 0]), np.array([[1, 5], [0, 2]]))
-    assert pairs.tolist() == [[scores[3, 1], scores[3, 5]], [scores[0, 0], scores[0, 2]]]
+
+
+def test_pairs_are_scored_in_the_order_of_their_drawing_whatever_the_lengths_of_their_sentences(
+    matched: MatchedSet,
+) -> None:
+    captions, images = RANDOM.integers(24, size=300), RANDOM.integers(12, size=(300, 3))
+    table = matched.matcher.table  # type: ignore[attr-defined]
+    np.testing.assert_array_equal(matched.pair_scores(captions, images), table[captions[:, None], images])
 
 
 def test_ranks_both_ways_are_those_of_sorted_lists(matched: MatchedSet) -> None:

@@ -39,6 +39,29 @@ def test_contributions_add_up_to_the_score_to_the_printed_digit(terms: int, seed
         assert round(sum(row), 6) == score
 
 
+def test_shares_and_scores_have_six_decimals() -> None:
+    query = compose([Term("dog", unit(1, 0)), Term("+beach", unit(1, 0), 0.5)])
+    contributions = query.contributions(np.array([[1 / 3, 0]], dtype=np.float32))
+    assert contributions.tolist() == [[0.222222, 0.111111]]  # two thirds and one third of 0.3333333
+    assert query.scores(contributions).tolist() == [0.333333]
+    assert contributions.dtype == query.parts.dtype == np.float64
+
+
+def test_a_term_weighs_one_and_is_not_of_words_unless_it_says_so() -> None:
+    term = Term("image", unit(1, 0))
+    assert (term.weight, term.text) == (1.0, None)
+
+
+@pytest.mark.parametrize(("left", "refused"), [(2e-6, False), (5e-7, True)])
+def test_what_is_left_of_the_terms_must_be_more_than_rounding(left: float, refused: bool) -> None:
+    terms = [Term("image", unit(1, 0)), Term("-image", unit(1, left), -1.0)]
+    if refused:
+        with pytest.raises(QueryError, match="cancel"):
+            compose(terms)
+    else:
+        np.testing.assert_allclose(compose(terms).vector, [0, -1], atol=1e-6)
+
+
 def test_terms_that_cancel_each_other_out_are_refused() -> None:
     with pytest.raises(QueryError, match="cancel"):
         compose([Term("image", unit(1, 0)), Term("-a", unit(1, 0), -0.5), Term("-b", unit(1, 0), -0.5)])

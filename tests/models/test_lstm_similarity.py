@@ -68,6 +68,14 @@ def test_one_sentence_serves_all_images() -> None:
     assert len(one.unique()) == 4
 
 
+def test_each_sentence_may_have_several_images_of_its_own() -> None:
+    network, images = model(), torch.randn(2, 3, 300)
+    numbers, mask = torch.tensor([[5, 6, 7], [8, 9, 0]]), torch.tensor([[1, 1, 1], [1, 1, 0]])
+    together = network(numbers, mask, images)
+    apart = [network(numbers, mask, images[:, place]) for place in range(3)]
+    torch.testing.assert_close(together, torch.stack(apart, dim=1))
+
+
 def test_the_words_stay_as_they_are_and_out_of_the_weights() -> None:
     assert not any("words" in name for name in model().state_dict())
     assert all(name.split(".")[0] in ("image_vector", "lstm", "output") for name, _ in model().named_parameters())

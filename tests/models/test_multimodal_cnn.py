@@ -92,6 +92,15 @@ def test_every_pair_scores_as_by_loops(network: MultimodalCnn) -> None:
             assert found[sentence, image].item() == pytest.approx(expected, abs=1e-4)
 
 
+def test_each_sentence_may_have_images_of_its_own(network: MultimodalCnn) -> None:
+    numbers, mask = drawn(LENGTHS)
+    images = torch.randn(len(LENGTHS), 3, IMAGE, generator=torch.Generator().manual_seed(4))
+    with torch.no_grad():
+        together = network(numbers, mask, images)
+        apart = [network(numbers, mask, own)[row] for row, own in enumerate(images)]
+    torch.testing.assert_close(together, torch.stack(apart), atol=1e-5, rtol=1e-4)
+
+
 def test_the_agreement_alone_is_its_cosine(network: MultimodalCnn) -> None:
     numbers, mask = drawn(LENGTHS)
     images = torch.randn(3, IMAGE, generator=torch.Generator().manual_seed(3))

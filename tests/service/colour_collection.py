@@ -14,8 +14,9 @@ import uvicorn
 from fastapi import FastAPI
 from PIL import Image
 from toy_encoder import ToyEncoder
+from toy_indexing import index_with
 
-from indexer.ingest.pipeline import IndexRequest, index_collection
+from indexer.ingest.request import IndexRequest
 
 COLOURS = {
     "red": (255, 0, 0),
@@ -68,10 +69,10 @@ def save_colours(folder: Path, names: list[str]) -> None:
 
 
 def index(
-    data_dir: Path, name: str, folder: Path, encoder: ToyEncoder | None = None, captions: Path | None = None
+    data_dir: Path, name: str, folder: Path | str, encoder: ToyEncoder | None = None, captions: Path | None = None
 ) -> None:
-    """Index a folder as the command would."""
-    index_collection(IndexRequest(data_dir, name, (folder,), captions), [encoder or ToyEncoder()])
+    """Index a folder, or another storage by its address, as the command would."""
+    index_with(IndexRequest(data_dir, name, (folder,), captions), [encoder or ToyEncoder()])
 
 
 @contextmanager

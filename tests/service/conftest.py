@@ -10,6 +10,7 @@ from typing import Any
 
 import httpx
 import pytest
+import sqlalchemy
 from colour_collection import COLOURS, index, save_colours, served
 from fastapi import FastAPI
 from starlette.testclient import TestClient
@@ -88,3 +89,16 @@ def http(build_app: Callable[..., FastAPI]) -> Iterator[Callable[..., httpx.Clie
             return stack.enter_context(httpx.Client(base_url=address, timeout=20))
 
         yield start
+
+
+@pytest.fixture
+def statements() -> Iterator[list[str]]:
+    """Every SQL statement that is executed while the test runs, on any database."""
+    executed: list[str] = []
+
+    def record(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
+        executed.append(statement)
+
+    sqlalchemy.event.listen(sqlalchemy.Engine, "before_cursor_execute", record)
+    yield executed
+    sqlalchemy.event.remove(sqlalchemy.Engine, "before_cursor_execute", record)

@@ -17,15 +17,16 @@ from PIL import Image
 from starlette.testclient import TestClient
 from toy_encoder import ToyEncoder
 from toy_explainer import ToyExplainer, ToyPairExplainer
+from toy_indexing import index_with
 from toy_library import Explainers
 from toy_matcher import NAME, ToyMatcher
 
-from indexer.ingest.pipeline import IndexRequest, index_collection
+from indexer.ingest.request import IndexRequest
 from models.evidence import Evidence
 from models.protocols import Match
 from models.types import Pixels, Vectors
 from service.api.state import State
-from service.search.query import Query
+from service.search.query import Query, Sentence
 from service.serving.encoder import BatchingEncoder
 
 SIZE = (48, 32)
@@ -100,7 +101,7 @@ def folder(tmp_path: Path) -> Path:
 def data(folder: Path, tmp_path: Path) -> Path:
     """A data folder: the pictures with the vectors of two models and the features of a matcher of the first."""
     request = IndexRequest(tmp_path / "own", "pictures", (folder,))
-    index_collection(request, [load_encoder("toy"), load_encoder("second")], [ToyMatcher()])
+    index_with(request, [load_encoder("toy"), load_encoder("second")], [ToyMatcher()])
     return tmp_path / "own"
 
 
@@ -210,7 +211,7 @@ class TestPairs:
                 super().__init__(name)
                 self.card = replace(self.card, preprocessing=replace(self.card.preprocessing, fit="crop"))
 
-        index_collection(IndexRequest(tmp_path / "cropped", "pictures", (folder,)), [Cropping()])
+        index_with(IndexRequest(tmp_path / "cropped", "pictures", (folder,)), [Cropping()])
         recording = Recording()
         client = start(
             data_dir=tmp_path / "cropped",
@@ -354,7 +355,7 @@ class TestCache:
         image_id = ids(client)["red"]
         first = explain(client, image_id, query="red")
         Image.new("RGB", SIZE, COLOURS["white"]).save(folder / "white.png")
-        index_collection(IndexRequest(data, "pictures", (folder,)), [ToyEncoder()])
+        index_with(IndexRequest(data, "pictures", (folder,)), [ToyEncoder()])
         assert client.post("/collections/pictures/reload").status_code == 200
         before = encoder.encoded
         second = explain(client, image_id, query="red")
@@ -367,7 +368,7 @@ class TestKey:
     """Whatever an explanation depends on tells it from the others."""
 
     def test_every_part_of_a_request_counts(self, start: Callable[..., TestClient], data: Path, folder: Path) -> None:
-        index_collection(IndexRequest(data, "others", (folder,)), [ToyEncoder()])
+        index_with(IndexRequest(data, "others", (folder,)), [ToyEncoder()])
         client = start(data_dir=data, explainers=both_methods, default_collection="pictures")
         picture = ids(client)
         red = {"image_id": picture["red"], "query": "red"}
@@ -420,8 +421,14 @@ class TestKey:
             cards = [{"weights_sha256": "1" * 64}, {"preprocessing": replace(ToyEncoder().card.preprocessing, size=16)}]
             encoders = [BatchingEncoder(Other(**changes), max_batch=1) for changes in cards]
             models = [{**serving.models, "toy": replace(serving.models["toy"], encoder=each)} for each in encoders]
-            servings = [serving, replace(serving, name="other"), *(replace(serving, models=each) for each in models)]
-            keys = [parts.explanations.request(one, Query(text="red"), "0" * 32, "grad-cam").key for one in servings]
+            servings = [
+                serving,
+                replace(serving, collection="other"),
+                *(replace(serving, models=each) for each in models),
+            ]
+            keys = [
+                parts.explanations.request(one, Query(Sentence("red")), "0" * 32, "grad-cam").key for one in servings
+            ]
             for encoder in encoders:
                 encoder.close()
         assert len(set(keys)) == 4
@@ -430,7 +437,7 @@ class TestKey:
         self, start: Callable[..., TestClient], folder: Path, tmp_path: Path
     ) -> None:
         def publish(where: str) -> str:
-            index_collection(IndexRequest(tmp_path / where, "pictures", (folder,)), [ToyEncoder()])
+            index_with(IndexRequest(tmp_path / where, "pictures", (folder,)), [ToyEncoder()])
             client = start(data_dir=tmp_path / where)
             return str(explain(client, ids(client)["red"], query="red").headers["etag"])
 

@@ -15,9 +15,10 @@ from PIL import Image
 from playwright.sync_api import sync_playwright
 from toy_captioner import NAMES as CAPTIONERS
 from toy_encoder import CALIBRATION, ToyEncoder
+from toy_indexing import index_with
 from toy_library import ToyLibrary
 
-from indexer.ingest.pipeline import IndexRequest, index_collection
+from indexer.ingest.request import IndexRequest
 from models.evidence import Evidence, EvidenceMap, ImageRole
 from models.explain.breakdown import breakdown
 from models.explain.words import word_saliency
@@ -72,11 +73,11 @@ def photographs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def data_dir(photographs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Hold two collections: ``colours`` with captions and ``plain`` without."""
     data = tmp_path_factory.mktemp("data")
-    index_collection(IndexRequest(data_dir=data, collection="colours", paths=(photographs,)), [ToyEncoder()])
+    index_with(IndexRequest(data_dir=data, collection="colours", paths=(photographs,)), [ToyEncoder()])
     few = tmp_path_factory.mktemp("few")
     for colour in ("red", "blue"):
         Image.new("RGB", (64, 48), tuple(255 * c for c in COLOURS[colour])).save(few / f"plain-{colour}.jpg")
-    index_collection(IndexRequest(data_dir=data, collection="plain", paths=(few,)), [ToyEncoder()])
+    index_with(IndexRequest(data_dir=data, collection="plain", paths=(few,)), [ToyEncoder()])
     return data
 
 
@@ -132,7 +133,7 @@ def key() -> str:
 def keyed_address(key: str, photographs: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Serve one collection to those who have the key."""
     data = tmp_path_factory.mktemp("keyed")
-    index_collection(IndexRequest(data_dir=data, collection="colours", paths=(photographs,)), [ToyEncoder()])
+    index_with(IndexRequest(data_dir=data, collection="colours", paths=(photographs,)), [ToyEncoder()])
     with serving(data_dir=data, api_keys=key) as url:
         yield url
 

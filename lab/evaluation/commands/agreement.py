@@ -13,9 +13,11 @@ from lab.evaluation.commands.options import (
     ImagesFolder,
     ModelName,
     OutputFile,
+    cached_models,
     encoding_bar,
     write_figures,
 )
+from models.names import DEFAULT_MODEL
 
 
 def agreement(
@@ -27,7 +29,7 @@ def agreement(
         Path | None,
         typer.Option(help="Token file of the captions judged, or of a proxy's.", exists=True, dir_okay=False),
     ] = None,
-    model: ModelName = "semblance-base",
+    model: ModelName = DEFAULT_MODEL,
     proxy: Annotated[
         str | None,
         typer.Option(help="Score triplets by this proxy, not by a model: tfidf, meteor, word2vec-fv or generated."),
@@ -40,8 +42,6 @@ def agreement(
     from lab.data.judgements import read_judgements
     from lab.evaluation.agreement import evaluate_agreement, evaluate_proxy_agreement
     from lab.evaluation.proxies import build_proxy
-    from models.inference.execution import Execution
-    from models.library import InstalledModels
 
     texts = read_captions(captions) if captions else None
     judged = read_judgements(judgements, images, texts)
@@ -50,9 +50,7 @@ def agreement(
             build = partial(build_proxy, proxy, on_progress=on_progress)
             figures = evaluate_proxy_agreement(build, judged, images, texts or {})
         else:
-            figures = evaluate_agreement(
-                InstalledModels(Execution(device=device)).encoder(model), judged, images, on_progress
-            )
+            figures = evaluate_agreement(cached_models(device).encoder(model), judged, images, on_progress)
     name = proxy or model
     typer.echo(f"{name}: " + ", ".join(f"{key} {value:.4g}" for key, value in figures.items() if value is not None))
     write_figures(output, figures)

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from lab.evaluation.commands.options import DeviceName, ModelName, OutputFile, Seed, encode_set, write_figures
+from models.names import DEFAULT_MODEL
 
 ImagesFolders = Annotated[
     list[Path], typer.Option("--images", help="Folder of the images; repeatable.", exists=True, file_okay=False)
@@ -29,7 +30,7 @@ def calibration(
     images: ImagesFolders,
     captions: TokenFiles,
     split: SplitFiles = None,
-    model: ModelName = "semblance-base",
+    model: ModelName = DEFAULT_MODEL,
     output: OutputFile = None,
     write: WriteFile = None,
     device: DeviceName = "auto",

@@ -16,13 +16,14 @@ from lab.evaluation.commands.options import (
     encoding_bar,
     write_figures,
 )
+from models.names import DEFAULT_CAPTIONER
 
 
 def captions(
     images: ImagesFolder,
     captions: TokenFile,
     split: SplitFile = None,
-    model: Annotated[str, typer.Option(help="A captioner of `semblance models`.")] = "show-and-tell",
+    model: Annotated[str, typer.Option(help="A captioner of `semblance models`.")] = DEFAULT_CAPTIONER,
     decoder: Annotated[
         str | None, typer.Option(help="greedy, beam or sample; greedy and beam one after the other if not given.")
     ] = None,

@@ -17,6 +17,7 @@ from lab.evaluation.commands.options import (
     encode_set,
     today,
 )
+from models.names import DEFAULT_MODEL
 
 
 def draw_map(
@@ -24,7 +25,7 @@ def draw_map(
     captions: TokenFile,
     output: Annotated[Path, typer.Option("--output", help="A picture (.png, .svg) or an interactive page (.html).")],
     split: SplitFile = None,
-    model: ModelName = "semblance-base",
+    model: ModelName = DEFAULT_MODEL,
     date: Date = None,
     device: DeviceName = "auto",
 ) -> None:

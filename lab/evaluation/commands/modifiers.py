@@ -14,13 +14,14 @@ from lab.evaluation.commands.options import (
     encode_set,
     write_figures,
 )
+from models.names import DEFAULT_MODEL
 
 
 def modifiers(
     images: ImagesFolder,
     captions: TokenFile,
     split: SplitFile = None,
-    model: ModelName = "semblance-base",
+    model: ModelName = DEFAULT_MODEL,
     output: OutputFile = None,
     device: DeviceName = "auto",
 ) -> None:

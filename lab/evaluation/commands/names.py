@@ -9,23 +9,23 @@ from lab.evaluation.commands.options import (
     ImagesFolder,
     ModelName,
     OutputFile,
+    cached_models,
     encoding_bar,
     write_figures,
 )
+from models.names import DEFAULT_MODEL
 
 
 def names(
     images: ImagesFolder,
-    model: ModelName = "semblance-base",
+    model: ModelName = DEFAULT_MODEL,
     output: OutputFile = None,
     device: DeviceName = "auto",
 ) -> None:
     """Ask for every picture of a folder by its file's bare name: the share found among the first 1, 3 and 10."""
     from lab.evaluation.names import evaluate_names, named_files
-    from models.inference.execution import Execution
-    from models.library import InstalledModels
 
-    files, encoder = named_files(images), InstalledModels(Execution(device=device)).encoder(model)
+    files, encoder = named_files(images), cached_models(device).encoder(model)
     with encoding_bar() as on_progress:
         figures = evaluate_names(encoder, files, on_progress)
     shares = ", ".join(f"top {k} {100 * figures[f'top_{k}']:.1f} %" for k in (1, 3, 10))

@@ -14,7 +14,10 @@ import typer
 from lab.progress import progress_bar
 
 if TYPE_CHECKING:
-    from lab.evaluation.encoded import EncodedSet, Progress
+    from lab.data.pixels import Progress
+    from lab.evaluation.cached_models import CachedModels
+    from lab.evaluation.content_cache import ContentCache
+    from lab.evaluation.encoded import EncodedSet
     from lab.evaluation.matched import MatchedSet
     from models.protocols import DualEncoder
 
@@ -37,17 +40,36 @@ Date = Annotated[str | None, typer.Option("--date", help="The date to print; tod
 Seed = Annotated[int, typer.Option("--seed", help="Of what is drawn at random.", min=0)]
 
 
+CACHE = Path("var/evaluation")
+"""Keeps what models computed of photographs and sentences; it may be deleted at any time."""
+
+
+def evaluation_cache() -> ContentCache:
+    """Return the cache that all commands share."""
+    from lab.evaluation.content_cache import ContentCache
+
+    return ContentCache(CACHE)
+
+
+def cached_models(device: str) -> CachedModels:
+    """Return the models on a device; they compute nothing of a photograph or sentence a second time."""
+    from lab.evaluation.cached_models import CachedModels
+    from models.inference.device import resolve_device
+    from models.inference.execution import Execution
+    from models.library import InstalledModels
+
+    return CachedModels(InstalledModels(Execution(device=device)), evaluation_cache(), resolve_device(device))
+
+
 def encode_set(
     images: Path, captions: Path, split: Path | None, model: str, device: str
 ) -> tuple[DualEncoder, EncodedSet]:
     """Load the model and encode the set, with a progress bar; say what was encoded."""
     from lab.data.captioned import read_captioned
     from lab.evaluation.encoded import encode_captioned
-    from models.inference.execution import Execution
-    from models.library import InstalledModels
 
     data = read_captioned(images, captions, split, name=split.stem if split else "")
-    encoder = InstalledModels(Execution(device=device)).encoder(model)
+    encoder = cached_models(device).encoder(model)
     with encoding_bar() as on_progress:
         encoded = encode_captioned(encoder, data, on_progress)
     typer.echo(f"{model}: {len(data):,} images, {len(encoded.captions):,} captions")
@@ -65,12 +87,10 @@ def match_set(images: Path, captions: Path, split: Path | None, matcher: str, de
     """Load the matcher and compute its features of the set, with a progress bar; say of what."""
     from lab.data.captioned import read_captioned
     from lab.evaluation.matched import match_captioned
-    from models.inference.execution import Execution
-    from models.library import InstalledModels
 
     data = read_captioned(images, captions, split, name=split.stem if split else "")
     with encoding_bar("features") as on_progress:
-        matched = match_captioned(InstalledModels(Execution(device=device)).matcher(matcher), data, on_progress)
+        matched = match_captioned(cached_models(device).matcher(matcher), data, on_progress)
     typer.echo(f"{matcher}: {len(data):,} images, {len(matched.image_of_caption):,} captions")
     return matched
 

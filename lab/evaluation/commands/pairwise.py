@@ -19,13 +19,14 @@ from lab.evaluation.commands.options import (
     match_set,
     write_figures,
 )
+from models.names import DEFAULT_MODEL
 
 
 def pairwise(
     images: ImagesFolder,
     captions: TokenFile,
     split: SplitFile = None,
-    model: ModelOrMatcherName = "semblance-base",
+    model: ModelOrMatcherName = DEFAULT_MODEL,
     output: OutputFile = None,
     device: DeviceName = "auto",
     seed: Seed = 1,

@@ -17,6 +17,7 @@ from lab.evaluation.commands.options import (
     encode_set,
     today,
 )
+from models.names import DEFAULT_MODEL
 
 
 def report(
@@ -24,7 +25,7 @@ def report(
     captions: TokenFile,
     output: Annotated[Path, typer.Option("--output", help="Write the page here.")],
     split: SplitFile = None,
-    model: ModelName = "semblance-base",
+    model: ModelName = DEFAULT_MODEL,
     results: Annotated[
         Path | None, typer.Option("--results", help="Folder of figures, NAME.json; measured now if not given.")
     ] = None,

@@ -12,6 +12,7 @@ from lab.evaluation.commands.options import (
     OutputFile,
     SplitFile,
     TokenFile,
+    cached_models,
     encode_set,
     encoding_bar,
     write_figures,
@@ -29,16 +30,13 @@ def reranking(
     device: DeviceName = "auto",
 ) -> None:
     """Rank every caption's image before and after re-ranking, and time it."""
-    from lab.evaluation.encoded import extract_features
+    from lab.evaluation.matched import match_captioned
     from lab.evaluation.reranking import evaluate_reranking
-    from models.inference.execution import Execution
-    from models.library import InstalledModels
 
-    matcher = InstalledModels(Execution(device=device)).matcher(rerank)
+    matcher = cached_models(device).matcher(rerank)
     encoded = encode_set(images, captions, split, matcher.card.encoder, device)[1]
-    size = matcher.card.preprocessing.size
     with encoding_bar("features") as progress:
-        features = extract_features(encoded.data.files, size, matcher.prepare, matcher.encode_images, progress)
+        features = match_captioned(matcher, encoded.data, progress).features
     with encoding_bar("re-ranking captions") as progress:
         figures = evaluate_reranking(encoded, matcher, features, rerank_depth, progress)
     before, after = figures["text_to_image"], figures["reranked"]["text_to_image"]

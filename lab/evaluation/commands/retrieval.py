@@ -18,6 +18,7 @@ from lab.evaluation.commands.options import (
     match_set,
     write_figures,
 )
+from models.names import DEFAULT_MODEL
 from models.recall_line import recall_line
 
 
@@ -25,7 +26,7 @@ def retrieval(
     images: ImagesFolder,
     captions: TokenFile,
     split: SplitFile = None,
-    model: ModelOrMatcherName = "semblance-base",
+    model: ModelOrMatcherName = DEFAULT_MODEL,
     output: OutputFile = None,
     device: DeviceName = "auto",
     seed: Seed = 1,

@@ -16,8 +16,10 @@ from lab.evaluation.commands.options import (
     TokenFile,
     encode_set,
     encoding_bar,
+    evaluation_cache,
     write_figures,
 )
+from models.names import DEFAULT_MODEL
 
 if TYPE_CHECKING:
     from lab.evaluation.encoded import EncodedSet
@@ -28,7 +30,7 @@ def semantic(
     images: ImagesFolder,
     captions: TokenFile,
     split: SplitFile = None,
-    model: ModelName = "semblance-base",
+    model: ModelName = DEFAULT_MODEL,
     proxy: ProxyName = "tfidf",
     beside: Annotated[
         list[str] | None, typer.Option(help="Proxy that ranks the images, too, as a model would; can be repeated.")
@@ -65,7 +67,7 @@ def _imagenet_features(encoded: EncodedSet, device: str) -> Vectors | None:
     files = encoded.data.files
     try:
         with encoding_bar("ImageNet features") as on_progress:
-            return imagenet_features(files, device=device, on_progress=on_progress)
+            return imagenet_features(files, device=device, on_progress=on_progress, cache=evaluation_cache())
     except CheckpointError as error:
         typer.echo(f"  no row 'imagenet features': {error}")
         return None

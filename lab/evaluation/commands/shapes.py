@@ -11,9 +11,11 @@ from lab.evaluation.commands.options import (
     OutputFile,
     SplitFile,
     TokenFile,
+    cached_models,
     encoding_bar,
     write_figures,
 )
+from models.names import DEFAULT_MODEL
 from models.recall_line import recall_line
 
 
@@ -21,18 +23,16 @@ def shapes(
     images: ImagesFolder,
     captions: TokenFile,
     split: SplitFile = None,
-    model: ModelName = "semblance-base",
+    model: ModelName = DEFAULT_MODEL,
     output: OutputFile = None,
     device: DeviceName = "auto",
 ) -> None:
     """Rank with square images brought to 4:3, 3:4 and 16:9, stretched and cropped, beside the squares."""
     from lab.data.captioned import read_captioned
     from lab.evaluation.shapes import WAYS, evaluate_shapes
-    from models.inference.execution import Execution
-    from models.library import InstalledModels
 
     data = read_captioned(images, captions, split)
-    encoder = InstalledModels(Execution(device=device)).encoder(model)
+    encoder = cached_models(device).encoder(model)
     with encoding_bar() as on_progress:
         figures = evaluate_shapes(encoder, data, on_progress)
     typer.echo(f"{model}: {len(data):,} images; in brackets R@10 less the squares', in points")

@@ -1,94 +1,54 @@
-"""The indexer's own catalog: which files it has seen, and what the next generation's snapshot will hold."""
+"""Changes the working state of the catalog in its SQLite file, and writes frozen states to files of their own."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
-from sqlalchemy import bindparam, delete, func, select, text, update
+from sqlalchemy import Table, bindparam, delete, func, select, text, update
 from sqlalchemy.dialects.sqlite import insert
 
+from indexer.catalog.base import ImageFacts, SeenFile, content_id, text_sha256
 from indexer.catalog.session import open_working
-from indexer.catalog.tables import ID_LENGTH, caption_files, captions, files, image_captions, images, roots
+from indexer.catalog.tables import caption_files as caption_files_table
+from indexer.catalog.tables import captions, files, image_captions, images
+from indexer.catalog.tables import roots as roots_table
 
 
-@dataclass(frozen=True)
-class SeenFile:
-    """A file as it was when last read: an image (``sha256`` of its content) or a failure, with the reason."""
-
-    path: str
-    size: int
-    mtime_ns: int
-    sha256: bytes | None
-    failure: str | None = None
-
-
-@dataclass(frozen=True)
-class ImageFacts:
-    """What an image's file told of it; sizes in pixels, upright."""
-
-    sha256: bytes
-    width: int
-    height: int
-    format: str
-    taken_at: datetime | None
-    camera: str | None
-
-
-def content_id(sha256: bytes) -> str:
-    """Return the id of an image or a caption."""
-    return sha256.hex()[:ID_LENGTH]
-
-
-def text_sha256(caption: str) -> bytes:
-    """Return the key of a caption."""
-    return hashlib.sha256(caption.encode()).digest()
-
-
-class WorkingCatalog:
-    """Reads and writes ``work/catalog.sqlite``; every method is one transaction."""
+class SqliteWriter:
+    """The ``CatalogWriter`` of a file, which is made with its folder where it is not there."""
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._engine = open_working(path)
 
-    def close(self) -> None:
-        """Close the database."""
-        self._engine.dispose()
-
     def sources(self) -> tuple[list[str], list[str]]:
-        """Return the folders and the caption files of the last run."""
-        with self._engine.connect() as connection:
-            return tuple(  # type: ignore[return-value]
-                list(connection.scalars(select(table.c.path).order_by(table.c.position)))
-                for table in (roots, caption_files)
-            )
+        """See ``CatalogWriter``."""
+        return self._listed(roots_table), self._listed(caption_files_table)
 
-    def set_sources(self, folders: Sequence[str], captions_from: Sequence[str]) -> None:
-        """Note the folders and the caption files of this run."""
+    def set_sources(self, roots: Sequence[str], caption_files: Sequence[str]) -> None:
+        """See ``CatalogWriter``."""
         with self._engine.begin() as connection:
-            for table, paths in ((roots, folders), (caption_files, captions_from)):
+            for table, places in ((roots_table, roots), (caption_files_table, caption_files)):
                 connection.execute(delete(table))
-                if paths:
-                    connection.execute(insert(table), [{"position": i, "path": p} for i, p in enumerate(paths)])
+                if places:
+                    connection.execute(insert(table), [{"position": i, "path": p} for i, p in enumerate(places)])
 
     def seen_files(self) -> dict[str, SeenFile]:
-        """Return every file by path."""
+        """See ``CatalogWriter``."""
         statement = select(files.c.path, files.c.size, files.c.mtime_ns, images.c.sha256, files.c.failure)
         with self._engine.connect() as connection:
             lines = connection.execute(statement.select_from(files.outerjoin(images))).all()
         return {line.path: SeenFile(*line) for line in lines}
 
     def record(self, facts: Iterable[ImageFacts], seen: Iterable[SeenFile]) -> None:
-        """Note images and the files that hold them; a file seen before is overwritten."""
+        """See ``CatalogWriter``."""
         new_images = [{"id": content_id(image.sha256), **vars(image)} for image in facts]
         new_files = [
             {
-                "path": file.path,
+                "path": file.key,
                 "size": file.size,
                 "mtime_ns": file.mtime_ns,
                 "image_id": content_id(file.sha256) if file.sha256 else None,
@@ -104,21 +64,21 @@ class WorkingCatalog:
                 changed = {name: upsert.excluded[name] for name in ("size", "mtime_ns", "image_id", "failure")}
                 connection.execute(upsert.on_conflict_do_update(index_elements=["path"], set_=changed), new_files)
 
-    def forget(self, paths: Sequence[str]) -> int:
-        """Forget files, images that no file holds any more and their captions; return how many images went."""
+    def forget(self, keys: Sequence[str]) -> int:
+        """See ``CatalogWriter``."""
         unheld = ~select(files.c.path).where(files.c.image_id == images.c.id).exists()
         unused = ~select(image_captions.c.image_id).where(image_captions.c.caption_id == captions.c.id).exists()
         with self._engine.begin() as connection:
-            if paths:
+            if keys:
                 statement = delete(files).where(files.c.path == bindparam("gone"))
-                connection.execute(statement, [{"gone": path} for path in paths])
+                connection.execute(statement, [{"gone": key} for key in keys])
             going = select(images.c.id).where(unheld)
             connection.execute(delete(image_captions).where(image_captions.c.image_id.in_(going)))
             connection.execute(delete(captions).where(unused))
             return connection.execute(delete(images).where(unheld)).rowcount
 
     def set_captions(self, by_image: Mapping[str, Sequence[str]]) -> None:
-        """Give images (by id) their captions, in order; all others have none."""
+        """See ``CatalogWriter``."""
         wanted = {image: tuple(texts) for image, texts in by_image.items() if texts}
         if wanted == self._captions():
             return
@@ -135,24 +95,13 @@ class WorkingCatalog:
                 connection.execute(insert(captions), [{"id": key, "text": caption} for caption, key in ids.items()])
                 connection.execute(insert(image_captions), links)
 
-    def _captions(self) -> dict[str, tuple[str, ...]]:
-        statement = select(image_captions.c.image_id, captions.c.text).join_from(image_captions, captions)
-        found: dict[str, list[str]] = {}
-        with self._engine.connect() as connection:
-            for image, caption in connection.execute(statement.order_by(image_captions.c.position)):
-                found.setdefault(image, []).append(caption)
-        return {image: tuple(texts) for image, texts in found.items()}
-
-    def number_rows(self) -> tuple[list[bytes], list[str]]:
-        """Give images and captions their rows; return the images' hashes and the captions in row order.
-
-        Images are in the order of their first path, which also names them; captions in that of their ids.
-        """
-        first_path = func.min(files.c.path, type_=files.c.path.type)
-        statement = select(images.c.id, images.c.sha256, first_path).join_from(files, images).group_by(images.c.id)
+    def number_rows(self, name_of: Callable[[str], str]) -> tuple[list[bytes], list[str]]:
+        """See ``CatalogWriter``."""
+        first_key = func.min(files.c.path, type_=files.c.path.type)
+        statement = select(images.c.id, images.c.sha256, first_key).join_from(files, images).group_by(images.c.id)
         texts_of = self._captions()
         with self._engine.begin() as connection:
-            pictures = connection.execute(statement.order_by(first_path)).all()
+            pictures = connection.execute(statement.order_by(first_key)).all()
             texts = connection.execute(select(captions.c.id, captions.c.text).order_by(captions.c.id)).all()
             # Rows are unique at every moment, so the old ones go first.
             connection.execute(update(images).values(row=None))
@@ -160,25 +109,25 @@ class WorkingCatalog:
             if pictures:
                 connection.execute(
                     update(images)
-                    .where(images.c.id == bindparam("key"))
+                    .where(images.c.id == bindparam("id_"))
                     .values(row=bindparam("at"), name=bindparam("label"), captions=bindparam("texts")),
                     [
-                        {"key": key, "at": row, "label": _shown_name(path), "texts": texts_of.get(key, ())}
-                        for row, (key, _, path) in enumerate(pictures)
+                        {"id_": image, "at": row, "label": name_of(key), "texts": texts_of.get(image, ())}
+                        for row, (image, _, key) in enumerate(pictures)
                     ],
                 )
             if texts:
                 connection.execute(
-                    update(captions).where(captions.c.id == bindparam("key")).values(row=bindparam("at")),
-                    [{"key": key, "at": row} for row, (key, _) in enumerate(texts)],
+                    update(captions).where(captions.c.id == bindparam("id_")).values(row=bindparam("at")),
+                    [{"id_": caption, "at": row} for row, (caption, _) in enumerate(texts)],
                 )
         return [line.sha256 for line in pictures], [line.text for line in texts]
 
     def fingerprint(self, models: object) -> str:
-        """Return a digest of all that readers see: folders, images with paths and captions, and the models."""
+        """See ``CatalogWriter``."""
         digest = hashlib.sha256(json.dumps(models).encode())
         visible = (
-            select(roots).order_by(roots.c.position),
+            select(roots_table).order_by(roots_table.c.position),
             select(images.c.id, files.c.path).join_from(files, images).order_by(files.c.path),
             select(image_captions).order_by(image_captions.c.image_id, image_captions.c.position),
         )
@@ -189,12 +138,23 @@ class WorkingCatalog:
                     digest.update(repr(tuple(line)).encode())
         return digest.hexdigest()
 
-    def snapshot(self, path: Path) -> None:
-        """Write a copy for readers to a path that does not exist yet."""
+    def freeze(self, locator: str) -> None:
+        """See ``CatalogWriter``; the locator is the path of a file that does not exist yet."""
         with self._engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-            connection.execute(text("VACUUM INTO :path"), {"path": str(path)})
+            connection.execute(text("VACUUM INTO :path"), {"path": locator})
 
+    def close(self) -> None:
+        """See ``CatalogWriter``."""
+        self._engine.dispose()
 
-def _shown_name(path: str) -> str:
-    """Return the base name as text that any encoding can carry, whatever bytes the file system holds."""
-    return Path(path).name.encode("utf-8", "replace").decode()
+    def _listed(self, table: Table) -> list[str]:
+        with self._engine.connect() as connection:
+            return list(connection.scalars(select(table.c.path).order_by(table.c.position)))
+
+    def _captions(self) -> dict[str, tuple[str, ...]]:
+        statement = select(image_captions.c.image_id, captions.c.text).join_from(image_captions, captions)
+        found: dict[str, list[str]] = {}
+        with self._engine.connect() as connection:
+            for image, caption in connection.execute(statement.order_by(image_captions.c.position)):
+                found.setdefault(image, []).append(caption)
+        return {image: tuple(texts) for image, texts in found.items()}

@@ -24,7 +24,7 @@ SIDES: tuple[Side, ...] = ("image", "text")
 _SUFFIX = ".vectors"
 
 
-class VectorShelf:
+class EncodedVectors:
     """The logs of a collection's models and matchers, whose names differ."""
 
     def __init__(self, folder: Path, cards: Sequence[EncoderCard | MatcherCard]) -> None:
