@@ -55,7 +55,7 @@ class ImageMap(Protocol):
 
 
 class VisualMap(nn.Module):
-    """``x W_vgg``; starts as Xavier's."""
+    """``x W_vgg``, initialised as by Glorot and Bengio 2010."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -72,7 +72,7 @@ class VisualMap(nn.Module):
 
 
 class TextSpaceMap(nn.Module):
-    """``(x W_img) W_txt``; W_txt starts as Xavier's, W_img stays.
+    """``(x W_img) W_txt``; W_txt is initialised as by Glorot and Bengio 2010, W_img is frozen.
 
     Args:
         into_text_space: W_img of the captioner, ``(512, 2560)``, for standardised image vectors.
@@ -136,7 +136,7 @@ class TextSpace(nn.Module):
 
 
 class WordNumbers:
-    """Turns sentences into rows of word numbers, closed by the special end word as in the document, and their mask."""
+    """Turns sentences into rows of word numbers, closed by an end word as in Yu et al., and their mask."""
 
     def __init__(self, vocabulary: Vocabulary) -> None:
         self._vocabulary = vocabulary

@@ -166,7 +166,7 @@ def compile_backbone(backbone: LiteMaps, execution: Execution = Execution()) -> 
 
 
 class _Tokenise:
-    """A sentence is a document of its own."""
+    """Turns sentences into tf-idf vectors, each as a document of one sentence."""
 
     def __init__(self, bags: StemBags) -> None:
         self._bags = bags

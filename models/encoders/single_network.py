@@ -1,6 +1,6 @@
 """``single-network`` and ``single-network-standard``: one network embeds photographs and sentences drawn as images.
 
-S. Nawaz et al., "Revisiting Cross Modal Retrieval" (2018): no tower of its own reads the sentences. A text image (see
+S. Nawaz et al., "Revisiting Cross Modal Retrieval" (2018): sentences have no tower of their own. A text image (see
 ``models.text.text_image``) goes through the same convolutions and the same projection as a photograph. The distance is
 Euclidean; of unit vectors it ranks as the inner product does.
 """

@@ -1,11 +1,11 @@
 """``semblance-base``: an image tower of two EfficientNet-Lites and a MiniLM text tower on one unit sphere.
 
-The two backbones see the picture at two resolutions; their errors differ, and two small towers beat one of the same
-cost. Two-tower training by a symmetric contrastive loss follows Radford et al. 2021 (CLIP).
+The two backbones see the picture at two resolutions and make different errors: together they are more accurate than one
+backbone of the same cost. Two-tower training by a symmetric contrastive loss follows Radford et al. 2021 (CLIP).
 
-A vector has two blocks: what captioned photographs taught (``LEARNED`` dimensions), and what ImageNet's classes say
-(see ``models.encoders.classes``). How much the second counts is up to the query, and lies in its vector: much for a
-bare noun, little for a sentence. Both are one vector and one inner product to all others.
+A vector has two blocks: one learned from captioned photographs (``LEARNED`` dimensions), and one of ImageNet's classes
+(see ``models.encoders.classes``). The text tower scales the second by the query's length before it normalises the
+vector: high for a single noun, low for a sentence. To an index it is one vector, and one inner product.
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ DIMENSION = LEARNED + _CLASSES
 HIDDEN = 1024
 
 _BARE_PIECES, _SENTENCE_PIECES = 4, 6
-"""Up to how many word pieces a query is a bare name, and from how many on a sentence; in between it is some of both."""
+"""Word pieces up to which a query counts as a bare name, and from which as a sentence; linear in between."""
 _CLASS_WEIGHT_IMAGE, _CLASS_WEIGHT_SENTENCE, _CLASS_WEIGHT_BARE = 0.5, 0.2, 1.0
-"""What the class block weighs beside the learned one in an image's vector, a sentence's and a bare name's."""
+"""Length of the class block relative to the learned one: in an image's vector, a sentence's and a bare name's."""
 
 
 class ImageTower(LitePair):
@@ -104,9 +104,12 @@ class TextTower(MiniLM):
 
 
 def bareness_of(mask: Tensor, bare: int, sentence: int) -> Tensor:
-    """Return how much a bare name, and not a sentence, each of ``(B, T)`` rows of tokens is, 1 to 0, ``(B, 1)``.
+    """Return 1 for queries of up to ``bare`` word pieces, 0 from ``sentence`` on, linear in between, ``(B, 1)``.
 
-    Up to ``bare`` word pieces it is a bare name, from ``sentence`` on a sentence.
+    Args:
+        mask: ``(B, T)``, 1 for each token, [CLS] and [SEP] included.
+        bare: most word pieces of a bare name.
+        sentence: fewest word pieces of a sentence, more than ``bare``.
     """
     pieces = mask.sum(dim=1, keepdim=True).float() - 2  # without [CLS] and [SEP]
     return ((sentence - pieces) / (sentence - bare)).clamp(0, 1)

@@ -1,4 +1,4 @@
-"""The seam between a model and what executes it."""
+"""Compiles a module for the runtime that executes it: torch or OpenVINO."""
 
 from __future__ import annotations
 

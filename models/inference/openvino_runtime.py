@@ -58,7 +58,7 @@ def _convert(module: nn.Module, examples: tuple[Tensor, ...]) -> Any:
     every conversion to OpenVINO's makers.
     """
     with torch.inference_mode(), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # tracing warns of every Python number; what varies, the caller names
+        warnings.simplefilter("ignore")  # tracing warns of every Python number; the caller names the axes that vary
         traced = torch.jit.trace(module, examples, check_trace=False)  # type: ignore[no-untyped-call]
         frontend = FrontEndManager().load_by_framework("pytorch")
         decoder = TorchScriptPythonDecoder(traced, example_input=examples)  # must outlive the conversion

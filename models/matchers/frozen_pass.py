@@ -21,7 +21,7 @@ from models.types import Features, Pixels
 
 
 class TorchHead:
-    """The head of a torch module, ``(N, C)`` to ``(N, …)``."""
+    """A torch module as a ``VectorHead``, ``(N, C)`` to ``(N, …)``."""
 
     def __init__(self, module: nn.Module, card: MatcherCard) -> None:
         self._module, self._shape = module.eval(), card.feature_shape

@@ -1,10 +1,10 @@
-r"""Token-to-region late interaction: each word looks for its own place in the photograph.
+r"""Token-to-region late interaction: each token is scored by the region of the photograph that it fits best.
 
 .. math:: m(\text{sentence}, x) = \sum_i a_i \max_j \langle t_i, r_j \rangle, \qquad \sum_i a_i = 1
 
 over the sentence's tokens and the photograph's regions, both on one unit sphere (Khattab and Zaharia 2020, "ColBERT";
-Yao et al. 2022, "FILIP", for images); the shares :math:`a_i` are learned, so that articles count little. The tokens
-come from the dual encoder's own sentence encoder, the regions from its own feature maps, in the same pass.
+Yao et al. 2022, "FILIP", for images); the weights :math:`a_i` of the tokens are learned; those of articles are small.
+The tokens come from the dual encoder's own sentence encoder, the regions from its own feature maps, in the same pass.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class RegionHead(nn.Module):
 
 
 class TokenHead(nn.Module):
-    """Token states ``(B, T, 384)`` to ``(B, T, 129)``: unit vectors, and behind each its share of the sentence."""
+    """Token states ``(B, T, 384)`` to ``(B, T, 129)``: unit vectors, each followed by its weight in the sentence."""
 
     def __init__(self, dropout: float = 0.0) -> None:
         super().__init__()
@@ -65,7 +65,7 @@ class TokenHead(nn.Module):
         self.share = nn.Linear(SENTENCE, 1)
 
     def forward(self, states: Tensor, mask: Tensor) -> Tensor:
-        """Project; padding has no share."""
+        """Project; padding has weight 0."""
         states = self.drop(states)
         shares = self.share(states).masked_fill(mask.unsqueeze(-1) == 0, -1e4).softmax(dim=1)
         return torch.cat([F.normalize(self.project(states), dim=2), shares], dim=2)
@@ -81,7 +81,7 @@ class LateInteraction(nn.Module):
 
 
 def pool_regions(maps: list[Tensor]) -> Tensor:
-    """Average each map over a grid of 5 x 5 and put them side by side, ``(B, 25, 2560)``."""
+    """Average each map over a grid of 5 x 5 and concatenate the maps, ``(B, 25, 2560)``."""
     grids = [F.adaptive_avg_pool2d(feature_map, GRID) for feature_map in maps]
     return torch.cat(grids, dim=1).flatten(2).transpose(1, 2)
 
@@ -154,7 +154,7 @@ class _Tokens(nn.Module):
 
 
 def load_feature_head(source: MatcherSource) -> nn.Module:
-    """Load what makes regions of the encoder's feature maps."""
+    """Load the head that maps the encoder's feature maps to regions."""
     return _load_heads(source).image
 
 

@@ -1,8 +1,9 @@
-r"""``lstm-similarity``: an LSTM that reads the image first, then the words, and tells how alike they are.
+r"""``lstm-similarity``: an LSTM that reads the image first, then the words, and scores their similarity.
 
-The model of document 000: the image's vector, of as many dimensions as a word's, is the first input of an LSTM whose
-tanh are ReLUs (so that excitation back-propagation can follow it); its last output becomes a scalar, and by a sigmoid
-a similarity. What is kept of an image is its vector.
+After an untitled report without author on LSTM image-sentence similarity (``docs/systems.md``, 000): the image's
+vector, of as many dimensions as a word's, is the first input of an LSTM with ReLU in place of tanh (as excitation
+back-propagation requires); a linear map of its last output, and a sigmoid, give the similarity. The stored feature of
+an image is its vector.
 """
 
 from __future__ import annotations
@@ -23,12 +24,12 @@ from models.matchers.word_scorer import WordScorer
 from models.text.word_vectors import DIMENSION, WORD_VECTORS, load_word_vectors
 
 HIDDEN = 128
-"""Units of the LSTM; the document does not say how many it had."""
+"""Units of the LSTM; the report does not state its number."""
 IMAGE_HIDDEN = 512
-"""Of the fully connected layer that stands for those of VGG16."""
+"""Units of the fully connected layer in place of those of VGG16."""
 _FORGET_BIAS = 3.0
-"""With which training starts: the image, which comes first, must last to the end (Jozefowicz et al. 2015); with 0, a
-gate of a half, 11 words would leave a two-thousandth of it."""
+"""Initial bias of the forget gate (Jozefowicz et al. 2015), so that the image, which is read first, is not forgotten:
+with bias 0, a gate of 1/2, 11 words would leave 1/2000 of it."""
 MAX_WORDS = 16
 """Of a sentence; further words, of one caption in ten, are cut, for each costs a step."""
 
@@ -68,8 +69,8 @@ class LstmSimilarity(nn.Module):
     """Sentences and their images to logits of the similarity.
 
     Args:
-        words: vectors of the vocabulary's numbers, ``(V, 300)``; they stay as they are and are no part of the state.
-            They are brought to a standard deviation of 1, that of the image's vector.
+        words: vectors of the vocabulary's numbers, ``(V, 300)``; frozen, and no part of the state. They are scaled
+            to a standard deviation of 1, that of the image's vector.
         features: of the backbone.
         dropout: in training, see ``ImageVector``.
         noise: the same.
@@ -102,13 +103,13 @@ class LstmSimilarity(nn.Module):
             outputs.append(output)
         last = (mask.sum(dim=1) - 1).clamp(min=0).expand(len(images))
         output = torch.stack(outputs)[last, torch.arange(len(images), device=images.device)]
-        with torch.autocast(output.device.type, enabled=False):  # scores a hair apart must stay apart
+        with torch.autocast(output.device.type, enabled=False):  # float32 keeps close scores apart
             logits: Tensor = self.output(output.float()).squeeze(-1)
         return logits
 
 
 def load_vector_head(source: MatcherSource) -> VectorHead:
-    """Load what makes the image's vector of the frozen backbone's."""
+    """Load the projection of the frozen backbone's vectors to image vectors."""
     return TorchHead(_load(source.card, source.folder).image_vector, source.card)
 
 

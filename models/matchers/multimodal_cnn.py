@@ -4,12 +4,13 @@ Ma et al. 2015, "Multimodal Convolutional Neural Networks for Matching Image and
 (three places wide) and maximum pooling (of two places) make phrases of words, and a sentence of phrases; a multi-layer
 perceptron scores. The image's vector enters one of the four, beside the words of every place: a ``Merge`` says which.
 
-In that layer what comes of the image is a sum of its own, :math:`W [x; v] = W_x x + W_v v`, the same at every place,
-so it is computed once an image; and as :math:`\max_t \mathrm{relu}(a_t + b) = \mathrm{relu}(b + \max_t a_t)`, the
-sentence is pooled before the two meet. All layers up to there run once a sentence, the others once a pair.
+In that layer the image contributes a term of its own, :math:`W [x; v] = W_x x + W_v v`, the same at every place, so it
+is computed once for each image; and as :math:`\max_t \mathrm{relu}(a_t + b) = \mathrm{relu}(b + \max_t a_t)`, the
+sentence is pooled before the two meet. All layers up to there run once for each sentence, the others once for each
+pair.
 
-Beside the paper's sum stands a product, for a perceptron is slow to learn one: to the perceptron's score is added the
-cosine of the image's vector v and of a linear map of the mean over the places of that same layer's sentence units,
+A perceptron is slow to learn a product of its inputs, so one is added to the paper's model: the perceptron's score plus
+the cosine of the image's vector v and of a linear map of the mean over the places of that same layer's sentence units,
 
 .. math:: s(\text{sentence}, x) = \cos(A \, \tfrac{1}{P} \sum_t \mathrm{relu}(a_t), v) + \mathrm{MLP}
 """
@@ -43,9 +44,9 @@ IMAGE = 256
 """Dimensions of the image's vector, as in the paper; what is kept of an image."""
 IMAGE_HIDDEN = 400
 _FIRST_SHARE = 0.02
-"""Of its usual first weights, with which the perceptron's last layer starts: the agreement is learned before it."""
+"""Factor on the initial weights of the perceptron's last layer, so that the cosine is learned first."""
 _PLACES = MAX_WORDS // POOL ** len(WIDTHS)
-"""That the last layer of convolution leaves of a sentence."""
+"""Places of a sentence that the last layer of convolution leaves."""
 
 
 @dataclass(frozen=True)
@@ -65,13 +66,13 @@ MERGES = tuple(Merge(name, layer) for layer, name in enumerate(("word", "phrase-
 
 
 class MultimodalCnn(nn.Module):
-    """Sentences and image vectors to scores: how far the two agree, and what the perceptron makes of the pair.
+    """Sentences and image vectors to scores: the cosine of the two (``agree``) plus the perceptron's score.
 
     Args:
         merge: where the image enters.
         vocabulary: V, the rows of word vectors, row 0 that of padding.
         dimension: of a word's vector.
-        dropout: share of a word's vector, of the image's and of the perceptron's units dropped in training.
+        dropout: in training, fraction dropped of word vectors, image vectors and the perceptron's units.
     """
 
     def __init__(self, merge: Merge, vocabulary: int, dimension: int, dropout: float = 0.0) -> None:
@@ -138,11 +139,12 @@ class MultimodalCnn(nn.Module):
 
 @torch.no_grad()
 def start_paired(sentence: nn.Module, image: nn.Linear, behind: nn.Module) -> None:
-    r"""Draw the first weights where sentence and image meet so that their units, by fours, already compare the two.
+    r"""Initialise the layer where sentence and image meet so that groups of four units compare the two.
 
-    A sum of ReLUs of sums has to learn what a product has by nature, and learns it slowly from nothing. Four units
-    :math:`\mathrm{relu}(\pm(x + y)), \mathrm{relu}(\pm(x - y))` that the layer behind adds with the signs + + - - are
-    :math:`|x + y| - |x - y| = \pm 2 \min(|x|, |y|)`, positive where x and y have one sign. From there all learn freely.
+    A network of ReLUs over sums learns slowly what a product computes at once. Four units
+    :math:`\mathrm{relu}(\pm(x + y)), \mathrm{relu}(\pm(x - y))` that the next layer adds with the signs + + - - are
+    :math:`|x + y| - |x - y| = \pm 2 \min(|x|, |y|)`, positive where x and y have one sign. Training then changes all
+    weights freely.
     """
     assert isinstance(sentence, nn.Linear)  # noqa: S101 - what modules hold is typed as any module
     assert isinstance(behind, nn.Linear)  # noqa: S101
@@ -198,7 +200,7 @@ def pool(x: Tensor, real: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def lay_out(x: Tensor) -> Tensor:
-    """Put the places behind one another, zeros for those a longest sentence would have, ``(..., P * C)``."""
+    """Concatenate the places, with zeros up to the length of the longest sentence, ``(..., P * C)``."""
     return F.pad(x, (0, 0, 0, _PLACES - x.shape[-2])).flatten(-2)
 
 
@@ -208,7 +210,7 @@ def merge_named(name: str) -> Merge:
 
 
 def load_vector_head(source: MatcherSource) -> VectorHead:
-    """Load what makes the image's vector of the frozen backbone's."""
+    """Load the projection of the frozen backbone's vectors to image vectors."""
     return TorchHead(_load(source.card, source.folder).image_vector, source.card)
 
 
