@@ -167,7 +167,7 @@ def _write_matrix(path: Path, shape: tuple[int, ...], dtype: str, chunks: Iterab
         np.lib.format.write_array_header_1_0(file, header)
         for chunk in chunks:
             file.write(np.ascontiguousarray(chunk, dtype=dtype).data)
-    return load_matrix(path, shape[0])
+    return load_matrix(path)
 
 
 def _current_number_if_any(layout: CollectionLayout) -> int | None:

@@ -93,11 +93,7 @@ def _files_to_read(
 def _hidden(seen: Iterable[str], found: Scan, source: PhotoSource) -> set[str]:
     """Return the files seen before that may still be there, in a place that cannot be looked into at the moment."""
     closed = [place for place, _ in found.unreadable]
-    return {
-        key
-        for key in (seen if closed else ())
-        if key not in found.files and any(source.is_below(key, place) for place in closed)
-    }
+    return {key for key in (seen if closed else ()) if any(source.is_below(key, place) for place in closed)}
 
 
 def _nothing_to_index(roots: Sequence[str], found: Scan) -> EmptyCollectionError:

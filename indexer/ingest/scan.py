@@ -54,4 +54,4 @@ def scan(source: PhotoSource) -> Scan:
 def _suffix(name: str) -> str:
     """Return a file name's suffix with its dot, empty where there is none."""
     stem, dot, ending = name.rpartition(".")
-    return dot + ending if stem and ending else ""
+    return dot + ending if stem else ""

@@ -82,10 +82,14 @@ class FeatureArray:
         return _rows_of(self.matrix, rows)
 
 
-def load_matrix(path: Path, rows: int) -> NDArray[Any]:
-    """Memory-map an array of rows; where it has none there is nothing to map, and it is read."""
-    matrix: NDArray[Any] = np.load(path, mmap_mode="r" if rows else None, allow_pickle=False)
-    return matrix.view(np.ndarray)
+def load_matrix(path: Path) -> NDArray[Any]:
+    """Memory-map an array of rows.
+
+    Raises:
+        ValueError: the file holds no array, or one of Python objects.
+    """
+    matrix: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
+    return matrix.view(np.ndarray)  # a np.memmap makes views of its own at every step, and is slower
 
 
 def _rows_of(matrix: NDArray[Any], rows: Sequence[int]) -> NDArray[Any]:

@@ -78,7 +78,7 @@ def _nearest(vectors: Vectors, queries: Vectors, k: int, allowed: Mask | None) -
 
 def in_order(scores: Vectors, rows: Rows) -> tuple[Vectors, Rows]:
     """Sort the results ``(Q, k)`` of each query by descending score, equal ones by row."""
-    order = np.lexsort((rows, -scores), axis=1)
+    order = np.lexsort((rows, -scores))
     return np.take_along_axis(scores, order, axis=1), np.take_along_axis(rows, order, axis=1)
 
 

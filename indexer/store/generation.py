@@ -164,7 +164,7 @@ def _open_features(folder: Path, entry: FeatureArrayEntry, images: int) -> Featu
 def _open_matrix(path: Path, shape: tuple[int, ...], dtype: str) -> NDArray[Any]:
     """Memory-map an array of rows."""
     try:
-        matrix = load_matrix(path, shape[0])
+        matrix = load_matrix(path)
     except (OSError, ValueError) as error:
         raise DamagedGenerationError(path, f"cannot be read ({error})") from None
     if matrix.shape != shape or matrix.dtype != dtype:

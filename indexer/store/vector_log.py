@@ -68,10 +68,9 @@ class VectorLog:
         Raises:
             KeyError: a key is not in the log.
         """
-        records = self._map()
         for start in range(0, len(keys), self._rows_at_once):
             positions = [self._positions[key] for key in keys[start : start + self._rows_at_once]]
-            yield np.ascontiguousarray(records["row"][positions])
+            yield np.ascontiguousarray(self._map()["row"][positions])
 
     def compact(self, live: Collection[bytes]) -> None:
         """Drop every record but those of live keys, in one step that a kill cannot spoil."""
@@ -107,9 +106,8 @@ class VectorLog:
                 self._positions[records["key"][place].tobytes()] = start + int(place)
 
     def _map(self) -> NDArray[np.void]:
-        if not self._count:
-            return np.empty(0, dtype=self._record)
-        return np.memmap(self._path, dtype=self._record, mode="r", shape=(self._count,))
+        """Map all records, of which there must be one."""
+        return np.memmap(self._path, dtype=self._record, mode="r")
 
     def _write(self, content: bytes) -> None:
         rest = memoryview(content)

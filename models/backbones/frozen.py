@@ -1,4 +1,4 @@
-"""Frozen backbones: one feature map of a photograph, that several models read."""
+"""Frozen backbones: networks whose feature map of a photograph several models share."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from models.checkpoint import load_part
 from models.inference.graph import Graph
 
 IMAGENET_LITE = "imagenet-lite"
-"""The frozen backbone that ships: Lite0 and Lite2 with the weights that ImageNet taught them."""
+"""The frozen backbone that ships: Lite0 and Lite2 with their ImageNet weights."""
 
 SIDE = 7
-"""Of its feature map."""
+"""Rows, and columns, of its feature map."""
 
 
 class Backbone(Protocol):
@@ -37,7 +37,7 @@ class Backbone(Protocol):
 
 
 class ImageNetLite(LitePair):
-    """Both backbones' maps, on the coarser one's 7 x 7 places and side by side: ``(B, 2560, 7, 7)``."""
+    """Both backbones' maps, pooled to the coarser one's 7 x 7 places and concatenated: ``(B, 2560, 7, 7)``."""
 
     preprocessing = INPUT
     channels = FEATURES

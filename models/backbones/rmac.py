@@ -28,9 +28,9 @@ class RegionAggregation(nn.Module):
     ``P`` and ``b`` begin as PCA with whitening (see ``whiten``) and can be trained (Gordo et al., ECCV 2016).
 
     Args:
-        channels: C; with ``groups`` > 1 each of so many equal stretches of them is brought to unit length on its own.
+        channels: C; split into ``groups`` equal parts, each of which is scaled to unit length by itself.
         dimension: D.
-        groups: how many backbones' channels lie side by side.
+        groups: how many backbones' channels are concatenated.
         noise: standard deviation, in training, of Gaussian noise on the projected regions, relative to their own.
     """
 
@@ -49,7 +49,7 @@ class RegionAggregation(nn.Module):
         return F.normalize(F.normalize(projected, dim=-1).sum(dim=1), dim=-1)
 
     def normalise(self, maxima: Tensor) -> Tensor:
-        """Bring each backbone's part of each region to unit length."""
+        """Scale each backbone's part of each region to unit length."""
         grouped = maxima.reshape(*maxima.shape[:-1], self.groups, -1)
         return F.normalize(grouped, dim=-1).flatten(-2)
 

@@ -1,4 +1,4 @@
-"""Serves a captioner's network: the image by a compiled pass, the words by torch."""
+"""Runs a captioner: a compiled pass embeds the image, torch generates the words."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ N = TypeVar("N", bound=nn.Module)
 
 
 class CaptionNetwork(Protocol):
-    """What writes, an ``nn.Module``."""
+    """The language model of a captioner, an ``nn.Module``."""
 
     def begin(self, embedded: Tensor) -> States:
-        """Take in embedded images ``(B, ...)``; return the states in which the first word is written."""
+        """Return the initial states for embedded images ``(B, ...)``."""
         ...
 
     def step(self, states: States, words: Tensor) -> tuple[Tensor, States]:
@@ -58,10 +58,10 @@ class NetworkCaptioner:
     Args:
         card: of the captioner.
         embed: ``(N, S, S, 3)`` uint8 to embedded images ``(N, ...)``.
-        network: that writes.
+        network: the language model.
         vocabulary: of its words.
-        attend: embedded images ``(B, ...)`` and words ``(B, T)`` to where it looked for each word,
-            ``(B, T, rows, columns)``; None where it has no attention.
+        attend: embedded images ``(B, ...)`` and words ``(B, T)`` to the attention for each word,
+            ``(B, T, rows, columns)``; None where the network has no attention.
     """
 
     def __init__(
@@ -100,7 +100,7 @@ class NetworkCaptioner:
     def _maps(
         attend: Callable[[Tensor, Tensor], Tensor], embedded: Tensor, sentences: list[Sentence]
     ) -> list[NDArray[np.float32]]:
-        """Return where it looked for each word of each sentence: one more pass, so that decoders need not know."""
+        """Return the attention for each word, by a second pass over the sentences: decoders need not carry it."""
         longest = max(1, *(len(sentence.numbers) for sentence in sentences))
         words = torch.full((len(sentences), longest), PADDING)
         for row, sentence in enumerate(sentences):
@@ -117,7 +117,7 @@ def compile_captioner(
     *,
     compiler: Compiler,
 ) -> NetworkCaptioner:
-    """Put the frozen backbone of a card under the head that embeds its map, and compile both."""
+    """Compile a card's frozen backbone together with the head that embeds its feature map."""
     backbone = load_backbone(IMAGENET_LITE, card.parts[IMAGENET_LITE])
     size = card.preprocessing.size
     example = torch.zeros(2, size, size, 3, dtype=torch.uint8)

@@ -1,4 +1,4 @@
-"""A dual encoder made of two compiled towers; the image tower may give the features of matchers along."""
+"""A dual encoder made of two compiled towers; the image tower may also give the features of matchers."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ class CompiledDualEncoder:
 
     Args:
         card: of the model.
-        image_tower: ``(N, S, S, 3)`` uint8 to ``(N, D)``; behind each vector the flat features of ``matchers``.
+        image_tower: ``(N, S, S, 3)`` uint8 to ``(N, D)``; each vector followed by the flat features of ``matchers``.
         text_tower: the tokeniser's arrays to ``(N, D)``.
         tokenise: sentences to arrays whose first axis is the batch.
-        matchers: whose features the image tower gives along.
+        matchers: whose features the image tower gives, too.
     """
 
     def __init__(
@@ -81,6 +81,6 @@ class CompiledDualEncoder:
 
 
 def _unit(vectors: Vectors) -> Vectors:
-    """Normalise again: low-precision runtimes leave norms a hair off 1, and scores are inner products."""
+    """Normalise again: low-precision runtimes leave norms slightly off 1, and scores are inner products."""
     vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
     return vectors

@@ -28,7 +28,7 @@ MAX_WORDS = 40
 
 
 class WordNumbers:
-    """Turns sentences into rows of word numbers, closed by the special end word as in the document, and their mask."""
+    """Turns sentences into rows of word numbers, closed by an end word as in Yu et al., and their mask."""
 
     def __init__(self, vocabulary: Vocabulary) -> None:
         self._vocabulary = vocabulary

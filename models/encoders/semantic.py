@@ -119,7 +119,7 @@ def load_image_tower(card: EncoderCard, folder: Path) -> ImageTower:
 
 
 class _Tokenise:
-    """A sentence is a document of its own."""
+    """Turns sentences into tf-idf vectors, each as a document of one sentence."""
 
     def __init__(self, bags: StemBags) -> None:
         self._bags = bags

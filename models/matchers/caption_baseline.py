@@ -2,8 +2,9 @@ r"""``caption-baseline``: how alike a query and a generated caption of the photo
 
 .. math:: m(\text{sentence}, x) = \cos\Big( \frac{1}{n} \sum_i w_i, \; \frac{1}{l} \sum_j c_j \Big)
 
-over the 300-dimensional vectors of the sentence's and the caption's words (document 000, section 2.1). The caption is
-written when the image is indexed, and only its mean is kept.
+over the 300-dimensional vectors of the sentence's and the caption's words (the baseline, section 2.1, of an untitled
+report without author on LSTM image-sentence similarity, ``docs/systems.md``, 000). The caption is written when the
+image is indexed, and only its mean is stored.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-r"""The sum of several matchers' scores, each divided by how widely it spreads.
+r"""The sum of several matchers' scores, each divided by its standard deviation.
 
 .. math:: m(\text{sentence}, x) = \sum_k m_k(\text{sentence}, x) / \sigma_k
 
-What is kept of an image is what the members, of one feature shape, keep. The file of weights holds the spreads and the
-hashes of the members' weights, so that other members make another ensemble.
+The features of an image are those of the members, which have one shape. The file of weights holds the standard
+deviations ("spreads") and the hashes of the members' weights, so that other members make another ensemble.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from models.types import Features
 
 
 class StackedHeads:
-    """Several heads of one shape beside one another, ``(N, C)`` to ``(N, K, …)``."""
+    """The features of several heads of one shape, stacked: ``(N, C)`` to ``(N, K, …)``."""
 
     def __init__(self, heads: Sequence[VectorHead]) -> None:
         self._heads = heads

@@ -30,7 +30,7 @@ class Score(Protocol):
 
 
 class VectorHead(Protocol):
-    """Makes what a matcher keeps of images of the frozen backbone's vectors."""
+    """Maps a frozen backbone's vectors to the features that a matcher stores of images."""
 
     def __call__(self, vectors: NDArray[np.float32]) -> Features:
         """Map ``(N, C)`` to ``(N, *feature_shape)`` float16."""
@@ -45,7 +45,7 @@ class Members(Protocol):
         ...
 
     def vector_head(self, name: str) -> VectorHead:
-        """Return what makes its features of a frozen backbone's vectors."""
+        """Return what maps a frozen backbone's vectors to its features."""
         ...
 
 

@@ -3,7 +3,7 @@
 I. Gallo, S. Nawaz, A. Calefati, "Semantic Text Encoding for Text Classification Using Convolutional Neural Networks",
 ICDAR 2017. Three values of a word's vector are the red, green and blue of one superpixel; the superpixels of a word
 fill a square, row by row, and the squares fill the image as words fill a page. The vectors are first reduced to their
-75 principal components: 5 x 5 superpixels that are large enough to outlast the strides of a network.
+75 principal components: 5 x 5 superpixels, each large enough to survive the strides of a convolutional network.
 """
 
 from __future__ import annotations

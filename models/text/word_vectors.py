@@ -1,4 +1,4 @@
-"""The 300-dimensional word vectors that ship, shared by the models that start from them."""
+"""The 300-dimensional word vectors that ship, shared by the models that were trained from them."""
 
 from __future__ import annotations
 

@@ -65,6 +65,23 @@ def test_a_failure_is_raised_from_the_next_call_that_must_wait():
             writer.submit(lambda: None)
 
 
+def test_its_thread_ends_with_the_block_also_after_a_failure():
+    def fail() -> None:
+        raise OSError("disk")
+
+    def threads() -> list[threading.Thread]:
+        return [thread for thread in threading.enumerate() if thread.name.startswith("writer")]
+
+    with BackgroundWriter(4) as writer:
+        writer.submit(lambda: None)
+        assert len(threads()) == 1
+    assert threads() == []
+    with pytest.raises(OSError, match="disk"), BackgroundWriter(4) as writer:
+        for _ in range(3):
+            writer.submit(fail)
+    assert threads() == []
+
+
 def test_an_interruption_waits_for_what_was_handed_over():
     made = []
     with pytest.raises(KeyboardInterrupt), BackgroundWriter(4) as writer:

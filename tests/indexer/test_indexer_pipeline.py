@@ -2,6 +2,7 @@
 
 import os
 import resource
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
@@ -20,9 +21,11 @@ from indexer.errors import (
     ModelMismatchError,
     SourceError,
 )
+from indexer.ingest.encode_images import MAX_FILE_BYTES
 from indexer.ingest.request import IndexRequest
 from indexer.layout import CollectionLayout
 from models.errors import ModelError, StorageError
+from models.imaging.decode import InProcessDecoder
 
 
 def test_a_folder_becomes_a_generation_that_can_be_searched(workshop):
@@ -91,6 +94,37 @@ def test_identical_files_are_one_image_with_several_paths(workshop):
     assert workshop.index().images == 1
 
 
+def test_copies_are_encoded_once_also_when_they_come_in_different_batches(workshop):
+    for number in range(100):
+        workshop.paint(f"{number:03}.png", (number % 40, 0, 0))
+    report = workshop.index()
+    assert (report.images, report.added, report.duplicates) == (40, 40, 60)
+    assert workshop.encoder.images_encoded == 40
+
+
+class NotingDecoder(InProcessDecoder):
+    """Notes the size that each image may be shrunk to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked = []
+
+    def decode(self, content, *, shrink_to=None):
+        self.asked.append(shrink_to)
+        return super().decode(content, shrink_to=shrink_to)
+
+
+def test_images_are_decoded_once_at_a_size_that_the_largest_input_needs(workshop):
+    workshop.paint_all()
+    request, encoders = IndexRequest(workshop.data_dir, "toy", (workshop.photos,)), [ToyEncoder(), ToyEncoder("b", 11)]
+    decoder = NotingDecoder()
+    index_with(request, encoders, decoder=decoder)
+    assert decoder.asked == [11] * 4
+    os.utime(workshop.photos / "red.png", ns=(1, 1))  # is read again, and known by its content
+    index_with(request, encoders, decoder=decoder)
+    assert decoder.asked == [11] * 4
+
+
 def test_running_again_replaces_the_folders_and_add_extends_them(workshop, tmp_path):
     workshop.paint("a/red.png", "red")
     workshop.paint("b/green.png", "green")
@@ -130,6 +164,17 @@ def test_an_image_of_too_many_pixels_is_refused_from_its_header(workshop):
     assert "49,000,000 pixels" in reason
 
 
+def test_a_file_of_too_many_bytes_is_refused_unread(workshop):
+    workshop.paint_all()
+    with (workshop.photos / "huge.png").open("wb") as file:
+        file.truncate(MAX_FILE_BYTES + 1)
+    with (workshop.photos / "large.png").open("wb") as file:
+        file.truncate(MAX_FILE_BYTES)
+    huge, large = workshop.index().failed
+    assert huge[1] == "268,435,457 bytes, more than the limit of 268,435,456"
+    assert large[1].startswith("not an image")
+
+
 def test_a_file_that_vanishes_or_is_closed_meanwhile_is_reported(workshop, monkeypatch):
     workshop.paint_all()
     read = Path.read_bytes
@@ -154,13 +199,17 @@ def test_what_lies_in_a_folder_that_is_closed_for_now_stays(workshop, monkeypatc
     scandir = os.scandir
 
     def closed(path):
-        if Path(path).name == "sub":
+        if not isinstance(path, int) and Path(path).name == "sub":  # deleting a folder lists it by a number
             raise PermissionError(13, "Permission denied")
         return scandir(path)
 
     monkeypatch.setattr(os, "scandir", closed)
     report = workshop.index()
     assert (report.generation, report.images, len(report.failed)) == (None, 5, 1)
+    (workshop.photos / "red.png").unlink()
+    report = workshop.index()
+    assert (report.deleted, report.images) == (1, 4)  # what is gone elsewhere goes
+    assert workshop.index(workshop.photos / "sub").images == 1  # all that there is now cannot be looked into
 
 
 @pytest.mark.parametrize("content", [{}, {"notes.txt": b"x"}, {"bad.jpg": b"not an image"}, {"photo.cr2": b"raw"}])
@@ -184,14 +233,44 @@ def test_a_folder_that_became_empty_leaves_the_last_generation(workshop):
 def test_what_was_not_followed_or_supported_is_named_when_nothing_is_left(workshop, tmp_path):
     (workshop.photos / "link.jpg").symlink_to(tmp_path)
     (workshop.photos / "photo.cr2").touch()
-    with pytest.raises(EmptyCollectionError, match=r"1 \.cr2 not supported; 1 symbolic links not followed"):
+    with pytest.raises(EmptyCollectionError, match=r" \(1 \.cr2 not supported; 1 symbolic links not followed\)$"):
+        workshop.index()
+
+
+def test_why_a_folder_is_empty_is_told(workshop, monkeypatch):
+    with pytest.raises(EmptyCollectionError) as failure:
+        workshop.index()
+    assert str(failure.value) == f"no image found in {workshop.photos}"
+    for name in ("a.tiff", "b.cr2"):
+        (workshop.photos / name).touch()
+    with pytest.raises(EmptyCollectionError, match=r"photos \(1 \.cr2 not supported; 1 \.tiff not supported\)$"):
+        workshop.index()
+    scandir = os.scandir
+
+    def closed(path):
+        if not isinstance(path, int) and Path(path) == workshop.photos:
+            raise PermissionError(13, "Permission denied")
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", closed)
+    with pytest.raises(EmptyCollectionError, match=r"photos \(/.*photos: Permission denied\)$"):
         workshop.index()
 
 
 def test_a_path_that_does_not_exist_is_refused(workshop):
-    with pytest.raises(SourceError, match="absent does not exist"):
+    with pytest.raises(SourceError, match=r"absent does not exist$"):
         workshop.index(workshop.photos / "absent")
     assert not workshop.root.exists()
+
+
+def test_a_folder_of_before_that_is_gone_is_refused_with_the_way_out(workshop):
+    workshop.paint("a/red.png", "red")
+    workshop.paint("b/green.png", "green")
+    workshop.index(workshop.photos / "a")
+    (workshop.photos / "a").rename(workshop.photos / "moved")
+    with pytest.raises(SourceError, match="a does not exist any more; index again without --add"):
+        workshop.index(workshop.photos / "b", add=True)
+    assert workshop.index(workshop.photos / "b").images == 1
 
 
 @pytest.mark.parametrize("name", ["", "Upper", "../up", "a b", "-x", "x" * 64])
@@ -287,6 +366,23 @@ def test_another_model_replaces_the_one_before_and_its_vectors(workshop):
     assert all(path.name.startswith("other.") for path in (workshop.root / "work" / "vectors").iterdir())
 
 
+def test_with_another_model_each_file_that_is_gone_or_closed_is_told_once_or_not_at_all(workshop, monkeypatch):
+    workshop.paint_all()
+    workshop.index()
+    (workshop.photos / "red.png").unlink()
+    read = Path.read_bytes
+
+    def closed(path: Path) -> bytes:
+        if path.name == "blue.png":
+            raise PermissionError(13, "Permission denied")
+        return read(path)
+
+    monkeypatch.setattr(Path, "read_bytes", closed)
+    report = workshop.index(encoders=[ToyEncoder("other")])
+    assert report.failed == ((str(workshop.photos / "blue.png"), "Permission denied"),)
+    assert (report.images, report.deleted) == (2, 2)
+
+
 def test_a_model_whose_preprocessing_changed_encodes_anew(workshop):
     workshop.paint_all()
     workshop.index()
@@ -331,6 +427,21 @@ def test_a_damaged_generation_is_built_anew_without_encoding(workshop):
     assert len(workshop.names()) == 4
 
 
+def test_a_catalog_that_was_deleted_is_made_anew_without_encoding(workshop):
+    workshop.paint_all()
+    workshop.index()
+    with workshop.open() as generation:
+        before = generation.catalog.images_at(range(4))
+    (workshop.root / "work" / "catalog.sqlite").unlink()
+    report = workshop.index()
+    assert (report.generation, report.images, report.added) == (None, 4, 0)
+    workshop.paint("new.png", (9, 9, 9))
+    workshop.index()
+    with workshop.open() as generation:
+        after = {record.id: record for record in generation.catalog.images_at(range(5))}
+    assert [replace(after[record.id], row=record.row) for record in before] == before
+
+
 @pytest.mark.parametrize("content", [b"", b"{}", b'{"generation": 99}'])
 def test_a_damaged_pointer_is_replaced(workshop, content):
     workshop.paint_all()
@@ -372,6 +483,33 @@ def test_progress_tells_both_stages_to_the_end(workshop, write):
     )
     index_with(request, [workshop.encoder], progress=lambda *call: told.append(call))
     assert told[-2:] == [("images", 4, 4), ("captions", 2, 2)]
+    told.clear()
+    index_with(request, [workshop.encoder], progress=lambda *call: told.append(call))
+    assert told == []  # there was nothing to do
+
+
+def test_images_are_encoded_by_32_and_known_files_noted_by_128(workshop):
+    for number in range(130):
+        workshop.paint(f"{number:03}.png", (number, 0, 0))
+    request, told = IndexRequest(workshop.data_dir, "toy", (workshop.photos,)), []
+    index_with(request, [workshop.encoder], progress=lambda _, done, total: told.append((done, total)))
+    assert told == [(32, 130), (64, 130), (96, 130), (128, 130), (130, 130)]
+    told.clear()
+    for path in workshop.photos.iterdir():
+        os.utime(path, ns=(1, 1))
+    index_with(request, [workshop.encoder], progress=lambda _, done, total: told.append((done, total)))
+    assert told == [(128, 130), (130, 130)]
+
+
+def test_rates_are_of_what_was_done_in_the_time_it_took(workshop, write):
+    workshop.paint_all()
+    captions = write("token.txt", "red.png#0\tx\nblue.png#0\ty\n")
+    report = workshop.index(captions=captions)
+    assert 4 / report.seconds < report.images_per_s < 1e6
+    assert 2 / report.seconds < report.captions_per_s < 1e6
+    again = workshop.index(captions=captions)
+    assert (again.images_per_s, again.captions_per_s) == (None, None)
+    assert 0 < again.seconds < 60
 
 
 def test_an_unknown_collection_is_named_with_those_there_are(workshop):

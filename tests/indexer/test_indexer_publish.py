@@ -1,6 +1,7 @@
 """A generation is whole and on the disk before anything names it, and a failed publish leaves nothing behind."""
 
 import json
+import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -15,7 +16,7 @@ from toy_encoder import ToyEncoder
 from toy_matcher import toy_card
 
 from indexer.catalog.base import ImageFacts, SeenFile
-from indexer.catalog.opening import catalog_database
+from indexer.catalog.sqlite_database import SqliteDatabase
 from indexer.layout import CollectionLayout, collection_layout
 from indexer.publish import Content, publish, sweep
 from indexer.store import index_kind
@@ -34,9 +35,9 @@ def layout(tmp_path) -> CollectionLayout:
 
 
 @pytest.fixture
-def content(layout) -> Iterator[Content]:
+def content(tmp_path) -> Iterator[Content]:
     """300 images, no captions, one matcher's features."""
-    catalog = catalog_database(layout).open_writer()
+    catalog = SqliteDatabase(tmp_path / "catalog.sqlite").open_writer()
     keys = [sha256(b"%d" % number).digest() for number in range(IMAGES)]
     catalog.record(
         [ImageFacts(key, 640, 480, "JPEG", None, None) for key in keys],
@@ -47,11 +48,10 @@ def content(layout) -> Iterator[Content]:
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     features = np.random.default_rng(2).random((IMAGES, 4, 3), dtype=np.float32)
 
+    arrays = {("toy", "image"): vectors, ("toy", "text"): vectors[:0], ("toy-matcher", "image"): features}
+
     def rows(name: str, side: str) -> Iterator[np.ndarray]:
-        if side == "text":
-            return iter(())
-        array = features if name == "toy-matcher" else vectors
-        return iter(np.array_split(array, 7))
+        return iter(np.array_split(arrays[name, side], 7))
 
     yield Content(IMAGES, 0, "c" * 64, lambda path: catalog.freeze(str(path)), [ToyEncoder().card], rows, [toy_card()])
     catalog.close()
@@ -64,7 +64,10 @@ def files(layout: CollectionLayout, number: int) -> list[str]:
 def test_everything_is_on_the_disk_before_it_is_named(layout, content, monkeypatch):
     monkeypatch.setattr(index_kind, "KINDS", {"ivf_sq8": IvfKind(above_rows=100), "flat": FlatKind()})
     disk = DiskObserver(monkeypatch)
-    publish(layout, content, NOW)
+    images, texts = publish(layout, content, NOW).vector_sets
+    assert (images.index_kind, images.index_file, texts.index_file) == ("ivf_sq8", "toy.image.faiss", None)
+    assert images.index_parameters["lists"] == 64
+    assert 0.98 <= images.recall_at_10 <= 1
     published = files(layout, 1)
     assert published == [
         "catalog.sqlite",
@@ -202,6 +205,16 @@ def test_the_current_generation_and_the_one_before_are_kept_and_what_is_not_ours
     assert kept == {"000003", "000004", "notes", ".staging-000002"}
     sweep(layout)
     assert {path.name for path in layout.generations.iterdir()} == {"000003", "000004", "notes"}
+
+
+def test_the_failure_is_told_though_what_it_left_cannot_be_deleted(layout, content):
+    def rows(name: str, side: str) -> Iterator[np.ndarray]:
+        shutil.rmtree(layout.generations)
+        yield np.zeros((1, 4), np.float32)
+        raise OSError(5, "Input/output error")
+
+    with pytest.raises(OSError, match="Input/output error"):
+        publish(layout, replace(content, rows=rows), NOW)
 
 
 @pytest.mark.parametrize("error", [OSError(28, "No space left on device"), KeyboardInterrupt()])

@@ -53,9 +53,14 @@ DATA: dict[str, Callable[[int, int], np.ndarray]] = {"random": random, "clustere
 def stored(kind: IndexKind, vectors: np.ndarray, folder: Path) -> VectorStore | None:
     """Return the most thorough store of a kind as it comes back from the disk; None where the kind offers none."""
     np.save(folder / "set.npy", vectors)
-    matrix = load_matrix(folder / "set.npy", len(vectors))
+    matrix = load_matrix(folder / "set.npy")
     built = list(kind.build(matrix, seed=0))
-    return kind.open(kind.save(built[-1], folder / "set"), matrix) if built else None
+    if not built:
+        return None
+    opened = kind.open(kind.save(built[-1], folder / "set"), matrix)
+    for before, after in zip(built[-1].search(vectors[:9], 5), opened.search(vectors[:9], 5), strict=True):
+        np.testing.assert_array_equal(before, after)
+    return opened
 
 
 @pytest.fixture(params=KINDS)
@@ -96,6 +101,7 @@ def test_every_kind_answers_as_the_oracle_does(kind, data, rows, queries, tmp_pa
             allowed = make(rows)
             scores, found = store.search(asked, k, allowed=allowed)
             truth, true_rows = BruteForceStore(vectors).search(asked, k, allowed=allowed)
+            assert (truth.dtype, true_rows.dtype) == (np.float32, np.int64)
             assert (scores.shape, found.shape, scores.dtype, found.dtype) == (
                 *[(queries, k)] * 2, np.float32, np.int64,
             ), name  # fmt: skip
@@ -213,6 +219,26 @@ def test_a_large_k_finds_enough_although_few_lists_are_probed(ivf):
     assert len(set(rows[0])) == 500
 
 
+def test_an_index_asked_for_every_row_finds_every_row(ivf):
+    _, rows = ivf(1).search(random(2, 2), ROWS)
+    assert (np.sort(rows) == np.arange(ROWS)).all()
+
+
+def test_no_row_is_trained_on_twice():
+    index = train(np.eye(16, dtype=np.float32), 16, seed=0)
+    assert [index.invlists.list_size(number) for number in range(16)] == [1] * 16
+
+
+def test_queries_may_be_of_another_type_and_lie_anywhere(kind, tmp_path):
+    store, queries = stored(kind, clustered(ROWS, 1), tmp_path), clustered(8, 2)
+    few = np.arange(ROWS) % 50 == 0
+    for allowed in (None, few):
+        expected = store.search(queries[::2], 10, allowed=allowed)
+        for other in (queries.astype(np.float64)[::2], np.asfortranarray(queries)[::2]):
+            for part, same in zip(store.search(other, 10, allowed=allowed), expected, strict=True):
+                np.testing.assert_allclose(part, same, atol=1e-6)
+
+
 def test_the_same_seed_gives_the_same_index_and_every_row_is_in_it():
     vectors = clustered(70_000, 1)[:, :4].copy()  # more than are added at once
     first, again, other = (faiss.serialize_index(train(vectors, 16, seed=seed)) for seed in (3, 3, 4))
@@ -224,8 +250,10 @@ def test_the_same_seed_gives_the_same_index_and_every_row_is_in_it():
 def test_an_approximate_kind_offers_twice_as_many_lists_each_time_up_to_a_quarter_of_them():
     stores = list(IvfKind(above_rows=2999).build(random(ROWS, 1), seed=0))
     assert [(store.lists, store.probes) for store in stores] == [(256, 8), (256, 16), (256, 32), (256, 64)]
-    assert not list(IvfKind(above_rows=3000).build(random(ROWS, 1), seed=0))
     assert len({id(store.index) for store in stores}) == 1
+    fewer = IvfKind(above_rows=1000).build(random(1500, 1), seed=0)
+    assert [(store.lists, store.probes) for store in fewer] == [(128, 8), (128, 16), (128, 32)]
+    assert not list(IvfKind(above_rows=3000).build(random(ROWS, 1), seed=0))
 
 
 def test_searches_at_once_with_different_filters_do_not_disturb_each_other(kind, tmp_path):
@@ -263,7 +291,7 @@ def test_a_search_stays_in_the_thread_that_calls_it():
 def test_a_flat_index_writes_no_file_and_reads_rows_where_they_lie(tmp_path):
     vectors = random(50, 1)
     np.save(tmp_path / "set.npy", vectors)
-    matrix = load_matrix(tmp_path / "set.npy", 50)
+    matrix = load_matrix(tmp_path / "set.npy")
     kind = FlatKind()
     (store,) = kind.build(matrix, seed=0)
     saved = kind.save(store, tmp_path / "set")

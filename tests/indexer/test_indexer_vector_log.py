@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from disk_observer import DiskObserver
 
+from indexer.store import vector_log
 from indexer.store.vector_log import VectorLog
 
 RECORD = 32 + 3 * 4 + 4
@@ -98,6 +99,7 @@ def test_what_was_appended_is_on_the_disk_when_append_returns(tmp_path, monkeypa
     for number in (1, 2):
         log.append([key(number)], rows(number))
         assert disk.is_durable(tmp_path / "log")
+        assert (tmp_path / "log").stat().st_size == number * RECORD
     assert disk.steps[1:] == [("fsync", "log")] * 2
     log.close()
     disk.finish()
@@ -186,6 +188,28 @@ def test_arrays_of_any_shape_and_type_are_kept_and_read_in_pieces(tmp_path):
     assert len(again) == 29
     np.testing.assert_array_equal(next(iter(again.rows([key(28)]))), arrays[28:29])
     again.close()
+
+
+@pytest.mark.parametrize(("bytes_at_once", "pieces"), [(1, [1] * 6), (2 * RECORD, [2] * 3), (5 * RECORD, [5, 1])])
+def test_nothing_depends_on_how_many_are_read_at_once(path, monkeypatch, bytes_at_once, pieces):
+    monkeypatch.setattr(vector_log, "_BYTES_AT_ONCE", bytes_at_once)
+    log = VectorLog(path, (3,))
+    log.append([key(4), key(5), key(6)], rows(4, 5, 6))
+    read = list(log.rows([key(number) for number in (6, 5, 4, 3, 2, 1)]))
+    assert [len(piece) for piece in read] == pieces
+    np.testing.assert_array_equal(np.concatenate(read), rows(6, 5, 4, 3, 2, 1))
+    log.compact([key(number) for number in (1, 2, 4, 5, 6)])
+    log.close()
+    np.testing.assert_array_equal(content(path, 1, 2, 4, 5, 6), rows(1, 2, 4, 5, 6))
+
+
+def test_what_was_appended_in_turns_is_read_from_the_open_log(path):
+    log = VectorLog(path, (3,))
+    log.append([key(4), key(5)], rows(4, 5))
+    log.append([key(6), key(7)], rows(6, 7))
+    assert len(log) == 7
+    np.testing.assert_array_equal(np.concatenate(list(log.rows([key(7), key(1), key(5)]))), rows(7, 1, 5))
+    log.close()
 
 
 def test_a_key_that_is_not_there_is_an_error(path):

@@ -134,9 +134,14 @@ def test_overlay_shrinks_to_the_longer_side_and_never_enlarges() -> None:
     assert _overlay(_grey(), heat, (0, 0, 1, 1), 100).shape == (40, 80, 3)
 
 
-@pytest.mark.parametrize(("width", "height"), [(1, 1000), (1000, 1), (3, 2000)])
+@pytest.mark.parametrize(("width", "height"), [(1, 1000), (1000, 1), (1, 2000), (2000, 1), (3, 2000)])
 def test_overlay_of_a_strip_is_painted_where_the_model_saw_it_if_only_on_one_pixel(width: int, height: int) -> None:
     region = _preprocessing("crop").visible_region(width, height)
     painted = (_overlay(_grey(width, height), np.ones((2, 2)), region) != 128).any(axis=2)
     assert painted.sum() == 1
     assert painted[painted.shape[0] // 2 - 1 : painted.shape[0] // 2 + 2].any()
+
+
+def test_overlay_of_a_region_beyond_the_last_pixel_is_painted_on_the_last_pixel() -> None:
+    painted = (_overlay(_grey(2, 1), np.ones((2, 2)), (0.9, 0.9, 1, 1)) != 128).any(axis=2)
+    assert painted.tolist() == [[False, True]]

@@ -25,6 +25,9 @@ from indexer.ingest.request import IndexRequest
 from models.evidence import Evidence
 from models.protocols import Match
 from models.types import Pixels, Vectors
+from service.api.state import State
+from service.search.query import Query, Sentence
+from service.serving.encoder import BatchingEncoder
 
 SIZE = (48, 32)
 
@@ -43,6 +46,17 @@ class CountingEncoder(ToyEncoder):
     def encode_texts(self, texts: Sequence[str]) -> Vectors:
         self.texts_encoded += len(texts)
         return super().encode_texts(texts)
+
+
+class SwappedEncoder(ToyEncoder):
+    """A model for which red is blue and blue is red."""
+
+    def encode_images(self, prepared: Pixels) -> Vectors:
+        return super().encode_images(prepared[..., ::-1])
+
+
+def load_encoder(name: str) -> ToyEncoder:
+    return SwappedEncoder(name) if name == "second" else ToyEncoder(name)
 
 
 class Recording(ToyPairExplainer):
@@ -73,10 +87,11 @@ def halves(left: str, right: str) -> Pixels:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Pictures that a test may change: of two colours, and plain ones."""
+    """Pictures that a test may change: some of two colours, some plain."""
     where = tmp_path / "pictures"
     where.mkdir()
     Image.fromarray(halves("red", "blue")).save(where / "red-blue.png")
+    Image.fromarray(halves("red", "green")).save(where / "red-green.png")
     for name in ("red", "green", "blue"):
         Image.new("RGB", SIZE, COLOURS[name]).save(where / f"{name}.png")
     return where
@@ -86,7 +101,7 @@ def folder(tmp_path: Path) -> Path:
 def data(folder: Path, tmp_path: Path) -> Path:
     """A data folder: the pictures with the vectors of two models and the features of a matcher of the first."""
     request = IndexRequest(tmp_path / "own", "pictures", (folder,))
-    index_with(request, [ToyEncoder(), ToyEncoder("second")], [ToyMatcher()])
+    index_with(request, [load_encoder("toy"), load_encoder("second")], [ToyMatcher()])
     return tmp_path / "own"
 
 
@@ -215,13 +230,14 @@ def test_a_method_gets_the_stored_vector_and_the_features_of_the_model_s_matcher
     start: Callable[..., TestClient], data: Path
 ) -> None:
     recording = Recording()
-    client = start(data_dir=data, explainers=lambda _model: {"toy-pair": lambda: recording})
-    image_id = ids(client)["red-blue"]
+    client = start(data_dir=data, load_encoder=load_encoder, explainers=lambda _model: {"toy-pair": lambda: recording})
+    image_id = ids(client)["red-green"]
     for model in ("toy", "second"):
         assert explain(client, image_id, query="red", method="toy-pair", model=model).status_code == 200
     (first, _), (second, _) = recording.seen
-    prepared = ToyEncoder().prepare(halves("red", "blue"))[None]
+    prepared = ToyEncoder().prepare(halves("red", "green"))[None]
     np.testing.assert_allclose(first.vector, ToyEncoder().encode_images(prepared)[0], atol=1e-6)
+    np.testing.assert_allclose(second.vector, SwappedEncoder().encode_images(prepared)[0], atol=1e-6)
     assert list(first.features) == [NAME]
     np.testing.assert_array_equal(first.features[NAME], ToyMatcher().encode_images(prepared)[0])
     assert second.features == {}  # the matcher is of the first model
@@ -284,6 +300,7 @@ class TestCache:
             try:
                 assert_problem(explain(client, image_id, query="green"), 503)
                 assert explain(client, image_id, query="red").json()["heat_map"] == first.json()["heat_map"]
+                assert_problem(explain(client, image_id, query="red", format="png"), 503)  # it has to be painted
             finally:
                 go_on.set()
             assert slow.result().status_code == 200
@@ -392,18 +409,46 @@ class TestKey:
         ]
         assert len({explain(client, image_id, **parameters).headers["etag"] for parameters in asked}) == 1
 
-    def test_other_weights_and_another_size_of_the_picture_count(
+    def test_what_is_served_counts(self, start: Callable[..., TestClient], data: Path) -> None:
+        class Other(ToyEncoder):
+            def __init__(self, **changes: Any) -> None:
+                super().__init__()
+                self.card = replace(self.card, **changes)
+
+        client = start(data_dir=data)
+        parts: State = client.app.state.parts  # type: ignore[attr-defined]
+        with parts.generations.pin(None) as serving:
+            cards = [{"weights_sha256": "1" * 64}, {"preprocessing": replace(ToyEncoder().card.preprocessing, size=16)}]
+            encoders = [BatchingEncoder(Other(**changes), max_batch=1) for changes in cards]
+            models = [{**serving.models, "toy": replace(serving.models["toy"], encoder=each)} for each in encoders]
+            servings = [
+                serving,
+                replace(serving, collection="other"),
+                *(replace(serving, models=each) for each in models),
+            ]
+            keys = [
+                parts.explanations.request(one, Query(Sentence("red")), "0" * 32, "grad-cam").key for one in servings
+            ]
+            for encoder in encoders:
+                encoder.close()
+        assert len(set(keys)) == 4
+
+    def test_the_content_and_the_number_of_a_generation_count(
         self, start: Callable[..., TestClient], folder: Path, tmp_path: Path
     ) -> None:
-        class Other(ToyEncoder):
-            def __init__(self, name: str = "toy") -> None:
-                super().__init__(name)
-                self.card = replace(self.card, weights_sha256="1" * 64)
+        def publish(where: str) -> str:
+            index_with(IndexRequest(tmp_path / where, "pictures", (folder,)), [ToyEncoder()])
+            client = start(data_dir=tmp_path / where)
+            return str(explain(client, ids(client)["red"], query="red").headers["etag"])
 
-        tags = set()
-        for number, (load, side) in enumerate([(ToyEncoder, 640), (ToyEncoder, 320), (Other, 640)]):
-            data = tmp_path / str(number)
-            index_with(IndexRequest(data, "pictures", (folder,)), [load()])
-            client = start(data_dir=data, load_encoder=load, overlay_side_px=side)
-            tags.add(explain(client, ids(client)["red"], query="red").headers["etag"])
-        assert len(tags) == 3
+        first = publish("one")
+        (folder / "green.png").unlink()
+        assert publish("another") != first  # the first generation, too, of other pictures
+        publish("one")
+        Image.new("RGB", SIZE, COLOURS["green"]).save(folder / "green.png")
+        assert publish("one") != first  # the third generation, of the first one's pictures
+
+    def test_the_size_of_the_picture_counts(self, start: Callable[..., TestClient], data: Path) -> None:
+        clients = [start(data_dir=data, overlay_side_px=side) for side in (640, 320)]
+        tags = {explain(client, ids(client)["red"], query="red").headers["etag"] for client in clients}
+        assert len(tags) == 2
