@@ -1,5 +1,6 @@
 """Rows of a memory-mapped array are copied out by number, and what made them is told."""
 
+import pickle
 from pathlib import Path
 
 import numpy as np
@@ -82,3 +83,20 @@ def test_an_array_that_would_need_unpickling_is_refused(tmp_path):
     np.save(tmp_path / "objects.npy", np.array([{}], dtype=object), allow_pickle=True)
     with pytest.raises(ValueError, match="Python objects"):
         load_matrix(tmp_path / "objects.npy")
+
+
+def test_a_file_that_is_a_pickle_and_no_array_is_refused_and_not_run(tmp_path):
+    (tmp_path / "array.npy").write_bytes(pickle.dumps(Planted(tmp_path / "was run")))
+    with pytest.raises(ValueError, match="pickled"):
+        load_matrix(tmp_path / "array.npy")
+    assert not (tmp_path / "was run").exists()
+
+
+class Planted:
+    """Makes a folder where it is unpickled."""
+
+    def __init__(self, folder):
+        self.folder = folder
+
+    def __reduce__(self):
+        return Path.mkdir, (self.folder,)

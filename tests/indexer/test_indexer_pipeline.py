@@ -3,6 +3,7 @@
 import os
 import resource
 from dataclasses import replace
+from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 
@@ -192,6 +193,28 @@ def test_a_file_that_vanishes_or_is_closed_meanwhile_is_reported(workshop, monke
     assert workshop.index().images == 4
 
 
+def test_a_file_that_was_closed_when_a_run_was_stopped_is_read_by_the_next(workshop, monkeypatch):
+    for number in range(40):
+        workshop.paint(f"{number:03}.png", (number, 0, 0))
+    read = Path.read_bytes
+
+    def closed(path: Path) -> bytes:
+        if path.name == "000.png":
+            raise PermissionError(13, "Permission denied")
+        return read(path)
+
+    class Stopping(ToyEncoder):
+        def encode_images(self, prepared):
+            if self.images_encoded:
+                raise KeyboardInterrupt
+            return super().encode_images(prepared)
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(Path, "read_bytes", closed)
+        workshop.index(encoders=[Stopping()])
+    assert workshop.index().images == 40
+
+
 def test_what_lies_in_a_folder_that_is_closed_for_now_stays(workshop, monkeypatch):
     workshop.paint_all()
     workshop.paint("sub/purple.png", (128, 0, 128))
@@ -342,6 +365,48 @@ def test_a_bad_text_file_beside_an_image_is_reported_and_the_image_kept(workshop
     report = workshop.index()
     assert report.images == 4
     assert "not UTF-8" in report.failed[0][1]
+
+
+def test_captions_beside_what_is_no_image_are_passed_by(workshop):
+    workshop.paint_all()
+    (workshop.photos / "bad.jpg").write_bytes(b"not an image")
+    (workshop.photos / "bad.txt").write_text("nothing to see\n")
+    report = workshop.index()
+    assert (report.images, report.captions, len(report.failed)) == (4, 0, 1)
+
+
+def test_captions_of_similar_length_are_encoded_together(workshop, write):
+    batches = []
+
+    class Noting(ToyEncoder):
+        def encode_texts(self, texts):
+            batches.append([len(text) for text in texts])
+            return super().encode_texts(texts)
+
+    workshop.paint_all()
+    lengths = [(7 * number) % 100 + 1 for number in range(100)]
+    captions = write("token.txt", "".join(f"red.png#{n}\t{'x' * length}\n" for n, length in enumerate(lengths)))
+    workshop.index(captions=captions, encoders=[Noting()])
+    assert batches == [sorted(lengths)[:64], sorted(lengths)[64:]]
+
+
+def test_a_name_in_no_encoding_is_shown_as_text_that_can_be(workshop):
+    (workshop.photos / os.fsdecode(b"caf\xe9.png")).write_bytes(workshop.paint("red.png", "red").read_bytes())
+    (workshop.photos / "red.png").unlink()
+    workshop.index()
+    assert workshop.names() == ["caf?.png"]
+    with workshop.open() as generation:
+        (image,) = generation.catalog.images_at([0])
+        assert os.fsencode(generation.catalog.original_keys(image.id)[0]).endswith(b"/caf\xe9.png")
+
+
+def test_a_generation_bears_the_time_that_the_caller_tells(workshop):
+    workshop.paint_all()
+    moment = datetime(2020, 1, 2, 3, 4, 5, tzinfo=UTC)
+    request = IndexRequest(workshop.data_dir, "toy", (workshop.photos,))
+    index_with(request, [workshop.encoder], now=lambda: moment)
+    with workshop.open() as generation:
+        assert generation.created_at == moment
 
 
 def test_several_models_are_indexed_side_by_side(workshop):

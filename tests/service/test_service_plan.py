@@ -15,11 +15,13 @@ import pytest
 from colour_collection import COLOURS, png
 from PIL import Image
 from toy_encoder import CALIBRATION, WORDS, ToyEncoder
+from toy_indexing import index_with
 from toy_library import ToyLibrary
 from toy_matcher import NAME, ToyMatcher
 
 import service.offline
 from indexer.collections import collection_dir
+from indexer.ingest.request import IndexRequest
 from indexer.store.generation import Generation, open_current
 from models.errors import ImageTooLargeError, QueryError
 from models.imaging.decode import DecodeLimits, InProcessDecoder
@@ -231,6 +233,19 @@ class TestRun:
         plan = plan_search(generation, CALIBRATED.card, matchers, query, target="image", page=page, rerank=rerank)
         assert plan.reranking is not None
         assert (plan.reranking.matcher, plan.reranking.text, plan.reranking.depth) == (matchers[NAME], "red", 3)
+        with pytest.raises(QueryError, match="for captions"):
+            plan_search(generation, CALIBRATED.card, matchers, query, target="text", page=page, rerank=rerank)
+
+    def test_the_best_are_re_ranked_as_planned(self, pictures: Path, tmp_path: Path) -> None:
+        index_with(IndexRequest(tmp_path, "colours", (pictures,)), [ToyEncoder()], [ToyMatcher()])
+        with open_current(collection_dir(tmp_path, "colours")) as generation:
+            plan = plan_search(
+                generation, CALIBRATED.card, {NAME: ToyMatcher()}, Query(Sentence("red")),
+                target="image", page=ALL, rerank=RerankChoice(NAME, depth=3),
+            )  # fmt: skip
+            found = plan.run(encode(plan.query))
+        labels = [[label for label, _ in hit.contributions] for hit in found.hits]
+        assert labels == [["red", f"rerank: {NAME}"]] * 3 + [["red"]] * (len(COLOURS) - 3)
 
 
 @pytest.mark.parametrize("name", ["engine", "grammar", "plan", "query", "rerank"])

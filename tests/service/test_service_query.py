@@ -48,7 +48,7 @@ def test_only_an_image_file_has_to_be_decoded() -> None:
 def test_modifiers_alone_are_a_query_and_nothing_at_all_is_none() -> None:
     query = Query(None, (BEACH,))
     assert (query.parts, query.words, query.kind) == ([BEACH], ["beach"], None)
-    with pytest.raises(QueryError, match=r"no source .* and no modifier"):
+    with pytest.raises(QueryError, match=r"^The query has no source .* and no modifier\.$"):
         Query(None)
 
 
