@@ -13,8 +13,8 @@ counted. The checkout is not touched; the faults are planted in a copy.
 
 Most of what survives is equal in effect, so that no test can tell it from the code: `zip` without `strict` where the
 lengths never differ, a default that is left out (`axis`, `allow_pickle`, the `dtype` that NumPy finds by itself),
-another spelling (`SHA256`, the letters of `einsum`), one candidate more than is looked at, the sign `XX+XX` that is only
-asked whether it subtracts; or it changes nothing but time and space: how much is read at once, the indent of the
+another spelling (`SHA256`, the letters of `einsum`), one candidate more than is looked at, the sign `XX+XX` that need
+only differ from a minus; or it changes nothing but time and space: how much is read at once, the indent of the
 manifest, a thousandth of a time that is told.
 """
 
