@@ -6,9 +6,16 @@ test fail is killed. The share is the killed of all that were tried: what outlas
 does not count as killed. Code outside functions, and functions with a decorator other than `staticmethod` and
 `classmethod`, are not changed. Hypothesis draws the same examples in every run.
 
-`make mutation` runs all modules (an hour on two cores), `python benchmarks/mutation.py MODULE` one of them, such as
-`service/search/plan.py`, and prints what each survivor has changed. `--limit-minutes` ends a module after so long: what
-was not tried by then is counted. The checkout is not touched; the faults are planted in a copy.
+`make mutation` runs all modules, `python benchmarks/mutation.py MODULE` one of them, such as `service/search/plan.py`,
+and prints what each survivor has changed. `--limit-minutes` ends a module after so long; `--tenths` tries a sample of
+the mutants: those whose number ends in one of so many digits, which are drawn with a fixed seed. What was not tried is
+counted. The checkout is not touched; the faults are planted in a copy.
+
+Most of what survives is equal in effect, so that no test can tell it from the code: `zip` without `strict` where the
+lengths never differ, a default that is left out (`axis`, `allow_pickle`, the `dtype` that NumPy finds by itself),
+another spelling (`SHA256`, the letters of `einsum`), one candidate more than is looked at, the sign `XX+XX` that need
+only differ from a minus; or it changes nothing but time and space: how much is read at once, the indent of the
+manifest, a thousandth of a time that is told.
 """
 
 from __future__ import annotations
@@ -17,6 +24,7 @@ import argparse
 import csv
 import json
 import os
+import random
 import re
 import shutil
 import signal
@@ -43,7 +51,11 @@ TESTS: Mapping[str, tuple[str, ...]] = {
     "indexer/store/durable.py": ("indexer/test_indexer_durable.py",),
     "indexer/store/faiss_flat.py": ("indexer/test_indexer_stores.py",),
     "indexer/store/faiss_ivf.py": ("indexer/test_indexer_stores.py",),
-    "indexer/store/generation.py": ("indexer/test_indexer_generation.py", "indexer/test_indexer_index_kind.py"),
+    "indexer/store/generation.py": (
+        "indexer/test_indexer_features.py",
+        "indexer/test_indexer_generation.py",
+        "indexer/test_indexer_index_kind.py",
+    ),
     "indexer/store/index_kind.py": ("indexer/test_indexer_index_kind.py",),
     "indexer/store/manifest.py": ("indexer/test_indexer_manifest.py",),
     "indexer/store/vector_log.py": ("indexer/test_indexer_vector_log.py",),
@@ -62,13 +74,14 @@ HEADING = ("module", *COUNTS, "share", "tests", "mutmut", *COLUMNS)
 
 _COUNTED_AS = {
     "killed": "killed",
-    "segfault": "timed_out",  # ended by force, long after its time
+    "segfault": "timed_out",  # ended by force, long after its time, or crashed
     "timeout": "timed_out",
     "no tests": "not_covered",
     "not checked": "not_tried",
     "check was interrupted by user": "not_tried",
 }
 _RESULT = re.compile(r"^ +(\S+__mutmut_\d+): (.+)$", re.MULTILINE)
+_SEED = 0
 _STOPPING_S = 30
 
 
@@ -81,6 +94,7 @@ def main() -> None:
     )
     parser.add_argument("modules", nargs="*", metavar="MODULE", help="default: all")
     parser.add_argument("--limit-minutes", type=float, default=15, help="for one module; default: %(default)s")
+    parser.add_argument("--tenths", type=int, choices=range(1, 11), default=10, metavar="1..10", help="default: all 10")
     parser.add_argument("--processes", type=int, default=os.cpu_count(), help="at once; default: one a core")
     arguments = parser.parse_args()
     if unknown := {*arguments.modules} - {*TESTS}:
@@ -90,9 +104,13 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder:
             scratch = Path(folder)
             copy_sources(ROOT, scratch, module)
-            results = run_mutants(scratch, module, TESTS[module], arguments.limit_minutes * 60, arguments.processes)
+            results = run_mutants(
+                scratch, module, TESTS[module], limit_s=60 * arguments.limit_minutes, tenths=arguments.tenths,
+                processes=arguments.processes,
+            )  # fmt: skip
             print_survivors(scratch, results)
-        rows[module] = row_of(module, tally(results))
+        sample = f" --tenths {arguments.tenths}" if arguments.tenths < 10 else ""
+        rows[module] = row_of(module, tally(results), f"python benchmarks/mutation.py {module}{sample}")
         print(", ".join(f"{name} {rows[module][name]}" for name in ("module", *COUNTS, "share")), flush=True)
         write_rows(RESULTS, [rows[known] for known in TESTS if known in rows])
 
@@ -106,14 +124,17 @@ def copy_sources(root: Path, scratch: Path, module: str) -> None:
     (scratch / "mutants").mkdir()  # Python never looks again at a folder of PYTHONPATH that was not there
 
 
-def run_mutants(scratch: Path, module: str, tests: Sequence[str], limit_s: float, processes: int) -> dict[str, str]:
-    """Run all mutants of a module of a copy.
+def run_mutants(
+    scratch: Path, module: str, tests: Sequence[str], *, limit_s: float, tenths: int = 10, processes: int = 1
+) -> dict[str, str]:
+    """Run the mutants of a module of a copy.
 
     Args:
         scratch: where `copy_sources` has copied to.
         module: path within the checkout.
         tests: files under ``tests`` that are run.
         limit_s: after which no further mutant is tried, in seconds.
+        tenths: how many of the ten digits that a mutant's number may end in are tried.
         processes: how many mutants are tried at once.
 
     Returns:
@@ -125,9 +146,10 @@ def run_mutants(scratch: Path, module: str, tests: Sequence[str], limit_s: float
     with (scratch / "pyproject.toml").open("a", encoding="utf-8") as file:
         file.write(_configuration(module, tests))
     log = scratch / "mutmut.log"
+    sample = [] if tenths == 10 else [f"*[{''.join(random.Random(_SEED).sample('0123456789', tenths))}]"]
     with log.open("w", encoding="utf-8") as output:
         mutmut = subprocess.Popen(
-            [sys.executable, "-m", "mutmut", "run", "--max-children", str(processes)],
+            [sys.executable, "-m", "mutmut", "run", "--max-children", str(processes), *sample],
             cwd=scratch, env=_environment(scratch), stdout=output, stderr=subprocess.STDOUT, start_new_session=True,
         )  # fmt: skip
         in_time = True
@@ -161,7 +183,7 @@ def share(counts: Mapping[str, int]) -> float:
     return counts["killed"] / max(counts["mutants"] - counts["not_tried"], 1)
 
 
-def row_of(module: str, counts: Mapping[str, int]) -> dict[str, str]:
+def row_of(module: str, counts: Mapping[str, int], command: str) -> dict[str, str]:
     """Return the row of a module in the file of results."""
     return {
         "module": module,
@@ -169,7 +191,7 @@ def row_of(module: str, counts: Mapping[str, int]) -> dict[str, str]:
         "share": f"{share(counts):.3f}",
         "tests": " ".join(TESTS[module]),
         "mutmut": version("mutmut"),
-        **provenance(f"python benchmarks/mutation.py {module}"),
+        **provenance(command),
     }
 
 

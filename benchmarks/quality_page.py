@@ -112,7 +112,10 @@ def _calibration(figures: Figures) -> str:
         "", "calibration error, ten best", "of the first result", "AUROC of relevant results (cosine)",
         "AUROC of a match (best cosine)", "no match detected, at false alarms",
     )  # fmt: skip
-    return f"## Confidence\n\nOn held-out folds of both dev splits.\n\n{_table(heading, rows)}"
+    return (
+        "## Confidence\n\nOn held-out folds of both dev splits. A query is a whole caption, of some ten words, or a "
+        f"whole photograph; queries of a few words were not measured.\n\n{_table(heading, rows)}"
+    )
 
 
 def _names(figures: Figures) -> str:

@@ -1,4 +1,4 @@
-"""Makes ``docs/results.md`` of what ``benchmarks/systems.py`` measured, beside what the documents report."""
+"""Makes ``docs/results.md`` of what ``benchmarks/systems.py`` measured, beside what the papers report."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def _introduction(measured: Sequence[Row]) -> str:
         "# Results\n\nMade by `python docs/generate.py` from `benchmarks/results/systems.csv` and `reported.csv`; "
         "[evaluation](evaluation.md) says what each measure means. Fractions in percent. Every system that ships, on "
         "Flickr8k dev (1,000 photographs, 5,000 sentences), measured with the runtime that serves. Rows in *italics* "
-        "are the figures of the [documents](systems.md#the-documents) and of what they cite, as reported there: with "
+        "are the figures of the [papers](systems.md#the-papers) and of what they cite, as reported there: with "
         "other backbones, on the split that is named."
     )
     machines: dict[str, list[str]] = {}

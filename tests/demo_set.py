@@ -33,7 +33,7 @@ def write_training_sets(root: Path) -> Path:
         ("flickr8k", "Flickr8k.token.txt", "Flickr_8k.{}Images.txt", rows[:16]),
         ("coco", "coco.token.txt", "coco.{}Images.txt", rows[16:]),
     ):
-        (root / name).mkdir()
+        (root / name).mkdir(parents=True)
         (root / name / "images").symlink_to(PHOTOGRAPHS)
         lines = [f"{row['file']}#{turn}\t{row['caption']}" for row in own for turn in range(2)]
         (root / name / tokens).write_text("\n".join(lines))

@@ -51,11 +51,11 @@ def checkout(root: Path, test: str) -> Path:
     return root
 
 
-def run_small(tmp_path: Path, test: str) -> dict[str, str]:
+def run_small(tmp_path: Path, test: str, tenths: int = 10) -> dict[str, str]:
     root, scratch = checkout(tmp_path / "checkout", test), tmp_path / "scratch"
     scratch.mkdir()
     copy_sources(root, scratch, "service/small.py")
-    results = run_mutants(scratch, "service/small.py", ["test_small.py"], limit_s=120, processes=2)
+    results = run_mutants(scratch, "service/small.py", ["test_small.py"], limit_s=120, tenths=tenths, processes=2)
     print_survivors(scratch, results)
     assert (root / "service" / "small.py").read_text(encoding="utf-8") == MODULE
     return results
@@ -68,6 +68,13 @@ def test_what_a_test_notices_is_killed_and_the_rest_is_told(tmp_path: Path, caps
     told = capsys.readouterr().out
     assert "survived\n-    return a if a > b else b\n+    return a if a >= b else b\n" in told
     assert "no tests\n-    return a + 1\n+    return a - 1\n" in told
+
+
+def test_a_sample_leaves_mutants_out_by_the_last_digit_of_their_number(tmp_path: Path) -> None:
+    results = run_small(tmp_path, NOTICES, tenths=5)
+    tried = {name[-1] for name, fate in results.items() if fate != "not checked"}
+    assert tried == {"2"} < {name[-1] for name in results}
+    assert tally(results)["not_tried"] == 3
 
 
 def test_tests_that_fail_without_a_fault_are_an_error(tmp_path: Path) -> None:

@@ -40,7 +40,7 @@ def evaluate_agreement(
         ranking, and how many triplets somebody decided. Of ratings: Kendall's tau-b and tau-c, and how many there are.
 
     Raises:
-        InputError: the judgements say nothing: nobody chose an image, or all ratings or scores are alike.
+        InputError: nothing can be compared: nobody chose an image, or all ratings or scores are equal.
     """
     triplets = [judgement for judgement in judgements if isinstance(judgement, Triplet)]
     ratings = [judgement for judgement in judgements if isinstance(judgement, Rating)]

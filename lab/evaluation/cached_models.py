@@ -1,4 +1,4 @@
-"""Models that remember what they computed; a ``ContentCache`` holds it from one command to the next."""
+"""Encoders and matchers with a ``ContentCache`` in front, which keeps their outputs from one command to the next."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Number = TypeVar("Number", bound=np.floating[Any])
 
 
 class CachedModels:
-    """The encoders and matchers of a library, each with the cache before it.
+    """The encoders and matchers of a library, each with the cache in front.
 
     Args:
         library: loads them.
@@ -77,7 +77,7 @@ class CachedEncoder:
 
 
 class CachedMatcher:
-    """A ``Matcher`` that computes the features of a photograph once; it scores as ever.
+    """A ``Matcher`` that computes the features of a photograph once; scores are computed every time.
 
     Args:
         matcher: computes what is not kept.

@@ -1,4 +1,4 @@
-"""Fits a model's calibration, and measures by cross-validation whether its probabilities hold.
+"""Fits a model's calibration, and measures by cross-validation how well its probabilities are calibrated.
 
 Folds are of images: every figure is of queries whose image took no part in the fit.
 """
@@ -32,7 +32,7 @@ _FOLDS = 5
 
 @dataclass(frozen=True)
 class Judged:
-    """Trials and what a calibration says of them: ``confidence`` ``(Q, B)``, ``match`` and ``warned`` ``(Q,)``."""
+    """Trials with the probabilities of a calibration: ``confidence`` ``(Q, B)``, ``match`` and ``warned`` ``(Q,)``."""
 
     trials: Trials
     confidence: NDArray[np.floating]
@@ -56,7 +56,7 @@ def fit_calibration(trials: Trials) -> Calibration:
     """Fit both regressions by maximum likelihood, and the threshold to ``FALSE_ALARMS``.
 
     Raises:
-        InputError: the model's scores tell nothing.
+        InputError: the scores do not separate relevant results from others.
     """
     matched = trials.where(trials.removed == PRESENT)
     temperature, result = _fit_result(matched)
@@ -119,7 +119,7 @@ def _fit_result(matched: Trials) -> tuple[float, tuple[float, float, float]]:
 
 
 def _fit_match(trials: Trials) -> tuple[float, ...]:
-    """Return the weights that tell queries with a match from those whose topic was removed, at the stated prior."""
+    """Return the weights that separate queries with a match from those whose topic was removed, at the stated prior."""
     present, topic = trials.removed == PRESENT, trials.removed == TOPIC
     either = present | topic
     prior = np.where(present, MATCH_PRIOR / present.sum(), (1 - MATCH_PRIOR) / topic.sum())
@@ -127,7 +127,7 @@ def _fit_match(trials: Trials) -> tuple[float, ...]:
 
 
 def _absence(judged: Judged, removed: int) -> dict[str, float]:
-    """Return how well queries with a match are told from those whose match was removed."""
+    """Return how well queries with a match are separated from those whose match was removed."""
     from sklearn.metrics import roc_auc_score
 
     present, absent = judged.trials.removed == PRESENT, judged.trials.removed == removed

@@ -11,7 +11,7 @@ from lab.evaluation.encoded import EncodedSet
 from models.errors import InputError
 
 MAX_IMAGES = 1000
-"""More would neither be told apart on a screen nor fit a page that holds their thumbnails."""
+"""More could not be distinguished on a screen, and their thumbnails would not fit a page."""
 
 _PERPLEXITY = 30
 

@@ -1,4 +1,4 @@
-r"""Fisher vectors of bags of word vectors: how a text would pull at a mixture of Gaussians that models all words.
+r"""Fisher vectors of bags of word vectors: the gradient of a text's log-likelihood under a mixture of Gaussians.
 
 F. Perronnin, J. Sánchez, T. Mensink, "Improving the Fisher Kernel for Large-Scale Image Classification", ECCV 2010; of
 words B. Klein et al., CVPR 2015. With posteriors :math:`\gamma_t(k)` of T words :math:`x_t` under weights

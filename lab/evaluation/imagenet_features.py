@@ -1,4 +1,4 @@
-"""What the frozen backbones say of a photograph without any training on captions: the bar for a trained model."""
+"""Features of the backbones before any training on captions: the baseline that a trained model has to exceed."""
 
 from __future__ import annotations
 
@@ -89,5 +89,5 @@ class PooledBackbones(nn.Module):
         self.tower = tower
 
     def forward(self, pixels: Tensor) -> Tensor:
-        """Extract features; both backbones weigh alike in an inner product."""
+        """Extract features; both backbones have the same weight in an inner product."""
         return torch.cat([F.normalize(m.mean(dim=(2, 3)), dim=-1) for m in self.tower.maps(pixels)], dim=-1)

@@ -1,4 +1,4 @@
-"""Bare names: does a picture come first when it is asked for by what its file is called?
+"""Search by bare names: is a picture among the first results for the name of its file?
 
 Captions rarely name a species; people who search do. Each file's name is a query (``red_panda_2.webp``: "red panda")
 for that file among all of them.

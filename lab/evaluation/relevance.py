@@ -25,8 +25,8 @@ class Relevance(Protocol):
 class TfidfRelevance:
     """Inner product of unit tf-idf vectors over the stems of all captions of an image (Gordo & Larlus, CVPR 2017).
 
-    Of their proxies it agreed best with people. Vocabulary and idf are of the evaluated set itself, so that the measure
-    needs nothing beside the set and every model is measured alike.
+    Of their proxies it agreed best with people. Vocabulary and idf are computed on the evaluated set itself: the
+    measure needs no other data and is the same for every model.
 
     Args:
         captions: for each of the N images.

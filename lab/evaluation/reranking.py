@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from time import perf_counter
 from typing import Any
 
@@ -12,7 +13,9 @@ from numpy.typing import NDArray
 from lab.data.pixels import Progress
 from lab.evaluation.encoded import EncodedSet
 from lab.metrics.ranking import summarise_ranks
+from lab.metrics.reranked import pessimistic_rank, reranked_rank
 from models.protocols import Matcher
+from models.reranking import rerank_head
 from models.types import Features
 
 
@@ -47,18 +50,24 @@ def reranked_ranks(
     count = len(texts)
     ranks = RerankedRanks(np.zeros(count, np.int64), np.zeros(count, np.int64), np.zeros(count))
     for caption, text in enumerate(texts):
-        own = encoded.image_of_caption[caption]
+        own = int(encoded.image_of_caption[caption])
         scores = encoded.images @ encoded.captions[caption]
-        ranks.before[caption] = ranks.after[caption] = (scores >= scores[own]).sum()
+        ranks.before[caption] = before = pessimistic_rank(scores, own)
         started = perf_counter()
-        head = np.argsort(-scores, kind="stable")[:depth]
-        scores[head] += matcher.card.weight * matcher.score(text, features[head])
+        order, final = rerank_head(scores, partial(_fused, matcher, text, scores, features), depth)
         ranks.ms[caption] = (perf_counter() - started) * 1e3
-        if ranks.before[caption] <= depth:
-            ranks.after[caption] = (scores[head] >= scores[own]).sum()
+        ranks.after[caption] = reranked_rank(before, own, order, final, depth)
         if on_progress:
             on_progress(caption + 1, count)
     return ranks
+
+
+def _fused(
+    matcher: Matcher, text: str, scores: NDArray[np.float32], features: Features, head: NDArray[np.int64]
+) -> NDArray[np.float32]:
+    """Return ``s + w m`` of some images, by their indices."""
+    fused: NDArray[np.float32] = scores[head] + matcher.card.weight * matcher.score(text, features[head])
+    return fused
 
 
 def evaluate_reranking(

@@ -61,7 +61,7 @@ def evaluate_semantic(
     """Measure a model beside its bounds.
 
     Queries are each image alone, and each image with each of its captions in turn:
-    ``unit(image vector + caption vector)``; no caption is drawn by lot.
+    ``unit(image vector + caption vector)``; every caption is used, none is sampled.
 
     Args:
         encoded: the set.
@@ -122,9 +122,9 @@ def measure(score: Scorer, relevance: Relevance, queries: NDArray[np.int64]) -> 
 
 
 def _bounds(relevance: Relevance, queries: NDArray[np.int64], images: int) -> dict[str, Curves]:
-    """Measure the best and the blindest ranking, which know nothing of the model."""
-    blind = [measure(_random(images, seed), relevance, queries) for seed in _RANDOM_SEEDS]
-    mean = Curves(np.mean([c.ndcg for c in blind], axis=0), np.mean([c.pcc for c in blind], axis=0))
+    """Measure the two rankings that do not depend on the model: by the relevance itself, and at random."""
+    chance = [measure(_random(images, seed), relevance, queries) for seed in _RANDOM_SEEDS]
+    mean = Curves(np.mean([c.ndcg for c in chance], axis=0), np.mean([c.pcc for c in chance], axis=0))
     return {f"{relevance.name} (oracle)": measure(_relevances(relevance, queries), relevance, queries), RANDOM: mean}
 
 

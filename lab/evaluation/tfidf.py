@@ -37,7 +37,7 @@ class StemTfidf:
         try:
             self._vectoriser.fit(documents)
         except ValueError as error:  # scikit-learn's word for an empty vocabulary
-            raise InputError(f"none of {len(documents)} documents has a content word to tell it by") from error
+            raise InputError(f"none of {len(documents)} documents has a content word") from error
         return self
 
     def transform(self, documents: Sequence[Document]) -> Any:

@@ -7,7 +7,7 @@ from torch.nn import functional as F
 
 
 def shared_positives(images: Tensor, words: Tensor, present: Tensor, scale: Tensor) -> Tensor:
-    r"""Each word must pick out all images that it is said of, and each image all its words.
+    r"""Each word must pick out all images whose captions have it, and each image all its words.
 
     ``L = (KL(P_w || softmax(s·W·Vᵀ)) + KL(P_v || softmax(s·V·Wᵀ))) / 2`` up to a constant, where a target distribution
     is uniform over the positives (Khosla et al. 2020, "Supervised Contrastive Learning", equation 2).
@@ -15,7 +15,7 @@ def shared_positives(images: Tensor, words: Tensor, present: Tensor, scale: Tens
     Args:
         images: ``(B, D)`` unit vectors.
         words: ``(K, D)`` unit vectors, each of a word of at least one image.
-        present: ``(B, K)`` bool, whether the word is said of the image; images without any are left out.
+        present: ``(B, K)`` bool, whether a caption of the image has the word; images without any are left out.
         scale: s, the inverse temperature.
     """
     logits = scale * images @ words.T

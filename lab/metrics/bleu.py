@@ -1,4 +1,4 @@
-r"""How many of a text's n-grams people wrote, too: BLEU of a whole set of captions, by sacrebleu.
+r"""BLEU of a whole set of captions, by sacrebleu: the share of their n-grams that the references have.
 
 .. math:: \mathrm{BLEU}_N = \min(1, e^{1 - r / c}) \left(\prod_{n=1}^{N} p_n\right)^{1/N}
 

@@ -1,4 +1,4 @@
-r"""How well captions agree with what several people wrote, by the words that set a picture apart.
+r"""CIDEr-D: agreement of captions with several references, by n-grams weighted by tf-idf.
 
 CIDEr-D, the form of CIDEr that captioning works report (Vedantam, Zitnick and Parikh, CVPR 2015, section 6): with
 :math:`g^n(s)` the tf-idf of a sentence's n-grams, the document frequencies counted over the images' references,

@@ -16,7 +16,7 @@ def pearson_curve(scores: NDArray[Any], gains: NDArray[Any]) -> NDArray[np.float
     """Return PCC@1 to PCC@R of each query, ``(Q, R)``.
 
     Where the first R scores, or their gains, are all the same, and so always at R = 1, no correlation is defined; it
-    counts as 0: the scores tell nothing of the relevances there.
+    counts as 0.
 
     Args:
         scores: ``(Q, R)`` predicted scores of what was retrieved, best first.

@@ -1,4 +1,4 @@
-r"""How well a sentence agrees with others: METEOR, exact and stem stages.
+r"""METEOR of a sentence against references, with the stages of exact words and of stems.
 
 Words of the hypothesis are linked one to one with words of the reference: first equal words, then, among those left,
 words of one stem (Snowball's, for the Porter stems of the paper). Of all ways to link the most words, one with the

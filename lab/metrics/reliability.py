@@ -1,4 +1,4 @@
-r"""Whether probabilities mean what they say.
+r"""Reliability of probabilities: expected calibration error (ECE).
 
 Of the results given a confidence of 0.3, three in ten should be relevant. Predictions are cut into B bins, and the
 expected calibration error weighs each bin's gap by its share of the n predictions:

@@ -1,4 +1,4 @@
-"""Makes ``caption-baseline`` of the shipped captioner and word vectors: there is nothing to train."""
+"""Assembles ``caption-baseline`` from the shipped captioner and word vectors: there is nothing to train."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ def ship(job: Job, recipe: Recipe | None = None) -> MatcherCard:
     }
     card = {
         **job.card(recipe),
-        "description": f"The baseline of document 000: the cosine of the mean word vectors of a sentence and of a "
-        f"caption that {CAPTIONER} wrote by beam search when the image was indexed. Word2vec of the captions in place "
-        "of GloVe.",
+        "description": f"The baseline of an untitled report on LSTM image-sentence similarity: the cosine of the "
+        f"mean word vectors of a sentence and of a caption that {CAPTIONER} wrote by beam search when the image was "
+        "indexed. Word2vec of the captions in place of GloVe.",
         "architecture": "caption_baseline",
         "options": {"captioner": CAPTIONER},
         "feature_shape": [DIMENSION],

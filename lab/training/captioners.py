@@ -1,4 +1,4 @@
-"""Trains the captioners over what the frozen backbone says of the captioned photographs."""
+"""Trains the captioners over cached features of the frozen backbone."""
 
 from __future__ import annotations
 
@@ -35,11 +35,12 @@ from models.text.vocabulary import END, Vocabulary, split_words
 from models.text.word_vectors import load_word_vectors
 
 CAPTIONS = 5
-"""Of an image in a batch: they share its features."""
+"""Captions of each image in a batch; the image's features are computed once for all of them."""
 INT8_ROWS = 64
 _DECODED_TOGETHER = 128
 _SAMPLE = 50_000
-"""Features, of photographs or of places, that standardising goes by: no fewer where there are so many."""
+"""Feature vectors (of photographs, or of their places) that mean and deviation are computed of, at least, if there are
+so many."""
 
 Network = ShowAndTell | ShowAttendTell
 
@@ -61,14 +62,14 @@ class Recipe:
     attention_weight: float = 0.0
     """Of the doubly stochastic penalty."""
     start_from: str | None = None
-    """A shipped captioner whose words and image embedding are the first ones."""
+    """A shipped captioner, whose word vectors and image embedding initialise this one's."""
     max_words: int = 25
     seed: int = 1
 
 
 @dataclass(frozen=True)
 class _Kind:
-    """What tells one captioner's training from another's."""
+    """What differs between the trainings of the captioners."""
 
     architecture: str
     network: Callable[[int, int, float, float], Network]
@@ -84,7 +85,7 @@ _KINDS = {
         ShowAndTell,
         frozen_vectors,
         Recipe(),
-        "LSTM captioner of 512 units that is shown the image first (Vinyals et al. 2015). Over frozen "
+        "LSTM captioner of 512 units whose first input is the image (Vinyals et al. 2015). Over frozen "
         f"EfficientNet-Lite0 and Lite2 features instead of a tuned Inception. {_SAME}",
     ),
     "show-attend-tell": _Kind(
@@ -103,7 +104,7 @@ def ship(job: Job, recipe: Recipe | None = None) -> CaptionerCard:
     """Train the captioner of the job's name and write its folder.
 
     Args:
-        job: the order.
+        job: the training job.
         recipe: the choices; by default those of the shipped weights.
     """
     kind = _KINDS[job.model]
@@ -133,9 +134,9 @@ def _train(job: Job, kind: _Kind, recipe: Recipe) -> Network:
     sample = views[0][:: max(1, views[0].size // FEATURES // _SAMPLE)]
     network.image.standardise_to(torch.from_numpy(sample).float().flatten(0, -2))
     if recipe.start_from:
-        taught = load_network(captioner_card(recipe.start_from), weights_folder(recipe.start_from))
-        network.words.load_state_dict(taught.words.state_dict())
-        network.image.load_state_dict(taught.image.state_dict())
+        source = load_network(captioner_card(recipe.start_from), weights_folder(recipe.start_from))
+        network.words.load_state_dict(source.words.state_dict())
+        network.image.load_state_dict(source.image.state_dict())
 
     def loss(batch: Batch) -> Tensor:
         features = batch.rows.float().reshape(-1, *shape)
@@ -164,12 +165,12 @@ def _features(job: Job, kind: _Kind, parts: Sequence[CaptionedImages], view: int
 def captioning_loss(
     network: Network, features: Tensor, texts: Sequence[str], vocabulary: Vocabulary, recipe: Recipe
 ) -> Tensor:
-    """Return the mean cross-entropy of each next word, and what the network's attention is punished for.
+    """Return the mean cross-entropy of the next word, plus the weighted ``doubly_stochastic_penalty`` of the attention.
 
-    Words that are not in the vocabulary are read, but not foretold.
+    Words that are not in the vocabulary are inputs, but never targets.
 
     Args:
-        network: that foretells.
+        network: the captioner.
         features: of B images.
         texts: S sentences an image: the first ones of all images, then the second ones.
         vocabulary: the network's words.
@@ -179,16 +180,16 @@ def captioning_loss(
     following = numbers[:, 1:]
     with mixed_precision():
         hidden, looks = network(features, numbers[:, :-1].reshape(-1, len(features), following.shape[1]))
-        foretold = (mask[:, 1:] == 1) & (following >= END)
-        scores = network.words.scores(hidden[foretold])
-    value = F.cross_entropy(scores.float(), following[foretold] - END, label_smoothing=recipe.label_smoothing)
+        predicted = (mask[:, 1:] == 1) & (following >= END)
+        scores = network.words.scores(hidden[predicted])
+    value = F.cross_entropy(scores.float(), following[predicted] - END, label_smoothing=recipe.label_smoothing)
     if looks is not None:
         value = value + recipe.attention_weight * doubly_stochastic_penalty(looks.float(), mask[:, 1:])
     return value
 
 
 class _Dev:
-    """A dev split: features, and the references to measure captions by."""
+    """A dev split: features, and the reference captions."""
 
     def __init__(self, vocabulary: Vocabulary, data: CaptionedImages, features: NDArray[np.float16]) -> None:
         self._vocabulary, self._features = vocabulary, torch.from_numpy(features)
@@ -196,7 +197,7 @@ class _Dev:
 
     @torch.no_grad()
     def score(self, network: Network) -> float:
-        """Return the CIDEr-D of greedy captions, of 10 the tenth."""
+        """Return the CIDEr-D of greedy captions, divided by 10: in 0..1."""
         with one_thread():
             sentences = [
                 sentence

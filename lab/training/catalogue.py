@@ -1,4 +1,4 @@
-"""What ``semblance train`` can train, and what knows how."""
+"""The models that ``semblance train`` can train, each with the function that trains it."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from models.cards import PartCard
 from models.errors import UnknownModelError
 
 RECIPES = {
-    "semblance-base": "ship.ship_semblance_base",
-    "late-interaction": "ship.ship_late_interaction",
+    "semblance-base": "semblance_base.ship",
+    "late-interaction": "late_interaction.ship",
     "linear-mapping": "linear_mapping.ship",
     "limited-text-space": "limited_text_space.ship",
     "limited-text-space-single": "limited_text_space.ship",

@@ -1,4 +1,4 @@
-"""The figure that chooses between the passes of most trainings."""
+"""The figure on dev by which most trainings choose their best pass."""
 
 from __future__ import annotations
 

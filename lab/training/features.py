@@ -1,4 +1,4 @@
-"""Computes what frozen layers say of each training image once, and keeps it on disk."""
+"""Computes the output of frozen layers for each training image once, and caches it on disk."""
 
 from __future__ import annotations
 

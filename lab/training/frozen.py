@@ -1,4 +1,4 @@
-"""What the frozen backbone says of the captioned photographs, computed once and shared by all models."""
+"""Features of the captioned photographs by the frozen backbone, computed once and shared by all models."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def frozen_vectors(
     """Return the feature map's mean over its places, ``(N, C)`` float16.
 
     Args:
-        job: whose cache and progress to use.
+        job: gives the cache and reports progress.
         data: the photographs.
         view: of each (see ``training_view``).
         backbone: name of the frozen backbone.

@@ -1,4 +1,4 @@
-"""Triplets of photographs that a model gets wrong, mined anew from a random pool every few updates.
+"""Hard triplets: photographs that the model ranks wrongly, mined from a new random pool every few updates.
 
 A. Gordo, D. Larlus, CVPR 2017, section 6.1: 500 queries with 9 relevant images each make a pool of 5,000; of each pair
 of query and relevant image the 100 triplets of largest loss are candidates. Relevant are the k = 32 nearest by tf-idf.
@@ -17,7 +17,7 @@ from torch import Tensor
 from lab.losses.triplet import triplet_hinge
 
 Sides = tuple[str, str]
-"""Of a loss: which side's vectors, ``image`` or ``text``, query, and which are ranked."""
+"""The side, ``image`` or ``text``, of a loss's queries, and the side of what they rank."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""One order to train a model: what, from where, and to where."""
+"""A training job: which model, from which data, into which folders."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ class Job:
     Attributes:
         model: its name.
         data_root: folder of the captioned photographs.
-        work_root: keeps the frozen features, shared by all models, and each run's state.
+        work_root: holds the cached features, shared by all models, and the state of each run.
         output: becomes the folder of weights and card.
-        reporter: shows how it goes.
+        reporter: is told of the progress.
     """
 
     model: str
@@ -37,7 +37,7 @@ class Job:
 
     @property
     def features(self) -> Path:
-        """Folder of the frozen features that all models share."""
+        """Folder of the cached features of frozen layers, which all models share."""
         return self.work_root / "features"
 
     def load(self, *names: str) -> list[CaptionedImages]:
@@ -45,7 +45,7 @@ class Job:
         return [load_split(name, self.data_root) for name in names]
 
     def card(self, recipe: Any) -> dict[str, Any]:
-        """Return the fields of a card that are alike for all models."""
+        """Return the fields that the cards of all models have in common."""
         command = f"semblance train {self.model}"
         training = {"command": command, "data": list(TRAIN_SETS), **asdict(recipe)}
         return {"name": self.model, "licence": LICENCE, "languages": ["en"], "training": training}

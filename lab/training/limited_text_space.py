@@ -45,7 +45,7 @@ class Recipe:
         captions: of an image in a batch.
         margin, temperature: see ``pairwise_ranking``.
         width, renewal: see ``GruSentenceEncoder`` and its ``start_from``.
-        word_dropout: share of words that are taken for unknown ones in training.
+        word_dropout: share of words that are replaced by the unknown word in training.
     """
 
     views: int = 6
@@ -70,7 +70,7 @@ class Pair(nn.Module):
 
     Args:
         maps: terms of the fusion.
-        vectors: ``(V, 300)``, where the words' vectors begin.
+        vectors: ``(V, 300)``, initial word vectors.
         recipe: the choices.
     """
 
@@ -100,18 +100,18 @@ MEMBERS: dict[str, tuple[Callable[[], Sequence[ImageMap]], str]] = {
     "vse": (lambda: [VisualMap()], "The baseline: one linear map of the image vector."),
     "limited-text-space-single": (
         lambda: [TextSpaceMap(captioner_map())],
-        "One linear map of the vector that the captioner show-and-tell starts from.",
+        "One linear map of the image embedding of the captioner show-and-tell.",
     ),
     "limited-text-space": (
         lambda: [VisualMap(), TextSpaceMap(captioner_map())],
-        "A linear fusion of the image vector with the vector that the captioner show-and-tell starts from.",
+        "A linear fusion of the image vector with the image embedding of the captioner show-and-tell.",
     ),
 }
-"""Of each member the maps that are trained, and what its card says of them."""
+"""Of each member the image maps that are trained, and their description on its card."""
 
 
 def captioner_map() -> Tensor:
-    """Return W_img of the captioner that ships, ``(512, 2560)``; it standardises as this does."""
+    """Return W_img of the shipped captioner, ``(512, 2560)``; both standardise image vectors in the same way."""
     network = load_network(captioner_card(CAPTIONER), weights_folder(CAPTIONER))
     return network.image.project.weight
 

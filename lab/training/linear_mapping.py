@@ -19,6 +19,7 @@ from lab.training.features import cached_array
 from lab.training.frozen_rows import frozen_rows
 from lab.training.job import Job
 from lab.training.loop import Group, Schedule
+from lab.training.sentences import encode_by_length
 from lab.training.shipped_encoder import ship_encoder
 from lab.training.stage import run_stage
 from models.backbones.frozen import IMAGENET_LITE
@@ -117,10 +118,5 @@ def _encode(job: Job, texts: list[str]) -> NDArray[np.float32]:
     tokenise = load_minilm_tokeniser()
     examples = list(map(torch.from_numpy, tokenise(["a dog", "a dog runs"])))
     encode = compile_module(load_minilm(), examples, [(0, 1), (0, 1)])
-    vectors = np.empty((len(texts), SENTENCE), np.float32)
-    order, done = np.argsort([len(text) for text in texts]), 0  # sentences of a length together: little padding
-    for rows in np.array_split(order, len(order) // 128 + 1):
-        vectors[rows] = encode(*tokenise([texts[row] for row in rows]))
-        done += len(rows)
-        job.reporter.features("sentences", done, len(texts))
-    return vectors
+    on_progress = partial(job.reporter.features, "sentences")
+    return encode_by_length(texts, lambda some: encode(*tokenise(some)), SENTENCE, on_progress)

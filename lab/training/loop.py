@@ -81,7 +81,7 @@ def momentum_descent(momentum: float) -> Callable[[list[dict[str, Any]], float],
 
 @dataclass(frozen=True)
 class PassReport:
-    """What one pass over the data brought."""
+    """The result of one pass over the data: mean loss, score on dev, duration."""
 
     number: int
     passes: int
@@ -116,7 +116,7 @@ def fit(
         schedule: length and speed.
         evaluate: the figure on the dev split that decides; larger is better.
         state_file: a killed run goes on after its last whole pass from here; deleted by whoever owns the run.
-        seed: of dropout and noise.
+        seed: of dropout and noise; pass n draws with ``seed * 1000 + n``.
         make_optimiser: groups, each with its ``lr``, and weight decay to an optimiser.
         on_step: called with step, steps and loss.
         on_pass: called after each pass.

@@ -1,4 +1,4 @@
-"""Trains ``lstm-similarity`` as document 000 does (see ``models.matchers.lstm_similarity``)."""
+"""Trains ``lstm-similarity`` as its report describes (see ``models.matchers.lstm_similarity``)."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _AT_ONCE = 640
 class Recipe:
     """Every choice of a run; the defaults made the shipped weights.
 
-    ``iterations``, ``batch``, ``rate``, ``decay`` and ``every`` are the document's.
+    ``iterations``, ``batch``, ``rate``, ``decay`` and ``every`` are the report's.
     """
 
     views: int = 6
@@ -174,12 +174,12 @@ def ship(job: Job, recipe: Recipe | None = None) -> MatcherCard:
     trained = Training(job, recipe).run()
     card = {
         **job.card(recipe),
-        "description": "The LSTM (ReLU in place of tanh) of document 000, which reads the image's vector and then the "
-        "words, and tells how alike they are; cross-entropy, half of a batch mismatched. Unlike the document's: image "
-        "features of frozen EfficientNet-Lites in place of VGG16 (two fully connected layers over them are tuned), "
-        "word2vec of the captions in place of GloVe, Flickr8k and COCO photographs in other views with noise on their "
-        "features, a running average of the weights, and momentum of 0.9: without it the document's learning rate "
-        "learns little in its 40,000 iterations.",
+        "description": "The LSTM (ReLU in place of tanh) of an untitled report on LSTM image-sentence similarity. It "
+        "reads the image's vector and then the words, and outputs their similarity; cross-entropy, half of a batch "
+        "mismatched. Unlike the report's: image features of frozen EfficientNet-Lites in place of VGG16 (two fully "
+        "connected layers over them are tuned), word2vec of the captions in place of GloVe, Flickr8k and COCO "
+        "photographs in other views with noise on their features, a running average of the weights, and momentum of "
+        "0.9: without it the report's learning rate learns little in its 40,000 iterations.",
         "architecture": "lstm_similarity",
         "feature_shape": [DIMENSION],
     }

@@ -44,7 +44,7 @@ def _pack_backbone(job: Job) -> tuple[Mapping[str, Tensor], dict[str, Any]]:  # 
     for name in BACKBONES:
         pair.backbones[name].load_released(efficientnet_lite_weights(name))  # type: ignore[operator]
     return pair.state_dict(), {
-        "description": "EfficientNet-Lite0 and Lite2 as ImageNet taught them, without their classifiers.",
+        "description": "EfficientNet-Lite0 and Lite2 as trained on ImageNet, without their classifiers.",
         "licence": "Apache-2.0",
     }
 
@@ -83,7 +83,7 @@ def _pack_stem_bags(job: Job) -> tuple[Mapping[str, Tensor], dict[str, Any]]:
     vocabulary, idf = fit_stem_bags(documents, choices["min_count"])
     return {"idf": torch.from_numpy(idf), "words": pack_words(vocabulary)}, {
         "description": "Vocabulary and idf of the Snowball stems that occur at least 5 times in the training captions; "
-        "all captions of an image are one document.",
+        "all captions of an image count as one document.",
         "licence": LICENCE,
         "training": {"data": list(TRAIN_SETS), **choices},
     }

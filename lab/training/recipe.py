@@ -1,4 +1,4 @@
-"""Tells the files of one run's recipe from those of another's."""
+"""Names the state files of a run by its recipe, so that another recipe does not resume from them."""
 
 from __future__ import annotations
 

@@ -25,9 +25,9 @@ def cached_regions(job: Job, data: CaptionedImages, backbones: Sequence[str], vi
     The photographs must all be squares, as those of the training sets are: others have other regions.
 
     Args:
-        job: whose cache and progress to use.
+        job: gives the cache and reports progress.
         data: the photographs.
-        backbones: whose feature maps, side by side.
+        backbones: backbones, whose feature maps are concatenated.
         view: of each (see ``training_view``).
     """
     weights = part_card(IMAGENET_LITE).weights_sha256

@@ -1,4 +1,4 @@
-"""What a training run tells of its progress."""
+"""Progress reports of a training run."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from lab.training.loop import PassReport
 
 
 class Reporter(Protocol):
-    """Is told how a run goes on."""
+    """Receives the progress of a run."""
 
     def features(self, part: str, done: int, total: int) -> None:
-        """Tell how far the frozen features of a split are."""
+        """Report how many images' features are computed."""
 
     def step(self, stage: str, done: int, total: int, loss: float) -> None:
-        """Tell what a step brought."""
+        """Report a step and its loss."""
 
     def one_pass(self, stage: str, report: PassReport) -> None:
-        """Tell what a pass brought."""
+        """Report a pass: its mean loss and its score on dev."""
 
 
 class ProgressReporter:
@@ -30,7 +30,7 @@ class ProgressReporter:
         self._tasks: dict[str, Any] = {}
 
     def features(self, part: str, done: int, total: int) -> None:
-        """Draw how far the features are."""
+        """Draw how many features are computed."""
         self._draw(f"features of {part}", done, total)
 
     def step(self, stage: str, done: int, total: int, loss: float) -> None:  # noqa: ARG002 - the pass tells the loss
@@ -38,7 +38,7 @@ class ProgressReporter:
         self._draw(f"training: {stage}", done, total)
 
     def one_pass(self, stage: str, report: PassReport) -> None:
-        """Print what a pass brought."""
+        """Print the loss and score of a pass."""
         self._progress.console.print(
             f"{stage}: pass {report.number} of {report.passes}, loss {report.loss:.3f}, "
             f"on dev {100 * report.score:.2f}, {report.seconds:.0f} s"

@@ -1,6 +1,6 @@
 """Trains ``semantic-v``, ``semantic-vt`` and ``wsabie``: the projection of regions and of tf-idf, over cached regions.
 
-A. Gordo, D. Larlus, CVPR 2017. The members differ by their losses alone. Where the document tunes a whole ResNet-101,
+A. Gordo, D. Larlus, CVPR 2017. The members differ by their losses alone. Where the paper tunes a whole ResNet-101,
 the convolutions are frozen here and all else is trained: the projection in R-MAC and W.
 """
 
@@ -36,7 +36,7 @@ from models.shipped import part_card
 from models.text.stem_bags import STEM_BAGS, load_stem_bags
 
 BY_IMAGE, TEXTS_OF_IMAGE, IMAGES_OF_TEXT = ("image", "image"), ("image", "text"), ("text", "image")
-"""Equations (1), (2) and (3) of the document."""
+"""Equations (1), (2) and (3) of the paper."""
 
 LOSSES: dict[str, tuple[Sides, ...]] = {
     "semantic-v": (BY_IMAGE,),
@@ -98,7 +98,7 @@ class Training:
     """One run; a killed one goes on from the job's folder.
 
     Args:
-        job: the order.
+        job: the training job.
         recipe: the choices.
         losses: what is summed.
     """
@@ -207,13 +207,13 @@ class Training:
 
 _COMMON = (
     " R-MAC over three levels of regions at two scales (288 and 224 pixels) of frozen EfficientNet-Lite0 and Lite2 "
-    "(ResNet-101 in the document), projected to 512 dimensions from PCA whitening on; tf-idf of Snowball stems on the "
+    "(ResNet-101 in the paper), projected to 512 dimensions from PCA whitening on; tf-idf of Snowball stems on the "
     "text side. Only the projections are trained, on squashed square photographs; others keep their aspect ratio. "
     "English only."
 )
 _DESCRIPTIONS = {
     "semantic-v": "Gordo & Larlus 2017, trained on images alone, equation (1); its text side is a ridge regression of "
-    "the finished image vectors on tf-idf, an addition to the document.",
+    "the finished image vectors on tf-idf, an addition to the paper.",
     "semantic-vt": "Gordo & Larlus 2017, images and captions trained jointly, equations (1) to (3).",
     "wsabie": "The WSABIE-like baseline of Gordo & Larlus 2017, equation (2).",
 }

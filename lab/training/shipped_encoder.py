@@ -42,7 +42,7 @@ def ship_encoder(
     """Write a folder that ships, and measure what was written, with the runtime that serves, on both dev splits.
 
     Args:
-        job: the order; its output becomes ``weights.safetensors`` and ``card.json``.
+        job: the training job; its output becomes ``weights.safetensors`` and ``card.json``.
         tensors: the trained state, without what the parts of the card hold.
         card: ``job.card(recipe)`` and what the architecture adds; ``quality`` is filled in here.
         load_encoder: the architecture's.

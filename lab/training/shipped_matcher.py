@@ -1,4 +1,4 @@
-"""The last step of a matcher's training: write it, load it as the service does, measure and weigh it, card it."""
+"""The last step of a matcher's training: write it, load it as the service does, measure it, choose its weight."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def kept_scores(job: Job, matched: MatchedSet, compute: Scores | None = None) ->
 
 
 def scores_file(work_root: Path, card: MatcherCard, data: str) -> Path:
-    """Return where a matcher's scores on a set are kept."""
+    """Return the file of a matcher's scores on a set."""
     return work_root / "scores" / f"{card.weights_sha256}-{data}.npy"
 
 
@@ -76,7 +76,7 @@ def ship_matcher(
     """Write a folder that ships, and measure what was written on both dev splits.
 
     Args:
-        job: the order; its output becomes ``weights.safetensors`` and ``card.json``.
+        job: the training job; its output becomes ``weights.safetensors`` and ``card.json``.
         tensors: the trained state, without what the parts of the card hold.
         card: ``job.card(recipe)`` and what the architecture adds; parts, quality and weight are filled in here.
         architecture: loads what was written.

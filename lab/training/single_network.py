@@ -50,7 +50,7 @@ STANDARD = "single-network-standard"
 _PLAIN = "one photograph with five text images"
 _MORE = (
     "a photograph, its mirror image and crops with ten text images, two of each caption, one of which loses a fifth of "
-    "its words (the document crops text images), with noise on the features"
+    "its words (Nawaz et al. crop text images), with noise on the features"
 )
 _TEXTS_AT_ONCE = 256
 
@@ -87,7 +87,7 @@ class Recipe:
 
 
 def recipe_of(model: str) -> Recipe:
-    """Return the document's configuration: the plain one, or the second one with more images of each kind."""
+    """Return a configuration of Nawaz et al. 2018: the plain one, or the one with more images of each kind."""
     return Recipe() if model == STANDARD else Recipe(photographs=6, texts=10, word_loss=0.2, noise=0.5)
 
 
@@ -182,7 +182,7 @@ class Training:
     """One run.
 
     Args:
-        job: the order.
+        job: the training job.
         recipe: the choices.
     """
 

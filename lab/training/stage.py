@@ -35,11 +35,12 @@ def run_stage(
     schedule: Schedule,
     evaluate: Callable[[], float],
     make_optimiser: Callable[[list[dict[str, Any]], float], Any] = adamw,
+    trained_over: str = "",
 ) -> None:
     """Train in place (see ``fit``); a killed run goes on from the job's folder, another recipe starts anew.
 
     Args:
-        job: whose run it is.
+        job: the training job.
         name: of the stage.
         recipe: all choices, those of earlier stages included.
         module: everything with weights.
@@ -50,6 +51,7 @@ def run_stage(
         schedule: length and speed.
         evaluate: the figure on the dev splits that decides, in 0..1; larger is better.
         make_optimiser: see ``fit``.
+        trained_over: SHA-256 of the frozen weights beneath, where they may change between two runs of one recipe.
     """
     job.work.mkdir(parents=True, exist_ok=True)
     fit(
@@ -60,7 +62,7 @@ def run_stage(
         steps_per_pass=steps_per_pass,
         schedule=schedule,
         evaluate=evaluate,
-        state_file=job.work / f"{name}-{digest_of(recipe)}.safetensors",
+        state_file=job.work / f"{name}-{digest_of((recipe, trained_over) if trained_over else recipe)}.safetensors",
         seed=recipe.seed,
         make_optimiser=make_optimiser,
         on_step=lambda done, total, value: job.reporter.step(name, done, total, value),

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from indexer.store.arrays import load_matrix
-from indexer.store.base import NO_ROW, VectorStore
+from indexer.store.base import NO_ROW, IndexDescription, VectorStore
 from indexer.store.brute_force import BruteForceStore
 from indexer.store.faiss_flat import FlatKind, FlatStore
 from indexer.store.faiss_ivf import EXACT_BELOW_KEPT, IvfKind, IvfStore, train
@@ -286,6 +286,14 @@ def test_a_search_stays_in_the_thread_that_calls_it():
     """
     root = Path(__file__).parents[2]
     subprocess.run([sys.executable, "-c", program], check=True, cwd=root)
+
+
+def test_each_kind_is_described_by_its_name_its_exactness_and_what_was_measured():
+    described = {name: known.describe(0.97) for name, known in KINDS.items()}
+    assert described == {
+        "ivf_sq8": IndexDescription("ivf_sq8", exact=False, recall_at_10=0.97),
+        "flat": IndexDescription("flat", exact=True, recall_at_10=0.97),
+    }
 
 
 def test_a_flat_index_writes_no_file_and_reads_rows_where_they_lie(tmp_path):

@@ -94,14 +94,14 @@ def test_the_loss_is_the_mean_cross_entropy_of_words_that_are_known() -> None:
             last = START
             for number in sentence:
                 scores, states = network.step(states, torch.tensor([last]))
-                last = 1 if number is None else number  # zebra is not in the vocabulary: read, but not foretold
+                last = 1 if number is None else number  # zebra is not in the vocabulary: an input, but never a target
                 if number is not None:
                     total, count = total - float(scores[0, number]), count + 1
     assert count == 6
     assert value == pytest.approx(total / count, rel=0.02)  # the loss may be computed in bfloat16
 
 
-def test_attention_is_punished_by_its_weight() -> None:
+def test_the_penalty_of_attention_counts_by_its_weight() -> None:
     torch.manual_seed(1)
     network = ShowAttendTell(3, len(VOCABULARY)).eval()
     features, texts = torch.randn(2, 49, 3), ["a dog runs", "a cat"]

