@@ -15,11 +15,12 @@ export HF_HUB_OFFLINE = 1
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 
-.PHONY: help demo test check bench mutation train docs clean
+.PHONY: help demo test test-all check bench mutation train docs clean
 help:
 	@echo "make demo [PHOTOS=folder] [PORT=8000]  index photographs and serve them at http://127.0.0.1:8000"
 	@echo "make demo CHECK=1                      the same, asked and checked over HTTP, then stopped"
-	@echo "make test                              lint, types, import contracts and all tests"
+	@echo "make test                              lint, types, import contracts and the tests, without the slow ones"
+	@echo "make test-all                          the same with the slow ones, as the continuous integration does"
 	@echo "make check                             lint, types and import contracts only"
 	@echo "make bench                             measure; results go to benchmarks/results"
 	@echo "make mutation                          plant faults and count those that the tests notice"
@@ -53,6 +54,9 @@ demo: $(VENV)/run
 	@$(BIN)/python demo/run.py $(if $(CHECK),--check) --photographs '$(PHOTOS)' --host $(HOST) --port $(PORT)
 
 test: check
+	@$(BIN)/python -m pytest -m 'not slow'
+
+test-all: check
 	@$(BIN)/python -m pytest
 
 check: $(VENV)/dev
