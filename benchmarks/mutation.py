@@ -2,9 +2,9 @@
 
 mutmut changes one thing at a time in the functions of a module (an operator, a number, an argument that is left out)
 and runs those of the module's own test files, and only of them, that reach the changed function. A mutant that makes a
-test fail is killed. The share is the killed of all that were tried: what outlasted its time or is reached by no test
-does not count as killed. Code outside functions, and functions with a decorator other than `staticmethod` and
-`classmethod`, are not changed. Hypothesis draws the same examples in every run.
+test fail is killed. The share is the killed of all that were tried: what outlasted its time or crashed the interpreter
+(both under `timed out`) or is reached by no test does not count as killed. Code outside functions, and functions with a
+decorator other than `staticmethod` and `classmethod`, are not changed. Hypothesis draws the same examples in every run.
 
 `make mutation` runs all modules, `python benchmarks/mutation.py MODULE` one of them, such as `service/search/plan.py`,
 and prints what each survivor has changed. `--limit-minutes` ends a module after so long; `--tenths` tries a sample of

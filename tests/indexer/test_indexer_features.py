@@ -184,10 +184,10 @@ def forge(root: Path, array: np.ndarray, **claims: object) -> None:
 @pytest.mark.parametrize(
     ("array", "claims", "told"),
     [
-        (np.zeros((64, 4, 3), np.float32), {}, "float32"),
-        (np.zeros((64, 12), np.float16), {}, r"\(64, 12\)"),
-        (np.zeros((63, 4, 3), np.float16), {}, r"\(63, 4, 3\)"),
-        (np.zeros((63, 4, 3), np.float16), {"rows": 63}, "63 images, the catalog has 64"),
+        (np.zeros((64, 4, 3), np.float32), {}, rf"{FEATURES}.*float32"),
+        (np.zeros((64, 12), np.float16), {}, rf"{FEATURES}.*\(64, 12\)"),
+        (np.zeros((63, 4, 3), np.float16), {}, rf"{FEATURES}.*\(63, 4, 3\)"),
+        (np.zeros((63, 4, 3), np.float16), {"rows": 63}, rf"{FEATURES}.*63 images, the catalog has 64"),
         (np.zeros((64, 4, 3), np.float16), {"dtype": "float64"}, "this version"),
     ],
 )
