@@ -15,7 +15,7 @@ export HF_HUB_OFFLINE = 1
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 
-.PHONY: help demo test test-all check bench train docs clean
+.PHONY: help demo test test-all check bench mutation train docs clean
 help:
 	@echo "make demo [PHOTOS=folder] [PORT=8000]  index photographs and serve them at http://127.0.0.1:8000"
 	@echo "make demo CHECK=1                      the same, asked and checked over HTTP, then stopped"
@@ -23,6 +23,7 @@ help:
 	@echo "make test-all                          the same with the slow ones, as the continuous integration does"
 	@echo "make check                             lint, types and import contracts only"
 	@echo "make bench                             measure; results go to benchmarks/results"
+	@echo "make mutation                          plant faults and count those that the tests notice"
 	@echo "make train                             train semblance-base (needs SEMBLANCE_TRAINING_DATA)"
 	@echo "make docs                              write the generated pages under docs/"
 
@@ -66,6 +67,9 @@ check: $(VENV)/dev
 
 bench: $(VENV)/dev
 	@$(BIN)/python benchmarks/run.py
+
+mutation: $(VENV)/dev
+	@$(BIN)/python benchmarks/mutation.py
 
 train: $(VENV)/dev
 	@$(BIN)/semblance train semblance-base

@@ -25,13 +25,16 @@ import numpy as np
 
 from benchmarks.figures import Figure, between, median_ratio
 from benchmarks.photographs import Photographs
-from indexer.ingest.encode import IMAGES_AT_ONCE, available_cores
-from indexer.ingest.pipeline import IndexReport, IndexRequest, index_collection
+from indexer.indexing import index_collection
+from indexer.ingest.encode_images import available_cores
+from indexer.ingest.model_choice import NO_MATCHER
+from indexer.ingest.request import IndexReport, IndexRequest
 from models.imaging.decode import decode_image
+from models.inference.batches import IMAGE_BATCH
 from models.inference.execution import Execution
 from models.library import InstalledModels
 from models.names import DEFAULT_MODEL
-from models.protocols import DualEncoder
+from models.protocols import DualEncoder, ModelLibrary
 from models.types import Pixels
 
 DATA_DIR = Path("var/benchmarks")
@@ -103,7 +106,8 @@ def _rate_figures(rounds: _Rounds) -> list[Figure]:
 
 
 def _index_rounds(photographs: Photographs, effort: _Effort) -> _Rounds:
-    encoder = InstalledModels().encoder(DEFAULT_MODEL)
+    library = InstalledModels()
+    encoder = library.encoder(DEFAULT_MODEL)
     files = photographs.files[: effort.alone_images]
     prepared = _prepared(encoder, files)
     encoder.encode_images(prepared)
@@ -115,22 +119,28 @@ def _index_rounds(photographs: Photographs, effort: _Effort) -> _Rounds:
     )
     for _ in range(effort.index_rounds):
         shutil.rmtree(DATA_DIR / "collections" / photographs.name, ignore_errors=True)
-        reports.append(index_collection(IndexRequest(DATA_DIR, photographs.name, photographs.paths), [encoder]))
+        reports.append(index_collection(_request(DATA_DIR, photographs), library))
         decode_s.append(_decode_alone(encoder, files))
         encode_s.append(_encode_alone(encoder.encode_images, prepared, len(files)))
     peak_bytes = _peak_bytes()
-    captions_per_s = _captions_per_s(photographs, encoder, effort.captions)
+    captions_per_s = _captions_per_s(photographs, library, effort.captions)
     return _Rounds(reports, decode_s, encode_s, captions_per_s, (peak_bytes, _peak_bytes()))
 
 
-def _captions_per_s(photographs: Photographs, encoder: DualEncoder, count: int) -> float:
+def _captions_per_s(photographs: Photographs, library: ModelLibrary, count: int) -> float:
     """Return the rate at which captions are encoded and stored, in a copy of the collection: its images are there."""
     with tempfile.TemporaryDirectory() as folder:
         shutil.copytree(DATA_DIR, folder, dirs_exist_ok=True)
         captions = Path(folder) / "token.txt"
         captions.write_text("\n".join(photographs.token_lines[:count]), encoding="utf-8")
-        request = IndexRequest(Path(folder), photographs.name, photographs.paths, captions)
-        return index_collection(request, [encoder]).captions_per_s or 0.0
+        return index_collection(_request(Path(folder), photographs, captions), library).captions_per_s or 0.0
+
+
+def _request(data_dir: Path, photographs: Photographs, captions: Path | None = None) -> IndexRequest:
+    """Ask for the default model's vectors alone."""
+    return IndexRequest(
+        data_dir, photographs.name, photographs.paths, captions, models=(DEFAULT_MODEL,), matchers=(NO_MATCHER,)
+    )
 
 
 def _peak_bytes() -> int:
@@ -186,7 +196,7 @@ def _bare_lite0() -> Callable[[Pixels], object]:
     import torch
 
     from models.backbones.efficientnet_lite import EfficientNetLite
-    from models.inference.compile import compile_module
+    from models.inference.compiler import compile_module
 
     class Pooled(torch.nn.Module):
         def __init__(self) -> None:
@@ -201,7 +211,7 @@ def _bare_lite0() -> Callable[[Pixels], object]:
 
 def _prepared(encoder: DualEncoder, files: Sequence[Path]) -> Pixels:
     """Return one batch ``(32, S, S, 3)``; how long encoding takes does not depend on what the pictures show."""
-    return np.stack([encoder.prepare(decode_image(path.read_bytes()).pixels) for path in files[:IMAGES_AT_ONCE]])
+    return np.stack([encoder.prepare(decode_image(path.read_bytes()).pixels) for path in files[:IMAGE_BATCH]])
 
 
 def _in_own_process(function: Callable[..., Any], *arguments: object) -> Any:

@@ -23,6 +23,11 @@ _MADE = "Made by `python docs/generate.py` from"
 _SETS = {"flickr8k-dev": "Flickr8k dev", "coco-dev": "COCO dev"}
 _DIRECTIONS = {"text_to_image": "text to image", "image_to_text": "image to text"}
 
+_FIGURES = ("name", "value", "unit", "aim", "met", "note")
+_MUTANTS = ("module", "mutants", "killed", "survived", "timed_out", "not_covered", "not_tried", "share")
+_BENCHMARKS = {"indexing": _FIGURES, "searching": _FIGURES, "mutation": _MUTANTS}
+"""The columns that are shown of each benchmark's results."""
+
 _MODEL_PAGE = ROOT / "docs" / "models" / f"{DEFAULT_MODEL}.md"
 
 Row = Mapping[str, str]
@@ -43,11 +48,10 @@ def pages() -> dict[Path, str]:
 def benchmarks_page() -> str:
     """Return what the benchmarks measured, each beside what its program says of itself."""
     parts = [f"# Benchmarks\n\n{_MADE} `benchmarks/results`; `make bench` measures again.\n"]
-    for name in ("indexing", "searching"):
+    for name, columns in _BENCHMARKS.items():
         rows = read_csv(_RESULTS / f"{name}.csv")
         tree = ast.parse((ROOT / "benchmarks" / f"{name}.py").read_text(encoding="utf-8"))
         method = (ast.get_docstring(tree) or "").replace("``", "`")
-        columns = ("name", "value", "unit", "aim", "met", "note")
         parts.append(f"## {name.capitalize()}\n\n{method}\n\n{_machine(rows[0])}\n\n{_table(columns, rows)}\n")
     return "\n".join(parts)
 

@@ -20,8 +20,7 @@ if TYPE_CHECKING:
     from rich.progress import TaskID
 
     from indexer.collections import CollectionSummary
-    from indexer.ingest.encode import Progress
-    from indexer.ingest.pipeline import IndexReport
+    from indexer.ingest.request import IndexReport, Progress
 
 app = typer.Typer(no_args_is_help=True)
 collections_app = typer.Typer(invoke_without_command=True, help="List the collections, or delete one.")
@@ -62,25 +61,26 @@ def index(
     data_dir: DataDir = DEFAULT_DATA_DIR,
 ) -> None:
     """Index folders of photographs: new and changed images are encoded, deleted ones go."""
-    from indexer.collections import collection_contents
-    from indexer.ingest.image_pass import features_given
-    from indexer.ingest.pipeline import IndexRequest, index_collection
-    from indexer.ingest.plan import choose_matchers
+    from indexer.indexing import index_collection
+    from indexer.ingest.request import IndexRequest
+    from models.inference.cache_folder import cache_folder
     from models.inference.execution import Execution
     from models.library import InstalledModels
-    from models.names import DEFAULT_MODEL
 
-    models_held, matchers_held = collection_contents(data_dir, collection) or ([DEFAULT_MODEL], None)
-    names = list(dict.fromkeys(model or models_held))
-    matchers = choose_matchers(matcher or [], names, matchers_held)
-    request = IndexRequest(data_dir, collection, tuple(paths), captions, add)
+    execution = Execution(device=device)
+    request = IndexRequest(
+        data_dir=data_dir,
+        collection=collection,
+        paths=tuple(paths),
+        captions=captions,
+        add=add,
+        models=tuple(model or ()),
+        matchers=tuple(matcher or ()),
+        execution=execution,
+    )
     try:
         with _progress_shown() as progress:
-            library = InstalledModels(Execution(device=device))
-            encoders = [library.encoder(name, matchers=matchers) for name in names]
-            given = features_given(encoders)
-            apart = library.feature_sources([name for name in matchers if name not in given])
-            report = index_collection(request, encoders, apart, progress=progress)
+            report = index_collection(request, InstalledModels(execution, cache_folder()), progress=progress)
     except KeyboardInterrupt:
         typer.echo("Stopped. What was encoded is stored; the same command goes on from there.", err=True)
         raise typer.Exit(_INTERRUPTED) from None

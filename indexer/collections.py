@@ -75,6 +75,11 @@ def collection_dir(data_dir: Path, name: str) -> Path:
     return layout.root
 
 
+def collection_names(data_dir: Path) -> list[str]:
+    """Return the names of all collections, sorted; nothing of them is read."""
+    return [layout.name for layout in _layouts(data_dir)]
+
+
 def list_collections(data_dir: Path) -> list[CollectionSummary]:
     """Return every collection, by name, from manifests alone (files are not hashed)."""
     return [_summary(layout) for layout in _layouts(data_dir)]

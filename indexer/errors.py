@@ -92,6 +92,6 @@ class EmptyCollectionError(InputError):
 class CaptionFileError(InputError):
     """A caption file cannot be read."""
 
-    def __init__(self, path: Path, line: int, reason: str) -> None:
+    def __init__(self, path: Path | str, line: int, reason: str) -> None:
         super().__init__(f"{path}, line {line}: {reason}")
         self.path, self.line = path, line

@@ -1,4 +1,4 @@
-"""Publishes a generation: all of it written aside and flushed, renamed to its number, then one pointer swapped.
+"""Publishes a generation: written to a staging folder and flushed, renamed to its number, then one pointer swapped.
 
 A kill at any point leaves the last generation current. Numbers come from what is on disk, so that whatever a kill
 left behind can never stand in the way of a later publish.
@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 
 from indexer.errors import DamagedGenerationError, NoGenerationError
 from indexer.layout import CollectionLayout, file_stem
-from indexer.store.base import load_matrix
+from indexer.store import index_kind
+from indexer.store.arrays import load_matrix
 from indexer.store.durable import flush, replace_durably, sha256_of
 from indexer.store.manifest import (
     CATALOG_NAME,
@@ -125,21 +126,21 @@ def _write_sets(staging: Path, card: EncoderCard, content: Content) -> list[Vect
     entries = []
     for side, own in matrices.items():
         other = matrices["text" if side == "image" else "image"]
-        chosen = choose_index(own, sample_queries(own, other))
-        chosen.store.save(staging / f"{stem}.{side}.faiss")
+        chosen = choose_index(own, sample_queries(own, other), index_kind.KINDS.values())
+        saved = chosen.kind.save(chosen.store, staging / f"{stem}.{side}")
         entries.append(
             VectorSetEntry(
                 model=card.name,
-                weights_sha256=card.weights_sha256,
-                preprocessing_digest=card.preprocessing.digest,
+                weights_sha256=card.identity.weights_sha256,
+                preprocessing_digest=card.identity.preprocessing_digest,
                 side=side,
                 dimension=card.dimension,
                 rows=len(own),
-                index_kind=chosen.store.kind,
-                index_parameters=dict(chosen.store.parameters),
-                exact=chosen.store.exact,
+                index_kind=chosen.kind.name,
+                index_parameters=dict(saved.parameters),
+                exact=chosen.kind.exact,
                 recall_at_10=chosen.recall_at_10,
-                index_file=f"{stem}.{side}.faiss",
+                index_file=saved.file.name if saved.file else None,
                 vectors_file=f"{stem}.{side}.vectors.npy",
             )
         )
@@ -151,8 +152,8 @@ def _write_features(staging: Path, card: MatcherCard, content: Content) -> Featu
     _write_matrix(staging / file, (content.images, *card.feature_shape), "<f2", content.rows(card.name, "image"))
     return FeatureArrayEntry(
         matcher=card.name,
-        weights_sha256=card.weights_sha256,
-        preprocessing_digest=card.preprocessing.digest,
+        weights_sha256=card.identity.weights_sha256,
+        preprocessing_digest=card.identity.preprocessing_digest,
         shape=card.feature_shape,
         rows=content.images,
         file=file,
@@ -166,7 +167,7 @@ def _write_matrix(path: Path, shape: tuple[int, ...], dtype: str, chunks: Iterab
         np.lib.format.write_array_header_1_0(file, header)
         for chunk in chunks:
             file.write(np.ascontiguousarray(chunk, dtype=dtype).data)
-    return load_matrix(path, shape[0])
+    return load_matrix(path)
 
 
 def _current_number_if_any(layout: CollectionLayout) -> int | None:

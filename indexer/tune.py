@@ -1,28 +1,26 @@
-"""Chooses the index of a vector set by measured recall: the fastest that misses next to nothing.
+"""Chooses the index of a vector set by measured recall: the first kind of the table that misses next to nothing.
 
-Small sets are searched exactly. Larger ones get inverted lists whose probes are doubled until recall@10 against the
-brute-force oracle is high enough; if that takes a good part of all lists, the set is searched exactly after all.
+A kind offers stores from fast to thorough; the recall@10 of each is measured against the brute-force oracle until one
+finds enough. Where none does, the next kind is tried; the last of the table is exact.
 """
 
 from __future__ import annotations
 
-import math
+from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 
 from indexer.store.base import VectorStore
 from indexer.store.brute_force import BruteForceStore
-from indexer.store.faiss_flat import FlatStore
-from indexer.store.faiss_ivf import IvfStore
+from indexer.store.index_kind import IndexKind
 from models.types import Vectors
 
-EXACT_UP_TO_ROWS = 50_000
 RECALL_WANTED = 0.98
 SAMPLED_QUERIES = 256
 
-_FIRST_PROBES = 8
-_PROBED_SHARE_AT_MOST = 0.25  # of the lists: beyond it the index saves too little to be worth what it misses
 _ROUNDING = 1e-5  # rows whose scores differ by less are equally near
 
 
@@ -30,24 +28,46 @@ _ROUNDING = 1e-5  # rows whose scores differ by less are equally near
 class ChosenIndex:
     """An index and the share of true neighbours that it found among the sampled queries' ten nearest."""
 
-    store: FlatStore | IvfStore
+    kind: IndexKind[Any]
+    store: VectorStore
     recall_at_10: float
 
 
-def choose_index(
-    vectors: Vectors, queries: Vectors, *, exact_up_to_rows: int = EXACT_UP_TO_ROWS, seed: int = 0
-) -> ChosenIndex:
-    """Build the index for ``(N, D)`` vectors that will be asked for queries like ``(Q, D)``."""
-    if len(vectors) > exact_up_to_rows and len(queries):
-        lists = 2 ** round(math.log2(4 * math.sqrt(len(vectors))))
-        store = IvfStore.build(vectors, lists=lists, probes=_FIRST_PROBES, seed=seed)
-        truth, _ = BruteForceStore(vectors).search(queries, 10)
-        while store.probes <= lists * _PROBED_SHARE_AT_MOST:
-            recall = recall_against(truth, store, queries)
-            if recall >= RECALL_WANTED:
-                return ChosenIndex(store, recall)
-            store = store.with_probes(2 * store.probes)
-    return ChosenIndex(FlatStore.build(vectors), 1.0)
+def choose_index(vectors: Vectors, queries: Vectors, kinds: Iterable[IndexKind[Any]], *, seed: int = 0) -> ChosenIndex:
+    """Build the index for ``(N, D)`` vectors that will be asked for queries like ``(Q, D)``.
+
+    Args:
+        vectors: to index.
+        queries: to measure with; without any, only an exact kind can be chosen.
+        kinds: in the order in which they are tried.
+        seed: of what is random in building.
+
+    Raises:
+        ValueError: no kind finds enough, and none is exact.
+    """
+    measured = _Measured(vectors, queries)
+    for kind in kinds:
+        if kind.exact or len(queries):
+            for store in kind.build(vectors, seed=seed):
+                recall = 1.0 if kind.exact else measured.recall_at_10(store)
+                if recall >= RECALL_WANTED:
+                    return ChosenIndex(kind, store, recall)
+    raise ValueError(f"no kind of index finds {RECALL_WANTED:.0%} of the nearest rows: an exact one must be among them")
+
+
+@dataclass
+class _Measured:
+    """Measures stores over the same vectors; the true neighbours are computed once, if at all."""
+
+    vectors: Vectors
+    queries: Vectors
+
+    def recall_at_10(self, store: VectorStore) -> float:
+        return recall_against(self._truth, store, self.queries)
+
+    @cached_property
+    def _truth(self) -> Vectors:
+        return BruteForceStore(self.vectors).search(self.queries, 10)[0]
 
 
 def recall_against(truth: Vectors, store: VectorStore, queries: Vectors) -> float:

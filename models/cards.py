@@ -107,6 +107,11 @@ class ModelCard(WeightsCard):
     quality: Mapping[str, Any] = field(default_factory=dict)
 
     @property
+    def made_of(self) -> tuple[str, ...]:
+        """The SHA-256 of all weights that it computes with: its own, and those of its parts."""
+        return self.weights_sha256, *(self.parts[name] for name in sorted(self.parts))
+
+    @property
     def identity(self) -> ModelIdentity:
         """What an index stores of the model, to refuse vectors of another one."""
         return ModelIdentity(self.name, self.weights_sha256, self.preprocessing.digest)

@@ -5,7 +5,11 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors.numpy import load_file
 
 from models.cards import WeightsCard
 from models.errors import CheckpointError
@@ -26,13 +30,18 @@ def file_sha256(path: Path) -> str:
 
 
 def read_weights(folder: Path, card: WeightsCard) -> dict[str, Tensor]:
+    """Read a model's weights as tensors; see ``read_arrays``."""
+    import torch
+
+    return {name: torch.from_numpy(value) for name, value in read_arrays(folder, card).items()}
+
+
+def read_arrays(folder: Path, card: WeightsCard) -> dict[str, NDArray[Any]]:
     """Read a model's weights as float32, after comparing the file's hash with the card's.
 
     Raises:
         CheckpointError: missing, damaged or other weights.
     """
-    from safetensors.torch import load_file
-
     path = folder / WEIGHTS
     if not path.is_file():
         raise CheckpointError(f"the weights of {card.name!r} are missing; install semblance again")
@@ -41,7 +50,10 @@ def read_weights(folder: Path, card: WeightsCard) -> dict[str, Tensor]:
             f"the weights of {card.name!r} are damaged: SHA-256 is {found[:12]}…, "
             f"its card says {card.weights_sha256[:12]}…; install semblance again"
         )
-    stored = {name: value.float() if value.is_floating_point() else value for name, value in load_file(path).items()}
+    stored = {
+        name: value.astype(np.float32) if np.issubdtype(value.dtype, np.floating) else value
+        for name, value in load_file(path).items()
+    }
     scales = {name.removesuffix(INT8_SCALE): stored.pop(name) for name in list(stored) if name.endswith(INT8_SCALE)}
     return stored | {name: stored[name] * scale for name, scale in scales.items()}
 
@@ -64,6 +76,13 @@ def foreign_weights(card: WeightsCard) -> CheckpointError:
 
 
 def load_part(name: str, expected_sha256: str | None = None) -> dict[str, Tensor]:
+    """Read weights that several models share as tensors; see ``load_part_arrays``."""
+    import torch
+
+    return {part: torch.from_numpy(value) for part, value in load_part_arrays(name, expected_sha256).items()}
+
+
+def load_part_arrays(name: str, expected_sha256: str | None = None) -> dict[str, NDArray[Any]]:
     """Read weights that several models share.
 
     Args:
@@ -79,4 +98,4 @@ def load_part(name: str, expected_sha256: str | None = None) -> dict[str, Tensor
         raise CheckpointError(
             f"the shared weights {name!r} are not those that the model was trained over; install semblance again"
         )
-    return read_weights(weights_folder(name), card)
+    return read_arrays(weights_folder(name), card)

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from models.names import DEFAULT_CAPTIONER
+from models.names import DEFAULT_CAPTIONER, DEFAULT_MODEL
 from models.recall_line import recall_line
 
 app = typer.Typer(no_args_is_help=True)
@@ -62,13 +62,43 @@ def caption(
     from models.captioning.decoders import make_decoder
     from models.imaging.decode import decode_image
     from models.inference.batches import IMAGE_BATCH
+    from models.inference.cache_folder import cache_folder
     from models.library import InstalledModels
 
     chosen = make_decoder(decoder, width=width, temperature=temperature, seed=seed)
-    captioner = InstalledModels().captioner(model)
+    captioner = InstalledModels(cache=cache_folder()).captioner(model)
     size = captioner.card.preprocessing.size
     for start in range(0, len(files), IMAGE_BATCH):
         batch = files[start : start + IMAGE_BATCH]
         pictures = [captioner.prepare(decode_image(file.read_bytes(), shrink_to=size).pixels) for file in batch]
         for file, written in zip(batch, captioner.describe(np.stack(pictures), chosen), strict=True):
             typer.echo(f"{file}  {written.text}")
+
+
+@app.command()
+def warm(
+    models: Annotated[list[str] | None, typer.Argument(help="Models of `semblance models`, or hf:<name>.")] = None,
+    matcher: Annotated[
+        list[str] | None, typer.Option(help="Re-ranker, too; may be repeated. Default: those of the models' own pass.")
+    ] = None,
+) -> None:
+    """Convert models for this machine's processor, so that the first search, index run or service finds them ready."""
+    import numpy as np
+
+    from models.inference.cache_folder import cache_folder
+    from models.library import InstalledModels
+    from models.shipped import matcher_cards
+
+    library = InstalledModels(cache=cache_folder())
+    names = models or [DEFAULT_MODEL]
+    own = [card.name for card in matcher_cards() if card.encoder in names and not card.parts]
+    for name in names:
+        for heads in ((), own):  # a service encodes without the features that an index keeps
+            encoder = library.encoder(name, matchers=heads)
+            size = encoder.card.preprocessing.size
+            encoder.encode_images(np.zeros((1, size, size, 3), np.uint8))
+            encoder.encode_texts(["warm-up"])
+        typer.echo(f"{name} is ready")
+    for name in own if matcher is None else matcher:
+        library.matcher(name).score("warm-up", np.zeros((1, *library.matcher(name).card.feature_shape), np.float16))
+        typer.echo(f"{name} is ready")

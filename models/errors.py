@@ -6,6 +6,7 @@ SemblanceError
 │   │   ├── ImageTooLargeError      more pixels than the limit (refused from the header)
 │   │   └── UnsupportedImageError   an image, but of a format that is not accepted
 │   └── QueryError              empty, over-long or contradictory query
+│       └── ExplainMethodError      an explanation method that does not fit the model, or that there is not
 ├── ModelError                  a model cannot be used
 │   ├── UnknownModelError       no such name; the message lists those there are
 │   ├── CheckpointError         missing, damaged or foreign weights
@@ -14,6 +15,8 @@ SemblanceError
 
 Messages are for the person who reads them: what was wrong, with the value, the limit and the way out.
 """
+
+from collections.abc import Sequence
 
 
 class SemblanceError(Exception):
@@ -38,6 +41,20 @@ class UnsupportedImageError(ImageError):
 
 class QueryError(InputError):
     """The query is empty, over-long or contradicts itself."""
+
+
+class ExplainMethodError(QueryError):
+    """An explanation method does not fit the model, or there is none of that name.
+
+    Args:
+        method: that was asked for.
+        model: whose scores it was to explain.
+        fitting: the methods that fit the model.
+    """
+
+    def __init__(self, method: str, model: str, fitting: Sequence[str]) -> None:
+        there_are = ", ".join(fitting) or "none"
+        super().__init__(f"There is no method {method[:40]!r} to explain {model!r} by; there are: {there_are}.")
 
 
 class ModelError(SemblanceError):

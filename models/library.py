@@ -1,13 +1,20 @@
-"""The models by name: what ships, and ``hf:`` checkpoints; each is loaded when it is first asked for, and once."""
+"""The models by name: what ships, and ``hf:`` checkpoints; each is loaded when it is first asked for, and once.
+
+The only file that imports modules by name: that of an architecture by a card, that of a method by ``METHODS``.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from models.cards import CaptionerCard, EncoderCard, MatcherCard, ModelCard
+from models.errors import ExplainMethodError
+from models.explain.methods import METHODS, Method, fitting_methods
+from models.inference.compiler import Compiler
 from models.inference.execution import Execution
 from models.load_once import LoadOnce
 from models.names import HUGGING_FACE
@@ -15,9 +22,8 @@ from models.protocols import Captioner, DualEncoder, Explainer, FeatureNetwork, 
 from models.shipped import captioner_card, encoder_card, matcher_card, weights_folder
 
 if TYPE_CHECKING:
+    from models.explain.source import ExplainableTower
     from models.matchers.source import VectorHead
-
-EXPLAIN_METHODS = ("grad-cam",)
 
 _PACKAGES: dict[type[ModelCard], str] = {
     EncoderCard: "encoders",
@@ -31,15 +37,22 @@ class InstalledModels:
 
     Args:
         execution: how they run; the device ``auto`` takes a GPU where there is one.
+        cache: folder of models converted for OpenVINO; None keeps none.
+        methods: by which scores can be explained.
     """
 
-    def __init__(self, execution: Execution = Execution(device="auto")) -> None:  # noqa: B008 - it is immutable
-        self._asked = execution
+    def __init__(
+        self,
+        execution: Execution = Execution(device="auto"),  # noqa: B008 - it is immutable
+        cache: Path | None = None,
+        methods: Sequence[Method] = METHODS,
+    ) -> None:
+        self._execution, self._cache, self._methods = execution, cache, methods
         self._encoders: LoadOnce[tuple[str, tuple[str, ...]], DualEncoder] = LoadOnce()
         self._matchers: LoadOnce[str, Matcher] = LoadOnce()
         self._networks: LoadOnce[tuple[str, ...], FeatureNetwork] = LoadOnce()
         self._captioners: LoadOnce[str, Captioner] = LoadOnce()
-        self._explainers: LoadOnce[str, Explainer] = LoadOnce()
+        self._explainers: LoadOnce[tuple[str, str], Explainer] = LoadOnce()
 
     def encoder(self, name: str, *, matchers: Sequence[str] = ()) -> DualEncoder:
         """See ``ModelLibrary``."""
@@ -69,9 +82,17 @@ class InstalledModels:
         """See ``ModelLibrary``."""
         return self._captioners.get(name, lambda: self._load_captioner(name))
 
-    def explainer(self, model: str) -> Explainer:
-        """See ``ModelLibrary``. Loads the image tower in torch, the weights a second time: it is slow."""
-        return self._explainers.get(model, lambda: self._load_explainer(model))
+    def explain_methods(self, model: str) -> Sequence[str]:
+        """See ``ModelLibrary``."""
+        architecture = "huggingface" if model.startswith(HUGGING_FACE) else encoder_card(model).architecture
+        return fitting_methods(architecture, self._methods)
+
+    def explainer(self, model: str, method: str) -> Explainer:
+        """See ``ModelLibrary``."""
+        fitting = self.explain_methods(model)
+        if method not in fitting:
+            raise ExplainMethodError(method, model, fitting)
+        return self._explainers.get((model, method), lambda: self._load_explainer(model, method))
 
     def vector_head(self, name: str) -> VectorHead:
         """Return what makes a matcher's features of a frozen backbone's vectors; raises as ``matcher``."""
@@ -80,25 +101,24 @@ class InstalledModels:
         return head
 
     @cached_property
-    def _execution(self) -> Execution:
-        """How models run, with the device's name resolved: torch is asked, and so imported, when a model is loaded."""
-        from models.inference.device import resolved
-
-        return resolved(self._asked)
+    def _compiler(self) -> Compiler:
+        """What compiles for them; a device or runtime that is not there is an error of the model that needs it."""
+        return Compiler(self._execution, self._cache)
 
     def _load_encoder(self, name: str, matchers: Sequence[str]) -> DualEncoder:
         if name.startswith(HUGGING_FACE):
             from models.encoders.huggingface import load_huggingface_encoder
 
-            return load_huggingface_encoder(name, self._execution)
+            return load_huggingface_encoder(name, self._compiler)
         card = encoder_card(name)
         options: dict[str, Any] = {}
         if matchers:  # of encoders that can give features; the others' loaders take no such argument
             cards = [matcher_card(matcher) for matcher in matchers]
             options["feature_heads"] = [
-                (matcher, _architecture(matcher).load_feature_head(self._matcher_source(matcher))) for matcher in cards
+                (matcher, partial(_architecture(matcher).load_feature_head, self._matcher_source(matcher)))
+                for matcher in cards
             ]
-        encoder: DualEncoder = _architecture(card).load_encoder(card, weights_folder(name), self._execution, **options)
+        encoder: DualEncoder = _architecture(card).load_encoder(card, weights_folder(name), self._compiler, **options)
         return encoder
 
     def _load_matcher(self, name: str) -> Matcher:
@@ -111,31 +131,37 @@ class InstalledModels:
 
         return self._networks.get(
             tuple(card.name for card in cards),
-            lambda: load_frozen_pass([(card, self.vector_head(card.name)) for card in cards], self._execution),
+            lambda: load_frozen_pass([(card, self.vector_head(card.name)) for card in cards], self._compiler),
         )
 
     def _load_captioner(self, name: str) -> Captioner:
         card = captioner_card(name)
-        captioner: Captioner = _architecture(card).load_captioner(card, weights_folder(name), self._execution)
+        captioner: Captioner = _architecture(card).load_captioner(card, weights_folder(name), self._compiler)
         return captioner
 
-    def _load_explainer(self, model: str) -> Explainer:
-        from models.explain.grad_cam import GradCam
+    def _load_explainer(self, model: str, method: str) -> Explainer:
+        from models.explain.source import ExplainerSource
 
-        device = self._execution.device
+        module = next(known.module for known in self._methods if known.name == method)
+        source = ExplainerSource(model, self._compiler.device, self, lambda: self._load_image_tower(model))
+        explainer: Explainer = import_module(module).load_explainer(source)
+        return explainer
+
+    def _load_image_tower(self, model: str) -> ExplainableTower:
         if model.startswith(HUGGING_FACE):
             from models.encoders.huggingface import load_huggingface_image_tower
 
-            return GradCam(load_huggingface_image_tower(model), device=device)
+            return load_huggingface_image_tower(model)
         card = encoder_card(model)
-        return GradCam(_architecture(card).load_image_tower(card, weights_folder(model)), device=device)
+        tower: ExplainableTower = _architecture(card).load_image_tower(card, weights_folder(model))
+        return tower
 
     def _matcher_source(self, card: MatcherCard) -> Any:
         from models.matchers.source import MatcherSource
 
-        return MatcherSource(card, weights_folder(card.name), self._execution, self)
+        return MatcherSource(card, weights_folder(card.name), self._compiler, self)
 
 
 def _architecture(card: ModelCard) -> Any:
-    """Return the module that loads a model; the only place where a module is imported by a name from a card."""
+    """Return the module that loads a model."""
     return import_module(f"models.{_PACKAGES[type(card)]}.{card.architecture}")

@@ -7,13 +7,16 @@ that it runs in decoding threads; normalisation to the model's numeric range hap
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from models.cards import CaptionerCard, EncoderCard, MatcherCard
+from models.composition import ComposedQuery
+from models.evidence import Evidence, ImageRole, Region
 from models.types import Features, Pixels, Vectors
 
 
@@ -176,17 +179,55 @@ class Captioner(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class SeenImage:
+    """An image as a model sees it.
+
+    Attributes:
+        pixels: ``(S, S, 3)`` uint8, prepared.
+        region: the part of the photograph that they show (see ``Preprocessing.visible_region``).
+    """
+
+    pixels: Pixels
+    region: Region
+
+
+@dataclass(frozen=True)
+class Match:
+    """A query and one result of it, with all that a method needs to explain the score.
+
+    Attributes:
+        query: its terms and the vector that they compose.
+        vector: ``(D,)`` of the result, as the index holds it.
+        images: as the encoder of these vectors sees them, as far as the method looks at them: the photograph that was
+            found, and the one that was searched by (the query's first term), where there is one.
+        encode_texts: N sentences to ``(N, D)``, by the same encoder.
+        matcher: that re-ranked the result by the sentence of the first term; None where none did.
+        features: of the result by the name of the matcher, ``(*feature_shape)`` each: of every matcher of this encoder
+            that the collection holds features for, whether it re-ranked or not.
+    """
+
+    query: ComposedQuery
+    vector: Vectors
+    images: Mapping[ImageRole, SeenImage]
+    encode_texts: Callable[[Sequence[str]], Vectors]
+    matcher: Matcher | None = None
+    features: Mapping[str, Features] = field(default_factory=dict)
+
+
 class Explainer(Protocol):
-    """Shows where in a photograph a score comes from."""
+    """Explains the scores of one model's results by one method."""
 
-    method: str
+    @property
+    def looks_at(self) -> AbstractSet[ImageRole]:
+        """The images of a match that it needs; the others are neither read nor decoded."""
+        ...
 
-    def heat_map(self, prepared: Pixels, query: Vectors) -> NDArray[np.float32]:
-        """Explain the inner product of one image ``(S, S, 3)`` with one query ``(D,)``.
+    def explain(self, match: Match) -> Evidence:
+        """Show where the score of a match comes from.
 
-        Returns ``(rows, columns)`` in 0..1, over what the model sees of the photograph (see
-        ``Preprocessing.visible_region``), and so not over the padding of a picture that does not fill
-        the square; all zeros where nothing in the image speaks for the query.
+        A map covers what the model sees of the photograph, and so not the padding of a picture that does not fill the
+        square.
         """
         ...
 
@@ -222,6 +263,14 @@ class ModelLibrary(Protocol):
         """Return a captioner."""
         ...
 
-    def explainer(self, model: str) -> Explainer:
-        """Return what explains the scores of a dual encoder."""
+    def explain_methods(self, model: str) -> Sequence[str]:
+        """Return the names of the methods that fit a dual encoder, the one to prefer first; loads nothing."""
+        ...
+
+    def explainer(self, model: str, method: str) -> Explainer:
+        """Return what explains the scores of a dual encoder by one of ``explain_methods``.
+
+        Raises:
+            ExplainMethodError: the method does not fit the model, or there is none of that name.
+        """
         ...

@@ -1,9 +1,10 @@
-"""Builds the application: settings and loaders in, FastAPI out."""
+"""Builds the FastAPI application from the settings and a library of models."""
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack, asynccontextmanager, contextmanager
 from functools import partial
 from importlib.metadata import version
@@ -15,6 +16,7 @@ from fastapi.openapi.utils import get_openapi
 from starlette.concurrency import run_in_threadpool
 
 from models.imaging.decode import DecodeLimits, InProcessDecoder
+from models.inference.cache_folder import cache_folder
 from models.library import InstalledModels
 from models.protocols import ModelLibrary
 from service.api import collections, explain, images, operations, search
@@ -38,23 +40,27 @@ from service.settings import Settings
 log = structlog.get_logger()
 
 
-def create_app(settings: Settings, library: ModelLibrary | None = None) -> FastAPI:
-    """Build the application; collections and models are loaded when it starts.
+def create_app(
+    settings: Settings, library: ModelLibrary | None = None, on_loaded: Callable[[], None] = lambda: None
+) -> FastAPI:
+    """Build the application. It answers as soon as it has started; collections and models are loaded meanwhile.
 
     Args:
         settings: see ``docs/settings.md``.
-        library: gives the models; by default those that are installed.
+        library: loads the models; by default those that are installed.
+        on_loaded: called when all collections are loaded.
     """
-    library = library or InstalledModels(settings.execution)
+    library = library or InstalledModels(settings.execution, cache_folder())
     metrics = Metrics()
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         _warn_if_open(settings)
         with _running(settings, metrics, library) as state:
-            await run_in_threadpool(state.generations.load_all)
             app.state.parts = state
+            loading = asyncio.create_task(run_in_threadpool(_load, state, on_loaded))
             yield
+            await asyncio.wait([loading])  # a model that is half loaded cannot be let go
 
     app = FastAPI(
         title="Semblance",
@@ -78,9 +84,19 @@ def create_app(settings: Settings, library: ModelLibrary | None = None) -> FastA
     return app
 
 
+def _load(state: State, on_loaded: Callable[[], None]) -> None:
+    """Load all collections; whatever goes wrong is logged, and ``/readyz`` tells that the service is not ready."""
+    try:
+        state.generations.load_all()
+    except Exception as error:  # nobody waits for this thread's result
+        log.exception("collections not loaded", error=f"{type(error).__name__}: {error}")
+        return
+    on_loaded()
+
+
 @contextmanager
 def _running(settings: Settings, metrics: Metrics, library: ModelLibrary) -> Iterator[State]:
-    """Build the parts, and end them in the opposite order: what is used ends after what uses it."""
+    """Build the parts, and close them in reverse order: each is closed before the parts that it uses."""
 
     def bounded(name: str, limit: int) -> Admission:
         return Admission(name, limit, metrics.count_refusal)
@@ -132,7 +148,7 @@ def _running(settings: Settings, metrics: Metrics, library: ModelLibrary) -> Ite
             cache_bytes=settings.thumbnail_cache_bytes,
         )
         stack.callback(thumbnails.close)
-        yield State(settings, metrics, generations, queries, thumbnails)
+        yield State(settings, metrics, generations, queries, explanations, thumbnails)
 
 
 def _warn_if_open(settings: Settings) -> None:
@@ -154,7 +170,7 @@ def _is_loopback(host: str) -> bool:
 
 
 def _openapi(app: FastAPI) -> dict[str, Any]:
-    """Return the description of the interface, with the form of errors and the two ways to send a key."""
+    """Return the OpenAPI description, with the schema of errors and the two ways to send a key."""
     if app.openapi_schema is None:
         schema = get_openapi(title=app.title, version=app.version, summary=app.summary, routes=app.routes)
         problem = Problem.model_json_schema(ref_template="#/components/schemas/{model}")

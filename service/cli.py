@@ -26,7 +26,7 @@ _OF_EXTRAS = dict.fromkeys(
 
 
 class _OneLineErrors(TyperGroup):
-    """Tells an expected error in one line, without a traceback."""
+    """Prints an expected error in one line, without a traceback."""
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command."""
@@ -61,12 +61,14 @@ def serve(
 ) -> None:
     """Answer over HTTP, with a web page at /. All settings: docs/settings.md."""
     from service.logs import configure_logging
-    from service.server import run
+    from service.preflight import check_before_serving
+    from service.server import listen, run
     from service.settings import load_settings
 
     settings = load_settings(data_dir=data_dir, host=host, port=port)
-    configure_logging()
-    run(settings)
+    configure_logging(settings.log_format)
+    check_before_serving(settings, data_dir_given=data_dir is not None)
+    run(settings, listen(settings))
 
 
 @app.command()
@@ -86,29 +88,30 @@ def search(
     """Search a collection without a server, and print ranked paths with score and, where calibrated, confidence."""
     from service.logs import configure_quiet_logging
     from service.offline import search_once
-    from service.search.query import (
+    from service.search.grammar import (
         WEIGHT_BESIDE_IMAGE,
         WEIGHT_BESIDE_SENTENCE,
-        Query,
-        check_page,
         parse_modifiers,
+        parse_page,
         parse_sentence,
     )
+    from service.search.query import ImageFile, Query, Sentence
     from service.settings import load_settings
 
     configure_quiet_logging()
     settings = load_settings(data_dir=data_dir)
     limits = settings.query_limits
-    check_page(k, 0, limits)
-    if (words is None) == (image is None):
-        raise QueryError("Give either words or --image; --modifier steers both.")
-    weight = WEIGHT_BESIDE_IMAGE if words is None else WEIGHT_BESIDE_SENTENCE
-    query = Query(
-        text=None if words is None else parse_sentence(words, limits),
-        image=None if image is None else _read(image),
-        modifiers=parse_modifiers(modifier or [], limits, weight),
-    )
-    lines, warnings = search_once(settings, collection, query, target, k, rerank=rerank)
+    page = parse_page(k, 0, limits)
+    source: Sentence | ImageFile
+    match words, image:
+        case str(), None:
+            source, weight = parse_sentence(words, limits), WEIGHT_BESIDE_SENTENCE
+        case None, Path():
+            source, weight = ImageFile(_read(image)), WEIGHT_BESIDE_IMAGE
+        case _:
+            raise QueryError("Give either words or --image; --modifier steers both.")
+    query = Query(source, parse_modifiers(modifier or [], limits, weight))
+    lines, warnings = search_once(settings, collection, query, target, page, rerank=rerank)
     for warning in warnings:
         print(f"semblance: {warning}", file=sys.stderr)
     if as_json:
@@ -122,7 +125,7 @@ def search(
 
 app.add_typer(indexer.cli.app)
 app.add_typer(models.cli.app)
-for commands in entry_points(group="semblance.commands"):  # those of packages that this one does not know, such as lab
+for commands in entry_points(group="semblance.commands"):  # of packages that this one does not import, such as lab
     app.add_typer(commands.load())
 
 

@@ -1,7 +1,7 @@
-"""Every error as RFC 9457 problem+json; no path, SQL or stack trace in any.
+"""Answers every error with RFC 9457 problem+json, without paths, SQL or stack traces.
 
-One table says which status each error of the tree has. An error that is not in it is a fault of ours: 500, its
-details only in the log.
+One table gives the status of each class of error. An error of a class that is not in it is a defect of the service: its
+status is 500, and its details are only in the log.
 """
 
 from __future__ import annotations
@@ -40,6 +40,7 @@ from service.security.keys import KeyRefusedError
 from service.security.paths import OriginalNotFoundError
 from service.serving.admission import ClientGoneError, OverloadedError
 from service.serving.captions import CaptionerUnavailableError
+from service.serving.generations import NotReadyError
 
 log = structlog.get_logger()
 
@@ -47,10 +48,6 @@ MEDIA_TYPE = "application/problem+json"
 
 _UNEXPECTED = "Something went wrong here; the log of the service has it under this request_id."
 _TITLES = {status.value: status.phrase for status in HTTPStatus} | {499: "Client Closed Request"}
-
-
-class NotReadyError(SemblanceError):
-    """The service cannot answer searches yet."""
 
 
 _STATUSES: dict[type[SemblanceError], int] = {
@@ -96,7 +93,7 @@ class Problem(BaseModel):
 
 
 def problem_of(error: Exception) -> Problem:
-    """Describe an error for the caller, without its request's id."""
+    """Describe an error to the caller; ``request_id`` is left empty."""
     if isinstance(error, SemblanceError):
         return _semblance_problem(error)
     if isinstance(error, RequestValidationError):
@@ -124,7 +121,7 @@ def response_of(error: Exception, request_id: str, retry_after_s: int) -> Respon
 
 
 def install_error_handlers(app: FastAPI, retry_after_s: int) -> None:
-    """Let the application answer every expected error as a problem; the unexpected ones reach ``Observe``."""
+    """Have the application answer every expected error; unexpected ones go on to ``Observe``."""
 
     async def handle(request: Request, error: Exception) -> Response:
         return response_of(error, request.state.request_id, retry_after_s)
@@ -142,7 +139,7 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 
 def _log(error: Exception, problem: Problem) -> None:
-    """Log what the caller is not told: all of an unexpected error, the reason why a collection cannot be served."""
+    """Log what the caller is not told: an unexpected error with its stack trace, why a collection cannot be served."""
     if problem.status == 500:
         text = f"{type(error).__name__}: {error}"
         log.error("request failed", request_id=problem.request_id, error=text, exc_info=error)
@@ -157,7 +154,7 @@ def _semblance_problem(error: SemblanceError) -> Problem:
     detail = str(error)
     if isinstance(error, DamagedGenerationError):
         detail = f"The index of this collection is damaged: {error.path.name} {error.reason}."
-    elif kind in (ModelError, StorageError):  # what is not named in the table may tell of paths
+    elif kind in (ModelError, StorageError):  # the message of a class that is not in the table may hold paths
         detail = "The collection cannot be served at the moment; the log of the service says why."
     slug = re.sub(r"(?<!^)(?=[A-Z])", "-", kind.__name__.removesuffix("Error")).lower()
     return _problem(slug, _STATUSES[kind], detail)

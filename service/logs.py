@@ -1,23 +1,37 @@
-"""How the log is written: JSON lines for the service, plain warnings for commands."""
+"""Configures the log: for the service JSON lines or, for a person at a terminal, plain ones; warnings for commands."""
 
 from __future__ import annotations
 
 import logging
 import sys
+from typing import Literal
 
 import structlog
+from structlog.typing import Processor
+
+LogFormat = Literal["auto", "json", "text"]
 
 
-def configure_logging() -> None:
-    """Write one JSON object a line to standard output; the web server's own warnings too."""
-    structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
+def configure_logging(log_format: LogFormat = "auto") -> None:
+    """Configure the service's log, for the web server's own warnings too.
+
+    Args:
+        log_format: ``json`` writes one object a line to standard output, ``text`` lines for people to standard error;
+            ``auto`` is ``text`` where standard error is a terminal.
+    """
+    as_text = log_format == "text" or (log_format == "auto" and sys.stderr.isatty())
+    rendering: list[Processor] = (
+        [structlog.processors.TimeStamper(fmt="%H:%M:%S", utc=False), structlog.dev.ConsoleRenderer(pad_event_to=0)]
+        if as_text
+        else [
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
             structlog.processors.JSONRenderer(),
-        ],
-        logger_factory=structlog.WriteLoggerFactory(),
+        ]
+    )
+    structlog.configure(
+        processors=[structlog.processors.add_log_level, *rendering],
+        logger_factory=structlog.WriteLoggerFactory(sys.stderr if as_text else sys.stdout),
         cache_logger_on_first_use=True,
     )
     logging.basicConfig(level=logging.WARNING, handlers=[_ToStructlog()], force=True)
@@ -33,7 +47,7 @@ def configure_quiet_logging() -> None:
 
 
 class _ToStructlog(logging.Handler):
-    """Passes the standard library's records on, so that there is one form of log."""
+    """Passes records of the standard library's logging on to structlog."""
 
     def emit(self, record: logging.LogRecord) -> None:
         structlog.get_logger().log(

@@ -1,4 +1,4 @@
-"""Every request gets an id, one log line and its place in the metrics; an unexpected error becomes a problem here."""
+"""Gives each request an id, a log line and its metrics, and answers unexpected errors."""
 
 from __future__ import annotations
 
@@ -24,7 +24,10 @@ _METHODS = frozenset(HTTPMethod)
 
 
 class Metrics:
-    """The service's Prometheus metrics, in a registry of their own; no label has values that a caller can invent."""
+    """The service's Prometheus metrics, in a registry of their own.
+
+    No label has a value that a caller can choose: the number of time series stays bounded.
+    """
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
@@ -43,16 +46,16 @@ class Metrics:
         )
 
     def count_refusal(self, queue: str) -> None:
-        """Count a request that found no waiting place."""
+        """Count a request that was refused because too many wait."""
         self.refused.labels(queue).inc()
 
     def count_batch(self, side: Side, size: int) -> None:
-        """Count one call of an encoder."""
+        """Record the batch size of one encoder call."""
         self.batches.labels(side).observe(size)
 
 
 class Observe:
-    """The outermost ASGI middleware."""
+    """The outermost ASGI middleware: request id, log line, metrics, unexpected errors."""
 
     def __init__(self, app: ASGIApp, metrics: Metrics, retry_after_s: int) -> None:
         self._app = app
@@ -60,7 +63,7 @@ class Observe:
         self._retry_after_s = retry_after_s
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer the request, whatever happens."""
+        """Pass the request on; if that fails before the answer has begun, answer with a problem."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -81,7 +84,7 @@ class Observe:
             await self._app(scope, receive, send_with_id)
         except Exception as error:
             response = response_of(error, request_id, self._retry_after_s)
-            if status:  # the answer has begun: all that is left is to break it off
+            if status:  # the answer has begun, and can only be broken off
                 raise
             await response(scope, receive, send_with_id)
         finally:
@@ -99,6 +102,6 @@ class Observe:
 
 
 def _request_id(scope: Scope) -> str:
-    """Return the caller's own id where it is harmless, or a new one."""
+    """Return the caller's own id if it is short and plain enough for a log, or else a new one."""
     given = Headers(scope=scope).get("x-request-id", "")
     return given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex

@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
 from indexer.collections import collection_dir
 from indexer.store.generation import open_current
 from models.imaging.decode import DecodeLimits, ImageDecoder, InProcessDecoder
+from models.inference.cache_folder import cache_folder
 from models.library import InstalledModels
 from models.protocols import DualEncoder, Matcher
-from models.types import Side, Vectors
-from service.search.compose import compose, terms_of
-from service.search.confidence import calibration_for
-from service.search.engine import search
-from service.search.query import Query
-from service.search.rerank import NO_MATCHER, choose_reranking
+from models.types import Side
+from service.search.plan import EncodedQuery, plan_search, prepare_image
+from service.search.query import Page, Query
+from service.search.rerank import NO_MATCHER, RerankChoice
 from service.serving.generations import check_same_model
 from service.serving.matchers import Matchers
 from service.settings import Settings
@@ -46,7 +44,7 @@ class Line:
 
 
 def search_once(
-    settings: Settings, collection: str, query: Query, target: Side, k: int, *, rerank: str | None = None
+    settings: Settings, collection: str, query: Query, target: Side, page: Page, *, rerank: str | None = None
 ) -> tuple[list[Line], tuple[str, ...]]:
     """Load a collection and its model, search once, and return the results with the warnings.
 
@@ -55,32 +53,29 @@ def search_once(
         collection: its name.
         query: what is searched for.
         target: what is to be found.
-        k: how many results.
-        rerank: name of a matcher, ``none``, or None for the setting's choice.
+        page: which of the results are wanted.
+        rerank: name of a matcher, ``none``, or None for the setting's default.
 
     Raises:
         SemblanceError: whatever is wrong with the collection, the model or the query.
     """
+    choice = RerankChoice(rerank, settings.rerank, settings.rerank_depth)
     with open_current(collection_dir(settings.data_dir, collection)) as generation:
         model = settings.model or generation.models[0]
         images = generation.vector_set(model, "image")
-        library = InstalledModels(settings.execution)
+        library = InstalledModels(settings.execution, cache_folder())
         encoder = library.encoder(model)
         check_same_model(images, encoder.card)
         matchers: dict[str, Matcher] = {}
-        if (rerank or settings.rerank) != NO_MATCHER:  # they are slow to load
+        if choice.name != NO_MATCHER:  # they are slow to load
             matchers = Matchers(library).fitting(generation, model)
-        reranking = choose_reranking(rerank, settings.rerank, matchers, query, target, settings.rerank_depth)
-        decoder = InProcessDecoder(DecodeLimits(settings.max_pixels))
-        source = None if query.image is None else _image_vector(encoder, query.image, decoder)
-        composed = compose(terms_of(query, list(encoder.encode_texts(query.words)), source))
-        calibration = calibration_for(encoder.card, query, target)
-        found = search(generation, model, composed, k=k, target=target, reranking=reranking, calibration=calibration)
+        plan = plan_search(generation, encoder.card, matchers, query, target=target, page=page, rerank=choice)
+        found = plan.run(_encode(query, encoder, InProcessDecoder(DecodeLimits(settings.max_pixels))))
         lines = [
             Line(
                 rank=hit.rank,
                 score=hit.score,
-                path=_printable(generation.catalog.original_paths(hit.image.id)[0]),
+                path=_printable(generation.catalog.original_keys(hit.image.id)[0]),
                 id=hit.id,
                 caption=hit.caption,
                 contributions=tuple(Share(*part) for part in hit.contributions),
@@ -91,11 +86,16 @@ def search_once(
         return lines, found.warnings
 
 
-def _image_vector(encoder: DualEncoder, image: bytes, decoder: ImageDecoder) -> Vectors:
-    photograph = decoder.decode(image, shrink_to=encoder.card.preprocessing.size)
-    return np.asarray(encoder.encode_images(encoder.prepare(photograph.pixels)[None])[0])
+def _encode(query: Query, encoder: DualEncoder, decoder: ImageDecoder) -> EncodedQuery:
+    """Encode a query's words and its image file, one after the other."""
+    prepared = [prepare_image(content, encoder, decoder)[np.newaxis] for content in query.image_files]
+    return EncodedQuery(
+        query,
+        words=list(encoder.encode_texts(query.words)),
+        images=[encoder.encode_images(image)[0] for image in prepared],
+    )
 
 
-def _printable(path: Path) -> str:
-    """Return a path as text; a file name need not be text in any encoding."""
-    return os.fsencode(path).decode(errors="replace")
+def _printable(key: str) -> str:
+    """Return a file's key as text that prints: a file name need not be text in any encoding."""
+    return os.fsencode(key).decode(errors="replace")

@@ -6,30 +6,75 @@ import gc
 import socket
 from contextlib import suppress
 
-import uvicorn
+import structlog
 
-from service.app import create_app
-from service.settings import Settings
+from models.errors import InputError
+from service.settings import Settings, variable_of
+
+log = structlog.get_logger()
 
 
-class _Server(uvicorn.Server):
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Load everything, then take it out of the garbage collector's rounds: models and libraries stay for good."""
-        await super().startup(sockets)
+class AddressInUseError(InputError):
+    """The service cannot listen where it should."""
+
+
+def listen(settings: Settings) -> socket.socket:
+    """Bind the service's port: what comes meanwhile waits, and is answered when the application has started.
+
+    Raises:
+        AddressInUseError: the address is in use, is not one of this machine, or may not be used.
+    """
+    family, kind, protocol, _, address = _resolve(settings)
+    listening = socket.socket(family, kind, protocol)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind(address)
+    except OSError as error:
+        listening.close()
+        raise AddressInUseError(
+            f"cannot listen on {settings.host}, port {settings.port}: {error.strerror}; choose another with --port or "
+            f"{variable_of('port')}"
+        ) from None
+    listening.listen(2048)
+    return listening
+
+
+def run(settings: Settings, listening: socket.socket) -> None:
+    """Serve until SIGINT or SIGTERM; requests that are running then are answered first."""
+    import uvicorn
+
+    from service.app import create_app
+
+    host, port = listening.getsockname()[:2]
+    log.info("starting", address=_address(host, port))
+
+    def ready() -> None:
+        # what is loaded stays for good: the garbage collector need not look through it again
         gc.collect()
         gc.freeze()
+        log.info("ready", address=_address(host, port))
 
-
-def run(settings: Settings) -> None:
-    """Serve until told to stop; requests in flight are answered first."""
     config = uvicorn.Config(
-        create_app(settings),
-        host=settings.host,
-        port=settings.port,
+        create_app(settings, on_loaded=ready),
+        host=host,
+        port=port,
         log_config=None,
         access_log=False,
         server_header=False,
         timeout_graceful_shutdown=settings.graceful_stop_s,
     )
-    with suppress(KeyboardInterrupt):  # Ctrl-C, handled and then raised again
-        _Server(config).run()
+    with suppress(KeyboardInterrupt):  # uvicorn stops at Ctrl-C, then raises it again
+        uvicorn.Server(config).run([listening])
+
+
+def _resolve(settings: Settings) -> tuple[int, int, int, str, tuple[object, ...]]:
+    try:
+        return socket.getaddrinfo(settings.host, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+    except OSError as error:
+        raise AddressInUseError(
+            f"{settings.host!r} is no address of this machine ({error.strerror}); see --host and {variable_of('host')}"
+        ) from None
+
+
+def _address(host: str, port: int) -> str:
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

@@ -1,4 +1,4 @@
-"""Every setting of the service in one table: unit, default, meaning; each is read from ``SEMBLANCE_<NAME>``."""
+"""The service's settings in one table, with unit, default and meaning; each is read from ``SEMBLANCE_<NAME>``."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from indexer.layout import DEFAULT_DATA_DIR
 from models.errors import InputError
 from models.inference.execution import Execution
-from service.search.query import QueryLimits
+from service.logs import LogFormat
+from service.search.grammar import QueryLimits
 
 
 def _setting(default: Any, unit: str, description: str, **constraints: Any) -> Any:
@@ -20,7 +21,7 @@ def _setting(default: Any, unit: str, description: str, **constraints: Any) -> A
 
 
 class SettingsError(InputError):
-    """An environment variable has a value that its setting does not take."""
+    """An environment variable has a value that its setting does not allow."""
 
 
 class Settings(BaseSettings):
@@ -71,6 +72,9 @@ class Settings(BaseSettings):
 
     allow_url_fetch: bool = _setting(False, "true or false", "let queries name an image by a public http(s) address")
     fetch_timeout_s: float = _setting(5.0, "seconds", "time for fetching one query image", gt=0)
+    log_format: LogFormat = _setting(
+        "auto", "name", "how the log is written: json, text, or auto: text where standard error is a terminal"
+    )
     graceful_stop_s: int = _setting(20, "seconds", "time that running requests get when the service stops", ge=0)
 
     @field_validator("api_keys", mode="before")
@@ -87,15 +91,15 @@ class Settings(BaseSettings):
 
     @property
     def query_limits(self) -> QueryLimits:
-        """The limits that the query parser needs."""
+        """The limits of what a query may ask for."""
         return QueryLimits(self.max_query_chars, self.max_modifiers, self.max_k, self.max_offset)
 
 
 def load_settings(**overrides: Any) -> Settings:
-    """Read the environment; overrides that are not None win.
+    """Read the settings from the environment; overrides that are not None take precedence.
 
     Raises:
-        SettingsError: naming each variable with a value that does not fit, in one line.
+        SettingsError: values are not allowed; the message, one line, names each variable.
     """
     try:
         return Settings(**{name: value for name, value in overrides.items() if value is not None})

@@ -5,7 +5,8 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 
-from indexer.catalog.working import ImageFacts, SeenFile, WorkingCatalog, content_id
+from indexer.catalog.base import ImageFacts, SeenFile, content_id
+from indexer.catalog.opening import catalog_database
 from indexer.layout import collection_layout
 from indexer.publish import Content, publish
 from models.protocols import DualEncoder
@@ -26,7 +27,7 @@ def publish_collection(
     order of the paths given; rows are in the order of the sorted paths.
     """
     layout = collection_layout(data_dir, name)
-    catalog = WorkingCatalog(layout.work / "catalog.sqlite")
+    catalog = catalog_database(layout).open_writer()
     hashes = {p: sha256(p.read_bytes() if p.exists() else str(p).encode()).digest() for p in image_paths}
     catalog.set_sources(sorted({str(path.parent) for path in image_paths}), [])
     catalog.record(
@@ -34,13 +35,20 @@ def publish_collection(
         [SeenFile(str(path), 1, 1, key) for path, key in hashes.items()],
     )
     catalog.set_captions({content_id(hashes[path]): texts for path, texts in (captions or {}).items()})
-    rows, texts = catalog.number_rows()
+    rows, texts = catalog.number_rows(lambda key: Path(key).name)
     by_hash = dict(zip(hashes.values(), image_vectors, strict=True))
 
     def vectors(_model: str, side: str):
         yield from ([by_hash[key]] for key in rows) if side == "image" else [encoder.encode_texts(texts)]
 
-    content = Content(len(rows), len(texts), catalog.fingerprint([name]), catalog.snapshot, [encoder.card], vectors)
+    content = Content(
+        images=len(rows),
+        captions=len(texts),
+        sha256=catalog.fingerprint([name]),
+        snapshot=lambda path: catalog.freeze(str(path)),
+        cards=[encoder.card],
+        rows=vectors,
+    )
     publish(layout, content, datetime.now(UTC))
     catalog.close()
     return [content_id(hashes[path]) for path in image_paths]

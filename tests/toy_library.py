@@ -1,27 +1,40 @@
 """A library of toy models; each kind may be replaced by a callable from a name to a model."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from toy_captioner import ToyCaptioner
 from toy_encoder import ToyEncoder
+from toy_explainer import ToyExplainer
 from toy_matcher import ToyMatcher
 
+from models.errors import ExplainMethodError
 from models.load_once import LoadOnce
 from models.protocols import Captioner, DualEncoder, Explainer, FeatureSource, Matcher
 
+Explainers = Mapping[str, Callable[[], Any]]
+"""What makes an explainer, by the name of its method."""
+
 
 class ToyLibrary:
-    """A real ``ModelLibrary``: what is loaded is loaded once."""
+    """A real ``ModelLibrary``: what is loaded is loaded once.
+
+    Args:
+        encoder: makes an encoder of a name.
+        matcher: makes a matcher of a name.
+        captioner: makes a captioner of a name.
+        explainers: the methods that fit a model of that name.
+    """
 
     def __init__(
         self,
         encoder: Callable[[str], Any] = ToyEncoder,
         matcher: Callable[[str], Any] = ToyMatcher,
         captioner: Callable[[str], Any] = ToyCaptioner,
-        explainer: Callable[[str], Any] | None = None,
+        explainers: Callable[[str], Explainers] = lambda _model: {"grad-cam": ToyExplainer},
     ) -> None:
-        self._load = {"encoder": encoder, "matcher": matcher, "captioner": captioner, "explainer": explainer}
+        self._load = {"encoder": encoder, "matcher": matcher, "captioner": captioner}
+        self._explainers = explainers
         self._loaded: LoadOnce[tuple[str, str], Any] = LoadOnce()
 
     def encoder(self, name: str, *, matchers: Sequence[str] = ()) -> DualEncoder:
@@ -36,10 +49,14 @@ class ToyLibrary:
     def captioner(self, name: str) -> Captioner:
         return self._get("captioner", name)
 
-    def explainer(self, model: str) -> Explainer:
-        return self._get("explainer", model)
+    def explain_methods(self, model: str) -> Sequence[str]:
+        return tuple(self._explainers(model))
+
+    def explainer(self, model: str, method: str) -> Explainer:
+        fitting = self._explainers(model)
+        if method not in fitting:
+            raise ExplainMethodError(method, model, tuple(fitting))
+        return self._loaded.get((model, method), fitting[method])
 
     def _get(self, kind: str, name: str) -> Any:
-        load = self._load[kind]
-        assert load is not None, f"this test has no {kind}"
-        return self._loaded.get((kind, name), lambda: load(name))
+        return self._loaded.get((kind, name), lambda: self._load[kind](name))

@@ -1,8 +1,9 @@
-"""The catalog's tables, the same in the indexer's working catalog and in a generation's snapshot.
+"""The catalog's tables, the same in the working state and in the frozen ones.
 
-An image is a content (its id is half of the SHA-256); a file is a path that held it. A caption is a text. ``row`` is
-the position of an image's or a caption's vector. ``row``, an image's ``name`` and its list ``captions`` are filled in
-anew for every generation: with them, showing a search's results takes one look into one table.
+An image is a content (its id is half of the SHA-256); a file is a key of the photo source that held it (for local
+folders its path, which gave the column its name). A caption is a text. ``row`` is the position of an image's or a
+caption's vector. ``row``, an image's ``name`` and its list ``captions`` are filled in anew for every generation: with
+them, showing a search's results takes one look into one table.
 """
 
 from __future__ import annotations
@@ -26,11 +27,11 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import TypeDecorator
 
-ID_LENGTH = 32  # hex digits of the SHA-256 that are an image's or a caption's id
+from indexer.catalog.base import ID_LENGTH
 
 
 class FilePath(TypeDecorator[str]):
-    """A path as the bytes that the file system knows: file names need not be text in any encoding."""
+    """A key or a path as the bytes that a file system knows: file names need not be text in any encoding."""
 
     impl = LargeBinary
     cache_ok = True

@@ -10,19 +10,21 @@ import csv
 import io
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from indexer.errors import CaptionFileError
+from indexer.sources.base import PhotoSource
 
 _NAME_FIELDS = ("file", "image")
 
 
 @dataclass(frozen=True)
 class NamedCaption:
-    """A caption and the image that it names, by a path relative to a root or by base name."""
+    """A caption and the image that it names, by a path relative to a root or by the file's name alone."""
 
     name: str
     text: str
@@ -34,7 +36,7 @@ def read_caption_file(path: Path) -> list[NamedCaption]:
     Raises:
         CaptionFileError: the file cannot be read, or a line of it is malformed; the message names the line.
     """
-    content = _read(path)
+    content = _text(path, path.read_bytes)
     reader = {".csv": _from_csv, ".jsonl": _from_json_lines}.get(path.suffix.lower(), _from_token_lines)
     return [NamedCaption(name.strip(), text) for name, words in reader(path, content) if (text := _one_line(words))]
 
@@ -47,7 +49,7 @@ def read_token_file(path: Path) -> list[tuple[str, str]]:
     Raises:
         CaptionFileError: the file cannot be read, or a line of it is malformed; the message names the line.
     """
-    lines = token_lines(path, _read(path))
+    lines = token_lines(path, _text(path, path.read_bytes))
     return [(f"{name.strip()}#{number}", text) for name, number, words in lines if (text := _one_line(words))]
 
 
@@ -69,29 +71,30 @@ def token_lines(path: Path, content: str) -> Iterator[tuple[str, str, str]]:
         yield name, number.strip(), caption
 
 
-def read_captions_beside(path: Path) -> list[str]:
+def read_captions_beside(source: PhotoSource, key: str) -> list[str]:
     """Read the text file beside an image: one caption a line.
 
     Raises:
         CaptionFileError: the file cannot be read.
     """
-    return [text for line in _read(path).splitlines() if (text := _one_line(line))]
+    lines = _text(key, partial(source.read, key)).splitlines()
+    return [text for line in lines if (text := _one_line(line))]
 
 
 def match(
-    captions: Iterable[NamedCaption], images: Mapping[str, str], roots: Sequence[Path]
+    captions: Iterable[NamedCaption], images: Mapping[str, str], source: PhotoSource
 ) -> tuple[dict[str, list[str]], list[str]]:
     """Find the images that captions name.
 
     Args:
         captions: to place.
-        images: image id by absolute path.
-        roots: the folders that names may be relative to.
+        images: image id by the key of a file that holds it.
+        source: of the keys; names may be relative to its roots.
 
     Returns:
         The captions by image id, and the names that fit no image, or several that differ.
     """
-    ids = _ids_by_name(images, roots)
+    ids = _ids_by_name(images, source)
     placed: dict[str, list[str]] = defaultdict(list)
     unmatched: dict[str, None] = {}
     for caption in captions:
@@ -103,16 +106,15 @@ def match(
     return placed, list(unmatched)
 
 
-def _ids_by_name(images: Mapping[str, str], roots: Sequence[Path]) -> dict[str, set[str]]:
-    """Return which images a name may mean; a relative path goes before an equal base name elsewhere."""
-    by_base_name: dict[str, set[str]] = defaultdict(set)
+def _ids_by_name(images: Mapping[str, str], source: PhotoSource) -> dict[str, set[str]]:
+    """Return which images a name may mean; a relative path goes before an equal name in another folder."""
+    by_name: dict[str, set[str]] = defaultdict(set)
     by_relative_path: dict[str, set[str]] = defaultdict(set)
-    for path, image_id in images.items():
-        by_base_name[Path(path).name].add(image_id)
-        for root in roots:
-            if Path(path).is_relative_to(root):
-                by_relative_path[Path(path).relative_to(root).as_posix()].add(image_id)
-    return by_base_name | by_relative_path
+    for key, image_id in images.items():
+        by_name[source.name(key)].add(image_id)
+        for relative in source.relative_names(key):
+            by_relative_path[relative].add(image_id)
+    return by_name | by_relative_path
 
 
 def _from_token_lines(path: Path, content: str) -> Iterator[tuple[str, str]]:
@@ -164,15 +166,16 @@ def _entry(entry: Any) -> tuple[str | None, list[str] | None]:
     return name, listed if all(isinstance(caption, str) for caption in listed) else None
 
 
-def _read(path: Path) -> str:
+def _text(place: str | Path, read: Callable[[], bytes]) -> str:
+    """Return what a file holds as text; ``place`` is what errors call the file."""
     try:
-        content = path.read_bytes()
+        content = read()
     except OSError as error:
-        raise CaptionFileError(path, 1, f"cannot be read ({error.strerror})") from None
+        raise CaptionFileError(place, 1, f"cannot be read ({error.strerror or error})") from None
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise CaptionFileError(path, content.count(b"\n", 0, error.start) + 1, "is not UTF-8 text") from None
+        raise CaptionFileError(place, content.count(b"\n", 0, error.start) + 1, "is not UTF-8 text") from None
 
 
 def _one_line(words: str) -> str:

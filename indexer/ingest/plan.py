@@ -1,96 +1,105 @@
-"""Decides what a run of the indexer has to do, from what it finds and what it has seen before."""
+"""The first step: decides what a run has to do, from what it finds and what it has seen before."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from indexer.catalog.working import SeenFile
+from indexer.catalog.base import CatalogWriter, SeenFile
 from indexer.errors import EmptyCollectionError, SourceError
-from indexer.ingest.scan import FoundFile, Scan
-from indexer.ingest.vector_shelf import VectorShelf
-from models.errors import InputError
-from models.shipped import matcher_card, matcher_cards
+from indexer.ingest.captions import NamedCaption, read_caption_file
+from indexer.ingest.encoded_vectors import EncodedVectors
+from indexer.ingest.request import IndexRequest
+from indexer.ingest.scan import Scan, scan
+from indexer.sources.base import FoundFile, PhotoSource
+from indexer.sources.opening import as_root, photo_source
 
-NO_MATCHER = "none"
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run has to do.
+
+    Attributes:
+        source: where the photographs are.
+        caption_files: paths of the caption files.
+        captions: what they hold.
+        found: what the source holds now.
+        known: SHA-256 of the images whose facts the catalog has.
+        to_read: the files to read, in order.
+        gone: keys of files seen before that are there no longer.
+    """
+
+    source: PhotoSource
+    caption_files: tuple[str, ...]
+    captions: tuple[NamedCaption, ...]
+    found: Scan
+    known: frozenset[bytes]
+    to_read: tuple[FoundFile, ...]
+    gone: frozenset[str]
 
 
-def choose_matchers(asked: Sequence[str], models: Sequence[str], held: Sequence[str] | None) -> list[str]:
-    """Return the matchers whose features a run keeps.
-
-    Args:
-        asked: names that were given, or ``none`` alone; by default a new collection gets the matchers whose features
-            come with its models' vectors, for they cost nothing (those over weights of their own need another pass),
-            another one keeps those that it holds: no collection is read anew because a matcher has come.
-        models: of the run.
-        held: by the collection; None where it is new.
+def make_plan(request: IndexRequest, catalog: CatalogWriter, vectors: EncodedVectors) -> Plan:
+    """Look at the source, at the caption files and at what is known; nothing is changed.
 
     Raises:
-        UnknownModelError: no matcher of that name.
-        InputError: one that re-ranks the results of none of these models.
+        SourceError: a folder or file to index does not exist (any more).
+        CaptionFileError: a caption file cannot be read.
+        EmptyCollectionError: there is no image.
     """
-    if not asked:
-        fitting = [card for card in matcher_cards() if card.encoder in models]
-        return [card.name for card in fitting if (not card.parts if held is None else card.name in held)]
-    cards = [] if list(asked) == [NO_MATCHER] else [matcher_card(name) for name in dict.fromkeys(asked)]
-    for card in cards:
-        if card.encoder not in models:
-            raise InputError(
-                f"{card.name} re-ranks the results of {card.encoder}, which this run does not encode with: "
-                f"add --model {card.encoder}, or leave --matcher {card.name} out"
-            )
-    return [card.name for card in cards]
+    roots, caption_files = _places(request, catalog)
+    source = photo_source(roots)
+    if missing := source.missing_roots():
+        hint = " any more; index again without --add, naming the folders there are" if request.add else ""
+        raise SourceError(f"{missing[0]} does not exist{hint}")
+    captions = tuple(caption for path in caption_files for caption in read_caption_file(Path(path)))
+    found, seen = scan(source), catalog.seen_files()
+    hidden = _hidden(seen, found, source)
+    if not found.files and not hidden:
+        raise _nothing_to_index(roots, found)
+    return Plan(
+        source=source,
+        caption_files=tuple(caption_files),
+        captions=captions,
+        found=found,
+        known=frozenset(file.sha256 for file in seen.values() if file.sha256),
+        to_read=tuple(_files_to_read(found.files.values(), seen, vectors)),
+        gone=frozenset(seen.keys() - found.files.keys() - hidden),
+    )
 
 
-def choose_sources(
-    paths: Sequence[Path], captions: Path | None, extended: tuple[Sequence[str], Sequence[str]] | None
-) -> tuple[list[Path], list[Path]]:
-    """Return the folders and the caption files of this run, absolute, each once.
-
-    Args:
-        paths: folders or files that were given.
-        captions: the caption file that was given.
-        extended: folders and caption files of the last run where they are to be extended.
-
-    Raises:
-        SourceError: a folder or file does not exist (any more).
-    """
-    folders_before, captions_before = extended or ([], [])
-    roots = [*map(Path, folders_before), *(path.resolve() for path in paths)]
-    caption_files = [*map(Path, captions_before), *([captions.resolve()] if captions else [])]
-    for root in roots:
-        if not root.exists():
-            hint = "" if extended is None else " any more; index again without --add, naming the folders there are"
-            raise SourceError(f"{root} does not exist{hint}")
+def _places(request: IndexRequest, catalog: CatalogWriter) -> tuple[list[str], list[str]]:
+    """Return the roots and the caption files of this run, each once; what extends the last run begins with its."""
+    roots, caption_files = catalog.sources() if request.add else ([], [])
+    roots += [as_root(path) for path in request.paths]
+    caption_files += [str(request.captions.resolve())] if request.captions else []
     return list(dict.fromkeys(roots)), list(dict.fromkeys(caption_files))
 
 
-def files_to_read(found: Iterable[FoundFile], seen: Mapping[str, SeenFile], shelf: VectorShelf) -> Iterator[FoundFile]:
+def _files_to_read(
+    found: Iterable[FoundFile], seen: Mapping[str, SeenFile], vectors: EncodedVectors
+) -> Iterator[FoundFile]:
     """Yield the files that are new or changed, and one file of each image that a model lacks."""
     asked: set[bytes] = set()
     for file in found:
-        before = seen.get(file.path)
+        before = seen.get(file.key)
         if before is None or (before.size, before.mtime_ns) != (file.size, file.mtime_ns):
             yield file
-        elif before.sha256 and before.sha256 not in asked and shelf.lacking("image", before.sha256):
+        elif before.sha256 and before.sha256 not in asked and vectors.lacking("image", before.sha256):
             asked.add(before.sha256)
             yield file
 
 
-def out_of_sight(seen: Iterable[str], found: Scan) -> set[str]:
-    """Return the files seen before that may still be there, in a folder that cannot be looked into at the moment."""
-    closed = [Path(folder) for folder, _ in found.unreadable]
-    return {
-        path
-        for path in (seen if closed else ())
-        if path not in found.files and any(Path(path).is_relative_to(folder) for folder in closed)
-    }
+def _hidden(seen: Iterable[str], found: Scan, source: PhotoSource) -> set[str]:
+    """Return the files seen before that may still be there, in a place that cannot be looked into at the moment."""
+    closed = [place for place, _ in found.unreadable]
+    return {key for key in (seen if closed else ()) if any(source.is_below(key, place) for place in closed)}
 
 
-def nothing_to_index(roots: Sequence[Path], found: Scan) -> EmptyCollectionError:
+def _nothing_to_index(roots: Sequence[str], found: Scan) -> EmptyCollectionError:
     """Return the error that says what was passed by where no image was found."""
     remarks = [f"{count} {suffix} not supported" for suffix, count in sorted(found.unsupported.items())]
     remarks += [f"{found.links} symbolic links not followed"] if found.links else []
-    remarks += [f"{path}: {reason}" for path, reason in found.unreadable[:3]]
+    remarks += [f"{place}: {reason}" for place, reason in found.unreadable[:3]]
     told = f" ({'; '.join(remarks)})" if remarks else ""
-    return EmptyCollectionError(f"no image found in {', '.join(map(str, roots))}{told}")
+    return EmptyCollectionError(f"no image found in {', '.join(roots)}{told}")

@@ -1,27 +1,14 @@
-"""Finds the images below some folders, without reading them.
-
-Symbolic links are counted but not followed: they could lead out of the folders or in circles, and what they name
-inside the folders is found anyway. Hidden entries (a leading dot) are skipped: caches, and the resource forks of macOS.
-"""
+"""Finds the images of a source, and the text files beside them, without reading any."""
 
 from __future__ import annotations
 
-import os
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
+from indexer.sources.base import FoundFile, PhotoSource
 from models.imaging.decode import KNOWN_UNSUPPORTED_SUFFIXES, SUPPORTED_SUFFIXES
 
-
-@dataclass(frozen=True)
-class FoundFile:
-    """An image file as its folder lists it."""
-
-    path: str
-    size: int
-    mtime_ns: int
+_CAPTIONS_SUFFIX = ".txt"
 
 
 @dataclass
@@ -29,8 +16,8 @@ class Scan:
     """What was found.
 
     Attributes:
-        files: image files by absolute path; a folder's own in order, then those of its folders.
-        captions_beside: the text file of the same name, by image path.
+        files: image files by key, in the order of the listing.
+        captions_beside: the key of the text file of the same name, by the image's key.
         unsupported: number of files by suffix, of image formats that cannot be read here.
         unreadable: folders and files that could not be looked at, each with the reason.
         links: number of symbolic links passed by.
@@ -43,57 +30,28 @@ class Scan:
     links: int = 0
 
 
-def scan(roots: Sequence[Path]) -> Scan:
-    """List the images below folders (or single files); what several of them contain counts once."""
-    found = Scan()
-    waiting = [root for root in reversed(roots) if root.is_dir()]
-    looked_at: set[Path] = set()
-    for root in roots:
-        if not root.is_dir():
-            _note_files([root], found)
-    while waiting:
-        folder = waiting.pop()
-        if folder not in looked_at:
-            looked_at.add(folder)
-            files, folders = _entries(folder, found)
-            _note_files(files, found)
-            waiting.extend(reversed(folders))
-    return found
-
-
-def _entries(folder: Path, found: Scan) -> tuple[list[Path], list[Path]]:
-    """Return a folder's files and its folders, each in order."""
-    files, folders = [], []
-    try:
-        with os.scandir(folder) as entries:
-            for entry in entries:
-                if entry.name.startswith("."):
-                    continue
-                if entry.is_symlink():
-                    found.links += 1
-                elif entry.is_dir():
-                    folders.append(Path(entry))
-                elif entry.is_file():
-                    files.append(Path(entry))
-    except OSError as error:
-        found.unreadable.append((str(folder), error.strerror or str(error)))
-    return sorted(files), sorted(folders)
-
-
-def _note_files(files: Sequence[Path], found: Scan) -> None:
-    """Note the files of one folder by their suffixes."""
-    texts = {path for path in files if path.suffix == ".txt"}
-    for path in files:
-        suffix = path.suffix.lower()
+def scan(source: PhotoSource) -> Scan:
+    """Tell images from other files by their suffixes."""
+    listing = source.list_files()
+    found, listed = Scan(unreadable=listing.unreadable, links=listing.links), set(listing.keys)
+    for key in listing.keys:
+        written = _suffix(source.name(key))
+        suffix = written.lower()
         if suffix in KNOWN_UNSUPPORTED_SUFFIXES:
             found.unsupported[suffix] += 1
         if suffix not in SUPPORTED_SUFFIXES:
             continue
         try:
-            facts = path.stat()
+            found.files[key] = source.stat(key)
         except OSError as error:
-            found.unreadable.append((str(path), error.strerror or str(error)))
+            found.unreadable.append((key, error.strerror or str(error)))
             continue
-        found.files[str(path)] = FoundFile(str(path), facts.st_size, facts.st_mtime_ns)
-        if (beside := path.with_suffix(".txt")) in texts:
-            found.captions_beside[str(path)] = str(beside)
+        if (beside := key.removesuffix(written) + _CAPTIONS_SUFFIX) in listed:
+            found.captions_beside[key] = beside
+    return found
+
+
+def _suffix(name: str) -> str:
+    """Return a file name's suffix with its dot, empty where there is none."""
+    stem, dot, ending = name.rpartition(".")
+    return dot + ending if stem else ""

@@ -1,4 +1,4 @@
-"""The VectorStore protocol, the vector set of one model and side, and the feature array of one matcher.
+"""The VectorStore protocol: what can be searched, whatever index is behind it.
 
 Vectors are unit-length float32, ``(N, D)``; scores are inner products, larger is better; a vector's row is its
 position, 0 to N - 1, and the catalog knows which image or caption a row is.
@@ -6,17 +6,15 @@ position, 0 to N - 1, and the catalog knows which image or caption a row is.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from models.calibration import null_rows
-from models.types import Features, Side, Vectors
+from models.types import Vectors
 
 Rows = NDArray[np.int64]
 Mask = NDArray[np.bool_]
@@ -26,16 +24,6 @@ NO_ROW = -1
 
 class VectorStore(Protocol):
     """An immutable set of vectors to search, from any number of threads at once."""
-
-    @property
-    def kind(self) -> str:
-        """The sort of index."""
-        ...
-
-    @property
-    def exact(self) -> bool:
-        """Whether the nearest rows are always found."""
-        ...
 
     @property
     def dimension(self) -> int:
@@ -50,6 +38,9 @@ class VectorStore(Protocol):
     def search(self, queries: Vectors, k: int, *, allowed: Mask | None = None) -> tuple[Vectors, Rows]:
         """Find the k nearest rows of each query.
 
+        Equal scores go by row, the lower one first. An exact store keeps to that at the k-th place too, so that a
+        longer answer begins with the shorter one.
+
         Args:
             queries: ``(Q, D)``.
             k: how many; at least 1.
@@ -63,61 +54,28 @@ class VectorStore(Protocol):
 
 
 @dataclass(frozen=True)
-class VectorSet:
-    """The vectors of one model and side in one generation."""
+class SavedIndex:
+    """What is needed, beside the vectors, to open an index again.
 
-    model: str
-    weights_sha256: str
-    preprocessing_digest: str
-    side: Side
-    dimension: int
-    metric: Literal["inner_product"]
-    index_kind: str
-    exact: bool
-    recall_at_10: float
-    store: VectorStore
-    matrix: Vectors = field(repr=False)
+    Attributes:
+        file: that the index was written to; None for a kind that needs nothing but the vectors.
+        parameters: that the file does not hold, such as the number of inverted lists to look at.
+    """
 
-    def vectors(self, rows: Sequence[int]) -> Vectors:
-        """Return the exact vectors of rows, ``(len(rows), D)``, a copy.
-
-        Raises:
-            IndexError: a row is outside 0 to N - 1.
-        """
-        return _rows_of(self.matrix, rows)
-
-    @cached_property
-    def sample(self) -> Vectors:
-        """Some rows that stand for all where a query's null distribution is asked for; kept in memory once read."""
-        return self.vectors(null_rows(len(self.matrix)).tolist())
+    file: Path | None = None
+    parameters: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
-class FeatureArray:
-    """What a matcher keeps of the images of one generation, one row an image."""
+class IndexDescription:
+    """What those who search are told of an index.
 
-    matcher: str
-    weights_sha256: str
-    preprocessing_digest: str
-    matrix: Features = field(repr=False)
+    Attributes:
+        kind: its name.
+        exact: whether the nearest rows are always found.
+        recall_at_10: share of the ten true nearest rows that it found when it was built.
+    """
 
-    def features(self, rows: Sequence[int]) -> Features:
-        """Return the features of rows, ``(len(rows), *shape)``, a copy.
-
-        Raises:
-            IndexError: a row is outside 0 to N - 1.
-        """
-        return _rows_of(self.matrix, rows)
-
-
-def load_matrix(path: Path, rows: int) -> NDArray[Any]:
-    """Memory-map an array of rows; where it has none there is nothing to map, and it is read."""
-    matrix: NDArray[Any] = np.load(path, mmap_mode="r" if rows else None, allow_pickle=False)
-    return matrix.view(np.ndarray)
-
-
-def _rows_of(matrix: NDArray[Any], rows: Sequence[int]) -> NDArray[Any]:
-    asked = np.asarray(rows, dtype=np.int64)
-    if asked.size and (asked.min() < 0 or asked.max() >= len(matrix)):
-        raise IndexError(f"rows must be 0 to {len(matrix) - 1}, got {asked.min()} to {asked.max()}")
-    return np.ascontiguousarray(matrix[asked])
+    kind: str
+    exact: bool
+    recall_at_10: float

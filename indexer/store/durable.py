@@ -1,4 +1,4 @@
-"""Writing that survives a kill or a power cut: write aside, flush to the disk, rename, flush the folder."""
+"""Writing that survives a kill or a power cut: write a temporary file, flush it, rename it, flush the folder."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ def flush(path: Path) -> None:
 
 def replace_durably(path: Path, content: bytes) -> None:
     """Give a file new content in one step: a reader sees all of the old or all of the new, whatever happens."""
-    aside = path.with_name(f".{path.name}.new")
-    aside.write_bytes(content)
-    flush(aside)
-    aside.replace(path)
+    temporary = path.with_name(f".{path.name}.new")
+    temporary.write_bytes(content)
+    flush(temporary)
+    temporary.replace(path)
     flush(path.parent)
 
 

@@ -1,59 +1,85 @@
-"""Exact search with FAISS: every vector is compared, in float32."""
+"""Exact search with FAISS: every vector is compared, in float32, where it lies in the memory-mapped file."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import MappingProxyType
 
 import faiss
 import numpy as np
 
-from indexer.store.base import Mask, Rows
+from indexer.store.base import IndexDescription, Mask, Rows, SavedIndex
 from models.types import Vectors
 
 
 class FlatStore:
-    """An ``IndexFlatIP``: no loss, time proportional to N."""
+    """A scan of all ``(N, D)`` vectors: no loss, time proportional to N, no memory but the page cache's."""
 
-    kind = "flat"
-    exact = True
-    parameters: Mapping[str, int] = MappingProxyType({})  # an exact search has nothing to set
-
-    def __init__(self, index: faiss.IndexFlat) -> None:
-        self._index = index
-        self.size, self.dimension = index.ntotal, index.d
-
-    @classmethod
-    def build(cls, vectors: Vectors) -> FlatStore:
-        """Index ``(N, D)`` vectors; N may be 0."""
-        index = faiss.IndexFlatIP(vectors.shape[1])
-        index.add(vectors)
-        return cls(index)
-
-    @classmethod
-    def load(cls, path: Path) -> FlatStore:
-        """Read an index file whose hash has been checked.
-
-        Raises:
-            ValueError: the file holds another kind of index.
-        """
-        index = faiss.read_index(str(path))
-        if not isinstance(index, faiss.IndexFlat) or index.metric_type != faiss.METRIC_INNER_PRODUCT:
-            raise ValueError(f"holds {type(index).__name__}, not a flat inner-product index")
-        return cls(index)
-
-    def save(self, path: Path) -> None:
-        """Write the index file."""
-        write_index(self._index, path)
+    def __init__(self, vectors: Vectors) -> None:
+        self._vectors = vectors
+        self.size, self.dimension = vectors.shape
 
     def search(self, queries: Vectors, k: int, *, allowed: Mask | None = None) -> tuple[Vectors, Rows]:
         """See ``VectorStore.search``."""
-        selector = None if allowed is None else select(allowed)
-        with one_thread():
-            scores, rows = self._index.search(queries, k, params=faiss.SearchParameters(sel=selector))
-        return without_padding(scores, rows)
+        return scan(self._vectors, queries, k, allowed)
+
+
+class FlatKind:
+    """Exact, for every set; the vectors' own file is the index.
+
+    Earlier versions wrote the same bytes once more as an ``IndexFlatIP``; such a file is checked and not read.
+    """
+
+    name = "flat"
+    exact = True
+
+    def build(self, vectors: Vectors, *, seed: int) -> Iterator[FlatStore]:  # noqa: ARG002 - nothing here is random
+        """See ``IndexKind.build``; N may be 0."""
+        yield FlatStore(vectors)
+
+    def save(self, store: FlatStore, stem: Path) -> SavedIndex:  # noqa: ARG002 - nothing to write
+        """See ``IndexKind.save``."""
+        return SavedIndex()
+
+    def open(self, saved: SavedIndex, vectors: Vectors) -> FlatStore:  # noqa: ARG002 - nothing to read
+        """See ``IndexKind.open``."""
+        return FlatStore(vectors)
+
+    def describe(self, recall_at_10: float) -> IndexDescription:
+        """See ``IndexKind.describe``."""
+        return IndexDescription(self.name, self.exact, recall_at_10)
+
+
+def scan(vectors: Vectors, queries: Vectors, k: int, allowed: Mask | None) -> tuple[Vectors, Rows]:
+    """Compare every allowed row of ``(N, D)`` vectors, reading no other; see ``VectorStore.search``."""
+    queries = np.ascontiguousarray(queries, dtype=np.float32)
+    scores, rows = _nearest(vectors, queries, k + 1, allowed)  # one more than asked for tells whether the k-th is tied
+    tied = np.flatnonzero(np.isfinite(scores[:, k]) & (scores[:, k] == scores[:, k - 1]))
+    scores, rows = scores[:, :k], rows[:, :k]
+    for query in tied:  # FAISS keeps any of the rows that tie at the k-th place: rank all, so that the lower ones win
+        every = len(vectors) if allowed is None else int(np.count_nonzero(allowed))
+        ranked = _nearest(vectors, queries[query : query + 1], every, allowed)
+        scores[query], rows[query] = ranked[0][0, :k], ranked[1][0, :k]
+    return scores, rows
+
+
+def _nearest(vectors: Vectors, queries: Vectors, k: int, allowed: Mask | None) -> tuple[Vectors, Rows]:
+    """Return k of the nearest rows, ordered; of those that tie at the k-th place any may be left out."""
+    scores = np.empty((len(queries), k), dtype=np.float32)
+    rows = np.empty((len(queries), k), dtype=np.int64)
+    pointers = [faiss.swig_ptr(array) for array in (queries, vectors, scores, rows)]
+    selector = None if allowed is None else select(allowed)
+    with one_thread():
+        faiss.knn_inner_product(*pointers[:2], vectors.shape[1], len(queries), len(vectors), k, *pointers[2:], selector)
+    scores[rows < 0] = -np.inf  # FAISS pads with the lowest float
+    return in_order(scores, rows)
+
+
+def in_order(scores: Vectors, rows: Rows) -> tuple[Vectors, Rows]:
+    """Sort the results ``(Q, k)`` of each query by descending score, equal ones by row."""
+    order = np.lexsort((rows, -scores))
+    return np.take_along_axis(scores, order, axis=1), np.take_along_axis(rows, order, axis=1)
 
 
 @contextmanager
@@ -71,18 +97,6 @@ def one_thread() -> Iterator[None]:
         faiss.omp_set_num_threads(before)
 
 
-def write_index(index: faiss.Index, path: Path) -> None:
-    """Write an index through a Python file, so that a full disk is an ``OSError`` like any other."""
-    with path.open("wb") as file:
-        faiss.write_index(index, faiss.PyCallbackIOWriter(file.write))
-
-
 def select(allowed: Mask) -> faiss.IDSelectorBitmap:
     """Return FAISS's form of a row filter ``(N,)``."""
     return faiss.IDSelectorBitmap(np.packbits(allowed, bitorder="little"))
-
-
-def without_padding(scores: Vectors, rows: Rows) -> tuple[Vectors, Rows]:
-    """Give the places where FAISS found no row (-1) the score -inf instead of the lowest float."""
-    scores[rows < 0] = -np.inf
-    return scores, rows

@@ -10,14 +10,16 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from indexer.catalog.repository import CatalogReader
+from indexer.catalog.base import CatalogReader
+from indexer.catalog.opening import catalog_database
 from indexer.errors import DamagedGenerationError, ModelMismatchError, NoGenerationError
 from indexer.layout import CollectionLayout
-from indexer.store.base import FeatureArray, VectorSet, VectorStore, load_matrix
-from indexer.store.faiss_flat import FlatStore
-from indexer.store.faiss_ivf import IvfStore
+from indexer.store.arrays import FeatureArray, VectorSet, load_matrix
+from indexer.store.base import SavedIndex, VectorStore
+from indexer.store.index_kind import kind_named
 from indexer.store.manifest import (
     CATALOG_NAME,
+    MANIFEST_NAME,
     FeatureArrayEntry,
     Manifest,
     Pointer,
@@ -120,7 +122,7 @@ def _open(layout: CollectionLayout, pointer: Pointer) -> Generation:
         raise damage
     sets = {(entry.model, entry.side): _open_set(folder, entry) for entry in manifest.vector_sets}
     arrays = {entry.matcher: _open_features(folder, entry, manifest.images) for entry in manifest.feature_arrays}
-    catalog = CatalogReader(folder / CATALOG_NAME)
+    catalog = catalog_database(layout).open_reader(str(folder / CATALOG_NAME))
     if (catalog.image_count, catalog.caption_count) != (manifest.images, manifest.captions):
         counts = f"{catalog.image_count} images and {catalog.caption_count} captions"
         catalog.close()
@@ -130,55 +132,41 @@ def _open(layout: CollectionLayout, pointer: Pointer) -> Generation:
 
 def _open_set(folder: Path, entry: VectorSetEntry) -> VectorSet:
     matrix = _open_matrix(folder / entry.vectors_file, (entry.rows, entry.dimension), "float32")
-    store = _open_store(folder / entry.index_file, entry, matrix)
-    return VectorSet(
-        model=entry.model,
-        weights_sha256=entry.weights_sha256,
-        preprocessing_digest=entry.preprocessing_digest,
-        side=entry.side,
-        dimension=entry.dimension,
-        metric=entry.metric,
-        index_kind=entry.index_kind,
-        exact=entry.exact,
-        recall_at_10=entry.recall_at_10,
-        store=store,
-        matrix=matrix,
-    )
+    return VectorSet(entry, _open_store(folder, entry, matrix), matrix)
+
+
+def _open_store(folder: Path, entry: VectorSetEntry, matrix: Vectors) -> VectorStore:
+    """Open the index and compare it with what the manifest claims."""
+    try:
+        kind = kind_named(entry.index_kind)
+    except ValueError as error:
+        raise DamagedGenerationError(folder / MANIFEST_NAME, str(error)) from None
+    file = None if entry.index_file is None else folder / entry.index_file
+    try:
+        store: VectorStore = kind.open(SavedIndex(file, entry.index_parameters), matrix)
+    except (RuntimeError, ValueError) as error:  # FAISS raises RuntimeError
+        raise DamagedGenerationError(file or folder / MANIFEST_NAME, str(error)) from None
+    held, claimed = (store.size, store.dimension, kind.exact), (entry.rows, entry.dimension, entry.exact)
+    if held != claimed:
+        raise DamagedGenerationError(
+            file or folder / MANIFEST_NAME, f"has rows, dimension, exactness {held}; the manifest claims {claimed}"
+        )
+    return store
 
 
 def _open_features(folder: Path, entry: FeatureArrayEntry, images: int) -> FeatureArray:
     path = folder / entry.file
     if entry.rows != images:
         raise DamagedGenerationError(path, f"has features of {entry.rows} images, the catalog has {images}")
-    matrix = _open_matrix(path, (entry.rows, *entry.shape), entry.dtype)
-    return FeatureArray(entry.matcher, entry.weights_sha256, entry.preprocessing_digest, matrix)
+    return FeatureArray(entry, _open_matrix(path, (entry.rows, *entry.shape), entry.dtype))
 
 
 def _open_matrix(path: Path, shape: tuple[int, ...], dtype: str) -> NDArray[Any]:
     """Memory-map an array of rows."""
     try:
-        matrix = load_matrix(path, shape[0])
+        matrix = load_matrix(path)
     except (OSError, ValueError) as error:
         raise DamagedGenerationError(path, f"cannot be read ({error})") from None
     if matrix.shape != shape or matrix.dtype != dtype:
         raise DamagedGenerationError(path, f"holds {matrix.dtype} {matrix.shape}, which the manifest contradicts")
     return matrix
-
-
-def _open_store(path: Path, entry: VectorSetEntry, matrix: Vectors) -> VectorStore:
-    """Load the index and compare it with what the manifest claims."""
-    try:
-        store = _load_store(path, entry, matrix)
-    except (RuntimeError, ValueError, TypeError) as error:  # FAISS raises RuntimeError
-        raise DamagedGenerationError(path, str(error)) from None
-    if (store.size, store.dimension, store.exact) != (entry.rows, entry.dimension, entry.exact):
-        raise DamagedGenerationError(path, f"holds {store.size} x {store.dimension}, which the manifest contradicts")
-    return store
-
-
-def _load_store(path: Path, entry: VectorSetEntry, matrix: Vectors) -> VectorStore:
-    if entry.index_kind == FlatStore.kind:
-        return FlatStore.load(path)
-    if entry.index_kind == IvfStore.kind:
-        return IvfStore.load(path, matrix, **entry.index_parameters)
-    raise ValueError(f"is of kind {entry.index_kind!r}, which this version of Semblance does not know")

@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from indexer.errors import DamagedGenerationError, NoGenerationError
 from indexer.layout import CollectionLayout
 from indexer.store.durable import sha256_of
+from models.cards import ModelIdentity
 from models.types import Side
 
 MANIFEST_NAME = "manifest.json"
@@ -36,7 +37,10 @@ class FileEntry(_Strict):
 
 
 class VectorSetEntry(_Strict):
-    """The vectors of one model and side: what made them, and how they are indexed."""
+    """The vectors of one model and side: what made them, and how they are indexed.
+
+    A kind of index that needs nothing but the vectors has no ``index_file``.
+    """
 
     model: str
     weights_sha256: str
@@ -49,8 +53,13 @@ class VectorSetEntry(_Strict):
     index_parameters: dict[str, int]
     exact: bool
     recall_at_10: float
-    index_file: str
+    index_file: str | None = None
     vectors_file: str
+
+    @property
+    def identity(self) -> ModelIdentity:
+        """What made the vectors."""
+        return ModelIdentity(self.model, self.weights_sha256, self.preprocessing_digest)
 
 
 class FeatureArrayEntry(_Strict):
@@ -63,6 +72,11 @@ class FeatureArrayEntry(_Strict):
     dtype: Literal["float16"] = "float16"
     rows: int
     file: str
+
+    @property
+    def identity(self) -> ModelIdentity:
+        """What made the features."""
+        return ModelIdentity(self.matcher, self.weights_sha256, self.preprocessing_digest)
 
 
 class Manifest(_Strict):

@@ -47,7 +47,7 @@ class VectorLog:
         """Store ``(len(keys), *shape)``; on return they are on the disk.
 
         Raises:
-            OSError: they could not be written; the log is as it was before.
+            OSError: they could not be written; the log holds what it held before.
         """
         records = np.zeros(len(keys), dtype=self._record)
         records["key"] = np.array(keys, dtype=f"V{KEY_BYTES}")
@@ -56,7 +56,7 @@ class VectorLog:
         end = self._count * self._record.itemsize
         try:
             self._write(records.tobytes())
-        except OSError:
+        except BaseException:
             self._file.truncate(end)
             raise
         self._positions.update((key, self._count + place) for place, key in enumerate(keys))
@@ -68,23 +68,22 @@ class VectorLog:
         Raises:
             KeyError: a key is not in the log.
         """
-        records = self._map()
         for start in range(0, len(keys), self._rows_at_once):
             positions = [self._positions[key] for key in keys[start : start + self._rows_at_once]]
-            yield np.ascontiguousarray(records["row"][positions])
+            yield np.ascontiguousarray(self._map()["row"][positions])
 
     def compact(self, live: Collection[bytes]) -> None:
         """Drop every record but those of live keys, in one step that a kill cannot spoil."""
         if len(live) == self._count:
             return
-        records, aside = self._map(), self._path.with_suffix(".compacting")
+        records, compacted = self._map(), self._path.with_suffix(".compacting")
         positions = sorted(self._positions[key] for key in live)
-        with aside.open("wb") as file:
+        with compacted.open("wb") as file:
             for start in range(0, len(positions), self._rows_at_once):
                 file.write(records[positions[start : start + self._rows_at_once]].tobytes())
-        flush(aside)
+        flush(compacted)
         self.close()
-        aside.replace(self._path)
+        compacted.replace(self._path)
         flush(self._path.parent)
         self._open()
 
@@ -93,8 +92,11 @@ class VectorLog:
         self._file.close()
 
     def _open(self) -> None:
-        """Cut a torn tail and find what is there."""
+        """Cut a torn tail off and find what is there."""
+        is_new = not self._path.exists()
         self._file = self._path.open("ab", buffering=0)
+        if is_new:
+            flush(self._path.parent)  # a file without a durable name is lost, whatever is flushed into it
         self._count = self._file.tell() // self._record.itemsize
         self._file.truncate(self._count * self._record.itemsize)
         self._positions: dict[bytes, int] = {}
@@ -104,9 +106,8 @@ class VectorLog:
                 self._positions[records["key"][place].tobytes()] = start + int(place)
 
     def _map(self) -> NDArray[np.void]:
-        if not self._count:
-            return np.empty(0, dtype=self._record)
-        return np.memmap(self._path, dtype=self._record, mode="r", shape=(self._count,))
+        """Map all records, of which there must be one."""
+        return np.memmap(self._path, dtype=self._record, mode="r")
 
     def _write(self, content: bytes) -> None:
         rest = memoryview(content)

@@ -20,9 +20,10 @@ from lab.evaluation.encoded import extract_features
 from lab.pretrained import efficientnet_lite_weights
 from models.backbones.lite_pair import INPUT, LitePair
 from models.imaging.transforms import fit_square
-from models.inference.compile import Runner, compile_module
+from models.inference.compiler import compile_module
 from models.inference.device import resolve_device
 from models.inference.execution import Execution, RuntimeName
+from models.inference.runner import Runner
 from models.types import Pixels, Vectors
 
 

@@ -10,9 +10,10 @@ from lab.training.job import Job
 from lab.training.shipped_matcher import ship_matcher
 from models.cards import MatcherCard
 from models.matchers import caption_baseline
-from models.matchers.caption_baseline import CAPTIONER
+from models.matchers.caption_means import CAPTIONER
 from models.shipped import captioner_card
-from models.text.word_vectors import DIMENSION, pack_words
+from models.text.packed_words import pack_words
+from models.text.word_vectors import DIMENSION
 
 
 @dataclass(frozen=True)

@@ -30,8 +30,9 @@ from models.captioning.show_and_tell import ShowAndTell, load_network
 from models.cards import CaptionerCard, read_captioner_card
 from models.inference.one_thread import one_thread
 from models.shipped import captioner_card, part_card, weights_folder
+from models.text.shipped_vocabulary import WORD_VECTORS
 from models.text.vocabulary import END, Vocabulary, split_words
-from models.text.word_vectors import WORD_VECTORS, load_word_vectors
+from models.text.word_vectors import load_word_vectors
 
 CAPTIONS = 5
 """Captions of each image in a batch; the image's features are computed once for all of them."""

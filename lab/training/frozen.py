@@ -13,7 +13,8 @@ from lab.data.captioned import CaptionedImages
 from lab.training.features import cached_features
 from lab.training.job import Job
 from models.backbones.frozen import IMAGENET_LITE, FrozenTower, MeanOverPlaces, load_backbone
-from models.inference.compile import Runner, compile_module
+from models.inference.compiler import compile_module
+from models.inference.runner import Runner
 from models.shipped import part_card
 
 

@@ -25,14 +25,13 @@ from lab.training.reranking_weight import choose_weight
 from lab.training.stage import run_stage
 from models.backbones.lite_pair import INPUT
 from models.cards import MatcherCard, read_matcher_card
-from models.encoders.two_tower import ImageTower, load_encoder, load_two_tower
-from models.inference.compile import compile_module
-from models.inference.execution import Execution
-from models.matchers.late_interaction import FEATURE_SHAPE, LateInteraction, interact, pool_regions
+from models.encoders.two_tower import load_encoder
+from models.encoders.two_tower_module import ImageTower, load_two_tower
+from models.inference.compiler import Compiler, compile_module
+from models.matchers.late_interaction_module import FEATURE_SHAPE, LateInteraction, interact, pool_regions
 from models.names import DEFAULT_MODEL
 from models.shipped import encoder_card, weights_folder
-from models.text.minilm import MAX_TOKENS, TOKENISER
-from models.text.tokeniser import Tokeniser
+from models.text.tokeniser import MAX_TOKENS, TOKENISER, Tokeniser
 
 ENCODER = DEFAULT_MODEL
 WEIGHTS_TRIED = tuple(round(0.1 * step, 1) for step in range(16))
@@ -147,7 +146,7 @@ class Training:
         return CaptionedRows(rows, parts)
 
     def _prepare_dev(self, data: CaptionedImages) -> _Dev:
-        encoded = encode_captioned(load_encoder(self._card, weights_folder(ENCODER), Execution()), data)
+        encoded = encode_captioned(load_encoder(self._card, weights_folder(ENCODER), Compiler()), data)
         return _Dev(self._prepare([data], views=1), encoded.captions @ encoded.images.T)
 
     def _regions(self, data: CaptionedImages, view: int) -> NDArray[np.float16]:

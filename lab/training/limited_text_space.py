@@ -26,20 +26,13 @@ from models.backbones.frozen import IMAGENET_LITE
 from models.backbones.lite_pair import INPUT
 from models.captioning.show_and_tell import load_network
 from models.cards import EncoderCard
-from models.encoders.limited_text_space import (
-    DIMENSION,
-    Fusion,
-    ImageMap,
-    TextSpace,
-    TextSpaceMap,
-    VisualMap,
-    WordNumbers,
-    load_encoder,
-)
+from models.encoders.limited_text_space import WordNumbers, load_encoder
+from models.encoders.limited_text_space_module import DIMENSION, Fusion, ImageMap, TextSpace, TextSpaceMap, VisualMap
 from models.shipped import captioner_card, part_card, weights_folder
 from models.text.gru import GruSentenceEncoder
+from models.text.shipped_vocabulary import WORD_VECTORS
 from models.text.vocabulary import END, UNKNOWN
-from models.text.word_vectors import WORD_VECTORS, load_word_vectors
+from models.text.word_vectors import load_word_vectors
 
 CAPTIONER = "show-and-tell"
 

@@ -25,11 +25,12 @@ from lab.training.stage import run_stage
 from models.backbones.frozen import IMAGENET_LITE
 from models.backbones.lite_pair import INPUT
 from models.cards import EncoderCard
-from models.encoders.linear_mapping import DIMENSION, TOKENISER_OF, LinearMapping, load_encoder
-from models.inference.compile import compile_module
-from models.shipped import part_card, weights_folder
-from models.text.minilm import MAX_TOKENS, MINILM, SENTENCE, TOKENISER, load_minilm
-from models.text.tokeniser import Tokeniser
+from models.encoders.linear_mapping import load_encoder
+from models.encoders.linear_mapping_module import DIMENSION, LinearMapping
+from models.inference.compiler import compile_module
+from models.shipped import part_card
+from models.text.minilm import MINILM, SENTENCE, load_minilm
+from models.text.tokeniser import load_minilm_tokeniser
 
 
 @dataclass(frozen=True)
@@ -114,7 +115,7 @@ def frozen_sentences(job: Job, texts: list[str]) -> Tensor:
 
 
 def _encode(job: Job, texts: list[str]) -> NDArray[np.float32]:
-    tokenise = Tokeniser(weights_folder(TOKENISER_OF) / TOKENISER, MAX_TOKENS)
+    tokenise = load_minilm_tokeniser()
     examples = list(map(torch.from_numpy, tokenise(["a dog", "a dog runs"])))
     encode = compile_module(load_minilm(), examples, [(0, 1), (0, 1)])
     on_progress = partial(job.reporter.features, "sentences")

@@ -21,7 +21,7 @@ from lab.training.shipped_matcher import ship_matcher
 from lab.training.stage import run_stage
 from models.cards import MatcherCard
 from models.matchers import lstm_similarity
-from models.matchers.lstm_similarity import MAX_WORDS, LstmSimilarity
+from models.matchers.lstm_similarity_module import MAX_WORDS, LstmSimilarity
 from models.text.word_vectors import DIMENSION, load_word_vectors
 
 _AT_ONCE = 640

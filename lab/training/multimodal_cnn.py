@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,9 +26,9 @@ from lab.training.stage import run_stage
 from models.cards import MatcherCard
 from models.library import InstalledModels
 from models.matchers import ensemble, multimodal_cnn
-from models.matchers.ensemble import pack_ensemble
-from models.matchers.multimodal_cnn import IMAGE, MAX_WORDS, MERGES, ImageSentenceCnn, Merge, merge_named
+from models.matchers.multimodal_cnn_module import IMAGE, MAX_WORDS, MERGES, ImageSentenceCnn, Merge, merge_named
 from models.shipped import matcher_card
+from models.text.packed_words import pack_words
 from models.text.word_vectors import load_word_vectors
 
 _DEV_IMAGES = 300
@@ -208,3 +208,11 @@ def ship_ensemble(job: Job, recipe: EnsembleRecipe | None = None) -> MatcherCard
         return total
 
     return ship_matcher(job, pack_ensemble(members, spreads), card, ensemble, summed)
+
+
+def pack_ensemble(members: Sequence[MatcherCard], spreads: Sequence[float]) -> dict[str, Tensor]:
+    """Return what the file of weights holds."""
+    return {
+        "spreads": torch.tensor(spreads, dtype=torch.float32),
+        "members": pack_words([f"{card.name} {card.weights_sha256}" for card in members]),
+    }

@@ -18,9 +18,11 @@ from models.backbones.frozen import IMAGENET_LITE
 from models.backbones.lite_pair import BACKBONES, LitePair
 from models.cards import PartCard, read_part_card
 from models.text.minilm import MINILM
+from models.text.packed_words import pack_words
+from models.text.shipped_vocabulary import WORD_VECTORS
 from models.text.stem_bags import STEM_BAGS, fit_stem_bags
 from models.text.vocabulary import frequent_vocabulary, split_words
-from models.text.word_vectors import DIMENSION, WORD_VECTORS, pack_words
+from models.text.word_vectors import DIMENSION
 
 
 def ship(job: Job) -> PartCard:

@@ -12,8 +12,10 @@ from lab.training.features import cached_features
 from lab.training.job import Job
 from models.backbones.frozen import IMAGENET_LITE
 from models.backbones.lite_maps import LiteMaps
-from models.backbones.rmac import LEVELS
-from models.encoders.semantic import INPUT, SCALES, RegionReader, compile_backbone
+from models.backbones.region_layout import LEVELS, SCALES
+from models.encoders.semantic import RegionReader
+from models.encoders.semantic_module import INPUT, backbone_graph
+from models.inference.compiler import Compiler
 from models.shipped import part_card
 
 
@@ -32,7 +34,7 @@ def cached_regions(job: Job, data: CaptionedImages, backbones: Sequence[str], vi
     return cached_features(
         data.files,
         INPUT,
-        RegionReader(compile_backbone(LiteMaps(backbones, weights))),
+        RegionReader(Compiler().runner("unnamed", (), lambda: backbone_graph(LiteMaps(backbones, weights)))),
         identity=f"region maxima of {backbones} {weights}, levels {LEVELS}, scales {SCALES}",
         cache=job.features,
         view=view,

@@ -30,7 +30,8 @@ from lab.training.stage import run_stage
 from models.backbones.frozen import IMAGENET_LITE
 from models.backbones.lite_maps import LiteMaps
 from models.cards import EncoderCard
-from models.encoders.semantic import BACKBONES, DIMENSION, INPUT, Semantic, load_encoder
+from models.encoders.semantic import load_encoder
+from models.encoders.semantic_module import BACKBONES, DIMENSION, INPUT, Semantic
 from models.shipped import part_card
 from models.text.stem_bags import STEM_BAGS, load_stem_bags
 

@@ -43,10 +43,11 @@ from lab.training.shipped_encoder import ship_encoder
 from lab.training.stage import run_stage
 from models.backbones.lite_pair import BACKBONES, FEATURES, INPUT
 from models.cards import EncoderCard
-from models.encoders.two_tower import DIMENSION, TwoTower, bareness_of, load_encoder
-from models.inference.compile import compile_module
-from models.text.minilm import MAX_TOKENS, SENTENCE, TOKENISER
-from models.text.tokeniser import Tokeniser
+from models.encoders.two_tower import load_encoder
+from models.encoders.two_tower_module import DIMENSION, TwoTower, bareness_of
+from models.inference.compiler import compile_module
+from models.text.minilm import SENTENCE
+from models.text.tokeniser import MAX_TOKENS, TOKENISER, Tokeniser
 
 _WORD_PIECES = 4, 8
 """Up to the first number of word pieces a text goes through the word head alone, from the second on not at all."""

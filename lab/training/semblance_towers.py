@@ -19,7 +19,7 @@ from lab.losses.info_nce import InfoNCE
 from lab.training.precision import mixed_precision
 from models.backbones.lite_pair import FEATURES
 from models.encoders.heads import ResidualHead
-from models.encoders.two_tower import HIDDEN, LEARNED, TwoTower
+from models.encoders.two_tower_module import HIDDEN, LEARNED, TwoTower
 from models.text.minilm import SENTENCE
 from models.text.tokeniser import Tokeniser
 

@@ -15,7 +15,7 @@ from lab.evaluation.encoded import encode_captioned
 from lab.evaluation.retrieval import evaluate_retrieval
 from lab.training.job import Job
 from models.cards import EncoderCard, read_encoder_card
-from models.inference.execution import Execution
+from models.inference.compiler import Compiler
 from models.protocols import DualEncoder
 
 INT8_ROWS = 64
@@ -25,7 +25,7 @@ INT8_ROWS = 64
 class EncoderLoader(Protocol):
     """An architecture's ``load_encoder``."""
 
-    def __call__(self, card: EncoderCard, folder: Path, execution: Execution) -> DualEncoder:
+    def __call__(self, card: EncoderCard, folder: Path, compiler: Compiler) -> DualEncoder:
         """Load the encoder of a folder."""
         ...
 
@@ -53,7 +53,7 @@ def ship_encoder(
     write_checkpoint(job.output, tensors, fields, int8_rows=int8_rows)
     for file in files:
         shutil.copyfile(file, job.output / file.name)
-    encoder = load_encoder(read_encoder_card(job.output), job.output, Execution())
+    encoder = load_encoder(read_encoder_card(job.output), job.output, Compiler())
     for name in DEV_SETS:
         fields["quality"][name] = evaluate_retrieval(encode_captioned(encoder, load_split(name, job.data_root)))
     write_checkpoint(job.output, tensors, fields, int8_rows=int8_rows)

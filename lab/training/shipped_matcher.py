@@ -29,7 +29,7 @@ from models.matchers.source import MatcherSource, VectorHead
 from models.names import DEFAULT_MODEL
 from models.protocols import Matcher
 from models.shipped import part_card
-from models.text.word_vectors import WORD_VECTORS
+from models.text.shipped_vocabulary import WORD_VECTORS
 
 _INT8_ROWS = 64
 

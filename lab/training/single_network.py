@@ -25,24 +25,26 @@ from lab.training.loop import Group, Schedule
 from lab.training.reporter import Reporter
 from lab.training.shipped_encoder import ship_encoder
 from lab.training.stage import run_stage
+from lab.training.word_colours import pixel_values
 from models.backbones.frozen import IMAGENET_LITE
 from models.cards import EncoderCard
-from models.encoders.single_network import (
+from models.encoders.single_network import ByRows, load_encoder
+from models.encoders.single_network_module import (
     BACKBONE,
     DIMENSION,
     EARLY_BLOCK,
     FEATURES,
     INPUT,
-    ByRows,
     SingleNetwork,
-    load_encoder,
     new_network,
     packed,
 )
-from models.inference.compile import Runner, compile_module
+from models.inference.compiler import compile_module
+from models.inference.runner import Runner
 from models.shipped import part_card
-from models.text.text_image import COLUMNS, PITCH, TextImages, pixel_values
-from models.text.word_vectors import WORD_VECTORS, load_word_vectors
+from models.text.shipped_vocabulary import WORD_VECTORS
+from models.text.text_image import COLUMNS, PITCH, TextImages
+from models.text.word_vectors import load_word_vectors
 
 STANDARD = "single-network-standard"
 _PLAIN = "one photograph with five text images"

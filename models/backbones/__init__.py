@@ -1,1 +1,1 @@
-"""Feature maps for encoders and explainers."""
+"""Image backbones: networks from pixels to feature maps."""

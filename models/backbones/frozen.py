@@ -1,4 +1,4 @@
-"""Frozen backbones: one feature map of a photograph, that several models read."""
+"""Frozen backbones: networks whose feature map of a photograph several models share."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ from torch.nn import functional as F
 from models.backbones.lite_pair import FEATURES, INPUT, LitePair
 from models.cards import Preprocessing
 from models.checkpoint import load_part
+from models.inference.graph import Graph
 
 IMAGENET_LITE = "imagenet-lite"
-"""The frozen backbone that ships: Lite0 and Lite2 with the weights that ImageNet taught them."""
+"""The frozen backbone that ships: Lite0 and Lite2 with their ImageNet weights."""
 
 SIDE = 7
-"""Of its feature map."""
+"""Rows, and columns, of its feature map."""
 
 
 class Backbone(Protocol):
@@ -36,7 +37,7 @@ class Backbone(Protocol):
 
 
 class ImageNetLite(LitePair):
-    """Both backbones' maps, on the coarser one's 7 x 7 places and side by side: ``(B, 2560, 7, 7)``."""
+    """Both backbones' maps, pooled to the coarser one's 7 x 7 places and concatenated: ``(B, 2560, 7, 7)``."""
 
     preprocessing = INPUT
     channels = FEATURES
@@ -83,3 +84,11 @@ def load_backbone(name: str = IMAGENET_LITE, expected_sha256: str | None = None)
     backbone = ImageNetLite()
     backbone.load_state_dict(load_part(name, expected_sha256))
     return backbone.eval().requires_grad_(False)
+
+
+def mean_graph(name: str, expected_sha256: str) -> Graph:
+    """Return a frozen backbone's mean over places, ``(B, S, S, 3)`` uint8 to ``(B, C)``; see ``load_backbone``."""
+    backbone = load_backbone(name, expected_sha256)
+    size = backbone.preprocessing.size
+    tower = FrozenTower(backbone, MeanOverPlaces()).eval()
+    return Graph(tower, [torch.zeros(1, size, size, 3, dtype=torch.uint8)], [(0,)])

@@ -14,7 +14,7 @@ from models.imaging.transforms import INSIDE_STEP
 
 
 class LiteMaps(nn.Module):
-    """``(B, H, W, 3)`` uint8 pixels to one map of the backbones side by side, ``(B, C, H/32, W/32)``.
+    """``(B, H, W, 3)`` uint8 pixels to the backbones' concatenated maps, ``(B, C, H/32, W/32)``.
 
     H and W are multiples of 32: then the padding of every convolution is the same for all shapes, and one traced
     network serves them all.

@@ -1,6 +1,7 @@
-"""Two EfficientNet-Lites side by side, Lite0 at 224 and Lite2 at 260 pixels: their errors differ.
+"""Two EfficientNet-Lites on one picture, Lite0 at 224 and Lite2 at 260 pixels; they make different errors.
 
-With ImageNet's own weights it is the frozen backbone of the models of the documents; ``semblance-base`` tunes a copy.
+With ImageNet weights it is the frozen backbone of the models that reproduce published systems (``docs/systems.md``);
+``semblance-base`` fine-tunes a copy.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ class LitePair(nn.Module):
         self.register_buffer("std", torch.tensor(INPUT.std).reshape(1, 3, 1, 1), persistent=False)
 
     def inputs(self, pixels: Tensor) -> list[Tensor]:
-        """Scale pixels to what each backbone takes in, ``(B, 3, S, S)``."""
+        """Normalise pixels and scale them to each backbone's input, ``(B, 3, S, S)``."""
         x = (pixels.permute(0, 3, 1, 2).float() / 255 - self.mean) / self.std
         return [_resize(x, size) for size in BACKBONES.values()]
 
@@ -42,7 +43,7 @@ class LitePair(nn.Module):
         return [backbone(x) for backbone, x in zip(self.backbones.values(), self.inputs(pixels), strict=True)]
 
     def pool(self, maps: list[Tensor]) -> Tensor:
-        """Average each map over its places and put them side by side: ``(B, 2560)``."""
+        """Average each map over its places and concatenate the means: ``(B, 2560)``."""
         return torch.cat([feature_map.mean(dim=(2, 3)) for feature_map in maps], dim=1)
 
 

@@ -5,40 +5,11 @@ G. Tolias, R. Sicre, H. Jégou, "Particular Object Retrieval with Integral Max-P
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-LEVELS = 3
-_OVERLAP = 0.4
-_MOST_ALONG = 7
-"""Regions of the first level along the longer side are at most so many."""
-
-Region = tuple[int, int, int]
-"""Top, left and side of a square of a feature map's places."""
-
-
-def regions(rows: int, columns: int, levels: int = LEVELS) -> list[Region]:
-    """Lay out the square regions of a feature map.
-
-    On the first level they are as large as the shorter side, as many (``m``) along the longer one as overlap nearest to
-    40 %; on level ``l`` the side is ``2 · shorter / (l + 1)``, ``l`` lie along the shorter side and ``l + m - 1`` along
-    the longer one, evenly spread. A square map has 1 + 4 + 9.
-    """
-    shorter, longer = min(rows, columns), max(rows, columns)
-    more = 0
-    if longer > shorter:
-        overlaps = [1 - (longer - shorter) / (count - 1) / shorter for count in range(2, _MOST_ALONG + 1)]
-        more = 1 + min(range(len(overlaps)), key=lambda index: abs(overlaps[index] - _OVERLAP))
-    found = []
-    for level in range(1, levels + 1):
-        side = max(1, 2 * shorter // (level + 1))
-        along_rows, along_columns = level + more * (rows > columns), level + more * (columns > rows)
-        tops, lefts = _spread(rows - side, along_rows), _spread(columns - side, along_columns)
-        found += [(top, left, side) for top in tops for left in lefts]
-    return found
+from models.backbones.region_layout import LEVELS, regions
 
 
 def pool_regions(feature_map: Tensor, levels: int = LEVELS) -> Tensor:
@@ -57,9 +28,9 @@ class RegionAggregation(nn.Module):
     ``P`` and ``b`` begin as PCA with whitening (see ``whiten``) and can be trained (Gordo et al., ECCV 2016).
 
     Args:
-        channels: C; with ``groups`` > 1 each of so many equal stretches of them is brought to unit length on its own.
+        channels: C; split into ``groups`` equal parts, each of which is scaled to unit length by itself.
         dimension: D.
-        groups: how many backbones' channels lie side by side.
+        groups: how many backbones' channels are concatenated.
         noise: standard deviation, in training, of Gaussian noise on the projected regions, relative to their own.
     """
 
@@ -78,7 +49,7 @@ class RegionAggregation(nn.Module):
         return F.normalize(F.normalize(projected, dim=-1).sum(dim=1), dim=-1)
 
     def normalise(self, maxima: Tensor) -> Tensor:
-        """Bring each backbone's part of each region to unit length."""
+        """Scale each backbone's part of each region to unit length."""
         grouped = maxima.reshape(*maxima.shape[:-1], self.groups, -1)
         return F.normalize(grouped, dim=-1).flatten(-2)
 
@@ -95,7 +66,3 @@ class RegionAggregation(nn.Module):
         scales = variances[kept].clamp(min=1e-9).rsqrt()
         self.project.weight.copy_((directions[:, kept] * scales).T)
         self.project.bias.copy_(-self.project.weight @ mean)
-
-
-def _spread(room: int, count: int) -> Sequence[int]:
-    return [0] if count == 1 else [int(index * room / (count - 1)) for index in range(count)]

@@ -1,4 +1,4 @@
-"""A backbone's features, each brought to mean 0 and standard deviation 1."""
+"""Standardises a backbone's features: each to mean 0 and standard deviation 1."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from torch import Tensor, nn
 
 
 class Standardised(nn.Module):
-    """Begins with ``(x - mean) / std`` of frozen features ``(..., F)``; a head is a subclass that goes on from there.
+    """The first layer of heads over frozen features ``(..., F)``, ``(x - mean) / std``; heads are its subclasses.
 
     Args:
         features: F.
-        noise: standard deviation of the Gaussian noise on the standardised features in training; beside views the
-            frozen features' only augmentation.
+        noise: in training, standard deviation of Gaussian noise on the standardised features; besides several views
+            of an image the only augmentation that frozen features get.
     """
 
     mean: Tensor

@@ -1,14 +1,14 @@
-r"""Show, Attend and Tell (Xu et al., ICML 2015), with soft attention: the LSTM looks anew for each word.
+r"""Show, Attend and Tell (Xu et al., ICML 2015), with soft attention, computed anew for each word.
 
-Of the L places :math:`a_i` of a frozen feature map, for each word
+For the L places :math:`a_i` of a frozen feature map and the t-th word
 
 .. math::
     \alpha_{ti} = \mathrm{softmax}_i\, v^\top \tanh(K a_i + Q h_{t-1}), \qquad
     z_t = \sigma(g^\top h_{t-1} + b) \sum_i \alpha_{ti} a_i
 
-and the next word's scores are :math:`E (L_y E y_{t-1} + L_h h_t + L_z z_t)` with :math:`h_t` of an LSTM that reads
-:math:`[E y_{t-1}; z_t]` and begins from the mean of the places. Trained with the doubly stochastic penalty (see
-``lab.losses.doubly_stochastic``).
+and the next word's logits are :math:`E (L_y E y_{t-1} + L_h h_t + L_z z_t)` with :math:`h_t` the state of an LSTM that
+reads :math:`[E y_{t-1}; z_t]`; its initial state is computed from the mean of the places. Trained with the doubly
+stochastic penalty (see ``lab.losses.doubly_stochastic``).
 """
 
 from __future__ import annotations
@@ -25,14 +25,15 @@ from models.captioning.image_embedding import ImageEmbedding
 from models.captioning.runner import NetworkCaptioner, compile_captioner, load_weights
 from models.captioning.words import TiedWords
 from models.cards import CaptionerCard
-from models.inference.execution import Execution
+from models.inference.compiler import Compiler
+from models.text.shipped_vocabulary import WORD_VECTORS
 from models.text.vocabulary import START
-from models.text.word_vectors import WORD_VECTORS, load_word_vectors
+from models.text.word_vectors import load_word_vectors
 
 DIMENSION = 512
-"""Of words, places and LSTM."""
+"""Dimension of word vectors, of embedded places and of the LSTM's state."""
 KEYS = 128
-"""Of the space in which the LSTM's state is compared with the places."""
+"""Dimension of the space in which attention compares the LSTM's state with the places."""
 
 
 class ShowAttendTell(nn.Module):
@@ -41,7 +42,7 @@ class ShowAttendTell(nn.Module):
     Args:
         channels: C, of the frozen backbone.
         numbers: V, of the vocabulary.
-        dropout: share dropped of the LSTM's inputs and of what foretells words, in training.
+        dropout: in training, fraction dropped of the LSTM's inputs and of the vectors that words are predicted from.
         noise: see ``ImageEmbedding``.
     """
 
@@ -59,14 +60,14 @@ class ShowAttendTell(nn.Module):
         self.drop = nn.Dropout(dropout)
 
     def forward(self, features: Tensor, words: Tensor) -> tuple[Tensor, Tensor]:
-        """Foretell the next word behind each of C sentences an image.
+        """Compute what each word of S sentences for each image is predicted from.
 
         Args:
             features: ``(B, L, C)``.
-            words: ``(S, B, T)``, S sentences an image.
+            words: ``(S, B, T)``, S sentences for each image.
 
         Returns:
-            what foretells each word, ``(S * B, T, D)``, and where it looked for it, ``(S * B, T, L)``.
+            the vector that each next word is predicted from, ``(S * B, T, D)``, and its attention, ``(S * B, T, L)``.
         """
         sentences, images, _ = words.shape
         places = self.image(features)
@@ -86,7 +87,7 @@ class ShowAttendTell(nn.Module):
         return torch.stack(outputs, dim=1), torch.stack(looks, dim=1)
 
     def begin(self, places: Tensor) -> States:
-        """Take in embedded places ``(B, L, D)``; return the states in which the first word is written."""
+        """Return the initial states for embedded places ``(B, L, D)``."""
         return (*self._first_states(places), places, self.key(places))
 
     def step(self, states: States, words: Tensor) -> tuple[Tensor, States]:
@@ -100,7 +101,7 @@ class ShowAttendTell(nn.Module):
         return self.words.log_probabilities(output), (hidden, cell, places, keys)
 
     def attend(self, places: Tensor, words: Tensor) -> Tensor:
-        """Return where it looks for each of ``(B, T)`` words, ``(B, T, h, w)``."""
+        """Return the attention for each of ``(B, T)`` words, ``(B, T, h, w)``."""
         hidden, cell, _, keys = self.begin(places)
         before = torch.cat([torch.full_like(words[:, :1], START), words[:, :-1]], dim=1)
         looks = []
@@ -116,17 +117,17 @@ class ShowAttendTell(nn.Module):
         return hidden, cell
 
     def _look(self, keys: Tensor, hidden: Tensor) -> Tensor:
-        """Return the shares of L places, ``(B, L, K)`` and S states each, ``(B, S, D)``, to ``(B, S, L)``."""
+        """Return the attention weights ``(B, S, L)`` of S states ``(B, S, D)`` over keys ``(B, L, K)``."""
         energies: Tensor = self.weigh((keys.unsqueeze(1) + self.query(hidden).unsqueeze(2)).tanh()).squeeze(3)
         return energies.softmax(dim=2)
 
 
-def load_captioner(card: CaptionerCard, folder: Path, execution: Execution) -> NetworkCaptioner:
+def load_captioner(card: CaptionerCard, folder: Path, compiler: Compiler) -> NetworkCaptioner:
     """Load the network, put it on its frozen backbone and compile the image's part."""
     network = ShowAttendTell(FEATURES, len(load_word_vectors(card.parts[WORD_VECTORS]).vocabulary))
     load_weights(network, card, folder)
     head = _Places(network.image)
-    return compile_captioner(card, head, network, network.attend, execution=execution)
+    return compile_captioner(card, head, network, network.attend, compiler=compiler)
 
 
 class _Places(nn.Module):

@@ -8,7 +8,7 @@ from models.protocols import Decoder
 
 DECODERS = ("greedy", "beam", "sample")
 WIDTH = 3
-"""Of beam search, where none is asked for: the best CIDEr-D on dev of 1 to 5."""
+"""Default width of beam search: the one of 1 to 5 with the best CIDEr-D on dev."""
 
 
 def make_decoder(name: str, *, width: int = WIDTH, temperature: float = 1.0, seed: int = 0) -> Decoder:

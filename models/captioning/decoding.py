@@ -1,8 +1,8 @@
-"""Ways to take a sentence out of a model that tells the probability of the next word.
+"""Decoding: generating a sentence from a model that gives the probability of the next word.
 
-A language model is a step: the states of R sentences and the last word of each, ``(R,)``, to the log-probability of
-each next word, ``(R, V)``, and the new states. Words are numbers of a ``Vocabulary``; a sentence begins behind
-``START``, and ``END`` ends it.
+A language model is one step as a function: the states of R sentences and the last word of each, ``(R,)``, to the
+log-probability of each next word, ``(R, V)``, and the new states. Words are numbers of a ``Vocabulary``; a sentence
+follows ``START``, and ``END`` ends it.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ MAX_WORDS = 20
 
 @dataclass(frozen=True)
 class Greedy:
-    """Takes the most probable word, again and again."""
+    """Takes the most probable word at each step."""
 
     max_words: int = MAX_WORDS
 
@@ -61,15 +61,15 @@ class Sampling:
 
 @dataclass(frozen=True)
 class BeamSearch:
-    r"""Follows the best ``width`` beginnings at once, to a sentence near the maximum of
+    r"""Keeps the ``width`` best partial sentences (hypotheses) at each step; approximates the maximum of
 
     .. math:: \frac{\log p(w_1 \ldots w_T)}{T^{\alpha}}, \qquad T \text{ with the end}
 
     (Vinyals et al., CVPR 2015, with :math:`\alpha = 0`). Sums of logarithms favour short sentences; the power
-    :math:`\alpha` (Wu et al. 2016) takes that back.
+    :math:`\alpha` (length normalisation, Wu et al. 2016) corrects for that.
 
     Attributes:
-        width: beginnings that are followed; 1 is ``Greedy``.
+        width: hypotheses that are kept; 1 is ``Greedy``.
         length_power: :math:`\alpha`, 0 to 1.
         max_words: of a sentence.
     """  # noqa: D415 - the formula ends the sentence
@@ -106,8 +106,8 @@ class _Search:
     """The search for one sentence.
 
     Attributes:
-        totals: the log-probabilities of the beginnings that are followed, ``width`` of them.
-        over: no beginning can lead to a better sentence than the best one that has ended.
+        totals: the log-probabilities of the hypotheses, ``width`` of them.
+        over: no hypothesis can lead to a better sentence than the best one that has ended.
     """
 
     def __init__(self, beam: BeamSearch) -> None:
@@ -118,11 +118,11 @@ class _Search:
         self.over = False
 
     def advance(self, totals: list[float], rows: list[int], numbers: list[int]) -> list[tuple[int, int]]:
-        """Take in the best next words; return row and word of what is followed, nothing where the search is over.
+        """Extend the hypotheses; return the row and the last word of each that is kept, none where the search is over.
 
         Args:
-            totals: log-probabilities of the longer beginnings, the best first.
-            rows: of the beginning that each is made of, counted over all searches.
+            totals: log-probabilities of the extended hypotheses, the best first.
+            rows: of the hypothesis that each extends, counted over all searches.
             numbers: of its last word.
         """
         first = min(rows) // len(self._beginnings) * len(self._beginnings)
@@ -139,7 +139,7 @@ class _Search:
         return [] if self.over else [(row, number) for _, row, number in followed]
 
     def best(self) -> Sentence:
-        """Return the best sentence that has ended; where none has, the best beginning."""
+        """Return the best sentence that has ended; where none has, the best hypothesis."""
         return max(self._ended or self._cut(), key=self._score)
 
     def _is_over(self) -> bool:
@@ -147,7 +147,7 @@ class _Search:
             return True
         if not self._ended:
             return False
-        # a longer sentence is less probable, but is divided by more: no end of the best beginning can beat this
+        # a longer sentence is less probable, but is divided by more: no continuation of the best hypothesis beats this
         longest = self.totals[0] / self._beam.max_words**self._beam.length_power
         return bool(max(map(self._score, self._ended)) >= longest)
 

@@ -1,4 +1,4 @@
-"""An image as a captioner's first word."""
+"""Projects an image's features into the space of a captioner's word vectors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Serves a captioner's network: the image by a compiled pass, the words by torch."""
+"""Runs a captioner: a compiled pass embeds the image, torch generates the words."""
 
 from __future__ import annotations
 
@@ -17,22 +17,24 @@ from models.cards import CaptionerCard
 from models.checkpoint import load_into, read_weights
 from models.imaging.transforms import fit_square
 from models.inference.batches import image_batches
-from models.inference.compile import Runner, compile_module
-from models.inference.execution import Execution
+from models.inference.compiler import Compiler
+from models.inference.graph import Graph
 from models.inference.one_thread import one_thread
+from models.inference.runner import Runner
 from models.protocols import Decoder, GeneratedCaption, Sentence
+from models.text.shipped_vocabulary import WORD_VECTORS
 from models.text.vocabulary import PADDING, Vocabulary
-from models.text.word_vectors import WORD_VECTORS, load_word_vectors
+from models.text.word_vectors import load_word_vectors
 from models.types import Pixels
 
 N = TypeVar("N", bound=nn.Module)
 
 
 class CaptionNetwork(Protocol):
-    """What writes, an ``nn.Module``."""
+    """The language model of a captioner, an ``nn.Module``."""
 
     def begin(self, embedded: Tensor) -> States:
-        """Take in embedded images ``(B, ...)``; return the states in which the first word is written."""
+        """Return the initial states for embedded images ``(B, ...)``."""
         ...
 
     def step(self, states: States, words: Tensor) -> tuple[Tensor, States]:
@@ -56,10 +58,10 @@ class NetworkCaptioner:
     Args:
         card: of the captioner.
         embed: ``(N, S, S, 3)`` uint8 to embedded images ``(N, ...)``.
-        network: that writes.
+        network: the language model.
         vocabulary: of its words.
-        attend: embedded images ``(B, ...)`` and words ``(B, T)`` to where it looked for each word,
-            ``(B, T, rows, columns)``; None where it has no attention.
+        attend: embedded images ``(B, ...)`` and words ``(B, T)`` to the attention for each word,
+            ``(B, T, rows, columns)``; None where the network has no attention.
     """
 
     def __init__(
@@ -98,7 +100,7 @@ class NetworkCaptioner:
     def _maps(
         attend: Callable[[Tensor, Tensor], Tensor], embedded: Tensor, sentences: list[Sentence]
     ) -> list[NDArray[np.float32]]:
-        """Return where it looked for each word of each sentence: one more pass, so that decoders need not know."""
+        """Return the attention for each word, by a second pass over the sentences: decoders need not carry it."""
         longest = max(1, *(len(sentence.numbers) for sentence in sentences))
         words = torch.full((len(sentences), longest), PADDING)
         for row, sentence in enumerate(sentences):
@@ -113,12 +115,13 @@ def compile_captioner(
     network: CaptionNetwork,
     attend: Callable[[Tensor, Tensor], Tensor] | None = None,
     *,
-    execution: Execution,
+    compiler: Compiler,
 ) -> NetworkCaptioner:
-    """Put the frozen backbone of a card under the head that embeds its map, and compile both."""
+    """Compile a card's frozen backbone together with the head that embeds its feature map."""
     backbone = load_backbone(IMAGENET_LITE, card.parts[IMAGENET_LITE])
     size = card.preprocessing.size
     example = torch.zeros(2, size, size, 3, dtype=torch.uint8)
     tower = FrozenTower(backbone, head).eval()
-    embed = compile_module(tower, [example], [(0,)], execution)
+    graph = Graph(tower, [example], [(0,)])
+    embed = compiler.runner(f"{card.name}.image", card.made_of, lambda: graph)
     return NetworkCaptioner(card, embed, network, load_word_vectors(card.parts[WORD_VECTORS]).vocabulary, attend)

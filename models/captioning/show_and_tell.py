@@ -1,9 +1,9 @@
-r"""Show and Tell (Vinyals, Toshev, Bengio and Erhan, CVPR 2015): an LSTM that is shown the image once and then writes.
+r"""Show and Tell (Vinyals, Toshev, Bengio and Erhan, CVPR 2015): an LSTM whose first input is the image.
 
 .. math::
     x_{-1} = W_{img}\, \mathrm{CNN}(I), \qquad x_t = E s_t, \qquad p_{t+1} = \mathrm{softmax}(E\, \mathrm{LSTM}(x_t))
 
-trained for the sum of the words' log-probabilities. The network may read the features of any frozen backbone.
+trained to maximise the sum of the words' log-probabilities. The network may read the features of any frozen backbone.
 """
 
 from __future__ import annotations
@@ -20,11 +20,12 @@ from models.captioning.image_embedding import ImageEmbedding
 from models.captioning.runner import NetworkCaptioner, compile_captioner, load_weights
 from models.captioning.words import TiedWords
 from models.cards import CaptionerCard
-from models.inference.execution import Execution
-from models.text.word_vectors import WORD_VECTORS, load_word_vectors
+from models.inference.compiler import Compiler
+from models.text.shipped_vocabulary import WORD_VECTORS
+from models.text.word_vectors import load_word_vectors
 
 DIMENSION = 512
-"""Of words, image and LSTM."""
+"""Dimension of word vectors, of the embedded image and of the LSTM's state."""
 
 
 class ShowAndTell(nn.Module):
@@ -33,7 +34,7 @@ class ShowAndTell(nn.Module):
     Args:
         channels: C, of the frozen backbone.
         numbers: V, of the vocabulary.
-        dropout: share dropped of the LSTM's inputs and outputs in training.
+        dropout: in training, fraction dropped of the LSTM's inputs and outputs.
         noise: see ``ImageEmbedding``.
     """
 
@@ -45,21 +46,21 @@ class ShowAndTell(nn.Module):
         self.drop = nn.Dropout(dropout)
 
     def forward(self, features: Tensor, words: Tensor) -> tuple[Tensor, None]:
-        """Foretell the next word behind each of S sentences an image.
+        """Compute what each word of S sentences for each image is predicted from.
 
         Args:
             features: ``(B, C)``.
             words: ``(S, B, T)``.
 
         Returns:
-            what foretells each word, ``(S * B, T, D)``, and no attention.
+            the vector that each next word is predicted from, ``(S * B, T, D)``, and no attention.
         """
         first = self.image(features.repeat(len(words), 1)).unsqueeze(1)
         hidden, _ = self.lstm(self.drop(torch.cat([first, self.words.embed(words.flatten(0, 1))], dim=1)))
         return self.drop(hidden[:, 1:]), None
 
     def begin(self, embedded: Tensor) -> States:
-        """Show embedded images ``(B, D)``; return the states in which the first word is written, ``(B, D)`` each."""
+        """Read embedded images ``(B, D)``; return the initial states, ``(B, D)`` each."""
         nothing = torch.zeros_like(embedded)
         return self._cell(embedded, (nothing, nothing))
 
@@ -69,7 +70,7 @@ class ShowAndTell(nn.Module):
         return self.words.log_probabilities(after[0]), after
 
     def _cell(self, inputs: Tensor, states: States) -> States:
-        """Do one step of the LSTM; the same as ``nn.LSTM`` does, without its preparations for many."""
+        """Do one step of the LSTM; as ``nn.LSTM`` does, without what it prepares for whole sequences."""
         lstm: Any = self.lstm
         return torch.lstm_cell(inputs, states, lstm.weight_ih_l0, lstm.weight_hh_l0, lstm.bias_ih_l0, lstm.bias_hh_l0)
 
@@ -86,11 +87,11 @@ def load_network(card: CaptionerCard, folder: Path) -> ShowAndTell:
     return load_weights(network, card, folder)
 
 
-def load_captioner(card: CaptionerCard, folder: Path, execution: Execution) -> NetworkCaptioner:
+def load_captioner(card: CaptionerCard, folder: Path, compiler: Compiler) -> NetworkCaptioner:
     """Load the network, put it on its frozen backbone and compile the image's part."""
     network = load_network(card, folder)
     head = _MeanEmbedding(network.image)
-    return compile_captioner(card, head, network, execution=execution)
+    return compile_captioner(card, head, network, compiler=compiler)
 
 
 class _MeanEmbedding(nn.Module):

@@ -1,4 +1,4 @@
-"""The words of a captioner: what reads the last one and what foretells the next, by the same vectors."""
+"""The word vectors of a captioner: the same ones embed the previous word and score the next."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""A block of the vectors that knows the 1,000 classes of ImageNet by name: what captions never name is found too.
+"""A block of the vectors from the names of ImageNet's 1,000 classes: it finds what captions never name, too.
 
 ConSE (Norouzi et al., "Zero-Shot Learning by Convex Combination of Semantic Embeddings", ICLR 2014): a photograph is
-the mean of the word vectors of its likeliest classes, weighted by their probabilities; a query is its own word vector.
-``alpaca`` is no class of ImageNet, but its vector lies near ``llama``.
+the mean of the word vectors of its most probable classes, weighted by their probabilities; a query is its own word
+vector. ``alpaca`` is no class of ImageNet, but its vector lies near ``llama``.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class NameSpace(nn.Module):
 
     @torch.no_grad()
     def span(self, names: Tensor) -> None:
-        """Take the sentence encoder's vectors ``(1000, S)`` of the class names."""
+        """Set centre and basis from the sentence encoder's vectors ``(1000, S)`` of the class names."""
         unit = F.normalize(names, dim=1)
         self.centre.copy_(unit.mean(dim=0))
         components = torch.linalg.svd(unit - self.centre, full_matrices=False).Vh
@@ -40,7 +40,7 @@ class NameSpace(nn.Module):
 
 
 class ClassMixture(nn.Module):
-    """The backbones' features ``(B, F)`` as the mean of their ten likeliest classes' names, ``(B, D)``, unit length."""
+    """The backbones' features ``(B, F)`` to unit vectors ``(B, D)``: the mean of their most probable classes' names."""
 
     names: Tensor
 

@@ -1,4 +1,4 @@
-"""A dual encoder made of two compiled towers; the image tower may give the features of matchers along."""
+"""A dual encoder made of two compiled towers; the image tower may also give the features of matchers."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from models.cards import EncoderCard, MatcherCard
 from models.imaging.transforms import fit_square
 from models.inference.batches import TEXT_BATCH, image_batches
-from models.inference.compile import Runner
+from models.inference.runner import Runner
+from models.load_once import LoadOnce
 from models.types import Features, Pixels, Vectors
 
 
@@ -21,22 +22,31 @@ class CompiledDualEncoder:
 
     Args:
         card: of the model.
-        image_tower: ``(N, S, S, 3)`` uint8 to ``(N, D)``; behind each vector the flat features of ``matchers``.
+        image_tower: ``(N, S, S, 3)`` uint8 to ``(N, D)``; each vector followed by the flat features of ``matchers``.
         text_tower: the tokeniser's arrays to ``(N, D)``.
         tokenise: sentences to arrays whose first axis is the batch.
-        matchers: whose features the image tower gives along.
+        matchers: whose features the image tower gives, too.
     """
 
     def __init__(
         self,
         card: EncoderCard,
-        image_tower: Runner,
-        text_tower: Runner,
+        image_tower: Callable[[], Runner],
+        text_tower: Callable[[], Runner],
         tokenise: Callable[[Sequence[str]], tuple[NDArray[Any], ...]],
         matchers: Sequence[MatcherCard] = (),
     ) -> None:
         self.card, self.matchers = card, matchers
-        self._image_tower, self._text_tower, self._tokenise = image_tower, text_tower, tokenise
+        self._load_image_tower, self._load_text_tower, self._tokenise = image_tower, text_tower, tokenise
+        self._towers: LoadOnce[str, Runner] = LoadOnce()
+
+    @property
+    def _image_tower(self) -> Runner:
+        return self._towers.get("image", self._load_image_tower)
+
+    @property
+    def _text_tower(self) -> Runner:
+        return self._towers.get("text", self._load_text_tower)
 
     def prepare(self, pixels: Pixels) -> Pixels:
         """Scale ``(H, W, 3)`` pixels to the model's square."""
@@ -71,6 +81,6 @@ class CompiledDualEncoder:
 
 
 def _unit(vectors: Vectors) -> Vectors:
-    """Normalise again: low-precision runtimes leave norms a hair off 1, and scores are inner products."""
+    """Normalise again: low-precision runtimes leave norms slightly off 1, and scores are inner products."""
     vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
     return vectors

@@ -1,4 +1,4 @@
-"""The trained part that brings a backbone's features onto the shared unit sphere."""
+"""The trained projection of a backbone's features onto the shared unit sphere."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reaches into a network for the length of one ``with`` block, and leaves nothing behind."""
+"""Changes what goes into a layer for the length of one ``with`` block."""
 
 from __future__ import annotations
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -20,8 +19,10 @@ from models.cards import EncoderCard, Preprocessing
 from models.encoders.compiled import CompiledDualEncoder
 from models.encoders.hooks import replaced_input
 from models.errors import CheckpointError
-from models.inference.compile import compile_module
-from models.inference.execution import Execution
+from models.inference.compiler import Compiler
+from models.inference.graph import Graph
+from models.inference.runner import Runner
+from models.inference.torch_runtime import TorchRunner
 from models.names import HUGGING_FACE
 
 _FAMILIES = ("clip", "siglip", "siglip2")
@@ -94,7 +95,7 @@ class TextTower(nn.Module):
         return F.normalize(features.pooler_output, dim=-1)
 
 
-def load_huggingface_encoder(name: str, execution: Execution) -> CompiledDualEncoder:
+def load_huggingface_encoder(name: str, compiler: Compiler) -> CompiledDualEncoder:
     """Load ``hf:<name or folder>``.
 
     Raises:
@@ -103,14 +104,20 @@ def load_huggingface_encoder(name: str, execution: Execution) -> CompiledDualEnc
     model, preprocessing, tokenise = _load(name)
     image, text = ImageTower(model, preprocessing).eval(), TextTower(model).eval()
     card = _card(name, model, preprocessing)
+    file_stem = f"hf-{card.weights_sha256[:16]}"
     pixels = torch.zeros(2, preprocessing.size, preprocessing.size, 3, dtype=torch.uint8)
     words = [torch.from_numpy(array) for array in tokenise(["a dog", "a dog runs"])]
-    # SigLIP2 resizes position embeddings image by image, in Python, which cannot be compiled ahead
-    image_execution = replace(execution, runtime="torch") if model.config.model_type == "siglip2" else execution
+
+    def image_tower() -> Runner:
+        if model.config.model_type == "siglip2":
+            # it resizes position embeddings image by image, in Python, which cannot be compiled ahead
+            return TorchRunner(image, device=compiler.device, threads=compiler.threads)
+        return compiler.runner(f"{file_stem}.image", card.made_of, lambda: Graph(image, [pixels], [(0,)]))
+
     return CompiledDualEncoder(
         card,
-        compile_module(image, [pixels], [(0,)], image_execution),
-        compile_module(text, words, [(0, 1), (0, 1)], execution),
+        image_tower,
+        lambda: compiler.runner(f"{file_stem}.text", card.made_of, lambda: Graph(text, words, [(0, 1), (0, 1)])),
         tokenise,
     )
 

@@ -1,89 +1,29 @@
-"""``semantic-v``, ``semantic-vt`` and ``wsabie``: R-MAC of photographs and tf-idf of captions on one unit sphere.
-
-A. Gordo, D. Larlus, "Beyond Instance-Level Image Retrieval: Leveraging Captions to Learn a Global Visual Representation
-for Semantic Retrieval", CVPR 2017. The members differ by the losses that trained them (see
-``lab.training.semantic``) and by nothing here.
-"""
+"""Loads ``semantic-v``, ``semantic-vt`` and ``wsabie`` (see ``models.encoders.semantic_module``)."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cache
 from itertools import groupby
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
-from torch.nn import functional as F
 
-from models.backbones.efficientnet_lite import MEAN, STD
-from models.backbones.frozen import IMAGENET_LITE
-from models.backbones.lite_maps import LiteMaps, at_scale
-from models.backbones.rmac import RegionAggregation, pool_regions
-from models.cards import EncoderCard, Preprocessing
-from models.checkpoint import load_into, read_weights
+from models.backbones.region_layout import SCALES, region_maxima
+from models.cards import EncoderCard
 from models.encoders.compiled import CompiledDualEncoder
-from models.imaging.transforms import picture_box
-from models.inference.compile import Runner, compile_module
-from models.inference.execution import Execution
+from models.imaging.scale import scale_smoothly
+from models.imaging.transforms import INSIDE_STEP, picture_box
+from models.inference.compiler import Compiler
+from models.inference.graph import Graph
+from models.inference.runner import Runner
 from models.text.stem_bags import STEM_BAGS, StemBags, load_stem_bags
 from models.types import Pixels, Vectors
 
-DIMENSION = 512
-SCALES = (288, 224)
-"""Longer side of the picture at each scale, in pixels."""
-BACKBONES = ("lite0", "lite2")
-INPUT = Preprocessing(size=max(SCALES), fit="inside", resample="bicubic", mean=MEAN, std=STD)
-
-
-class TextEmbedding(nn.Module):
-    r"""tf-idf vectors ``(B, V)`` to ``(B, D)`` unit vectors: :math:`\theta(t) = W^T t / \lVert W^T t \rVert`.
-
-    A text without any known stem, t = 0, gets the direction of all stems alike, for every vector has unit length.
-    """
-
-    def __init__(self, stems: int, dimension: int = DIMENSION) -> None:
-        super().__init__()
-        self.weight = nn.Parameter(torch.zeros(stems, dimension))
-
-    def forward(self, bags: Tensor) -> Tensor:
-        """Embed texts."""
-        unknown = (bags.amax(dim=1, keepdim=True) <= 0).to(bags.dtype)
-        return F.normalize((bags + unknown) @ self.weight, dim=1)
-
-
-class Semantic(nn.Module):
-    """What is trained: the projection of regions, and W of the text side."""
-
-    def __init__(self, channels: int, groups: int, stems: int, noise: float = 0.0) -> None:
-        super().__init__()
-        self.image = RegionAggregation(channels, DIMENSION, groups, noise)
-        self.text = TextEmbedding(stems)
-
-
-class ImageTower(nn.Module):
-    """``(B, H, W, 3)`` uint8 pixels of one shape to ``(B, 512)`` unit vectors; what Grad-CAM explains.
-
-    Of pictures with padding around them (see ``fit_square``), H and W of all must be those of the first.
-    """
-
-    def __init__(self, backbone: LiteMaps, head: RegionAggregation) -> None:
-        super().__init__()
-        self.backbone, self.head = backbone, head
-
-    def trace(self, pixels: Tensor) -> tuple[list[Tensor], Tensor]:
-        """Embed pixels; also return the feature maps of all scales as leaves that gradients reach."""
-        top, left, rows, columns = picture_box(pixels[0].cpu().numpy())
-        picture = pixels[:, top : top + rows, left : left + columns]
-        with torch.no_grad():
-            maps = [self.backbone(at_scale(picture, side)) for side in SCALES]
-        leaves = [feature_map.requires_grad_() for feature_map in maps]
-        return leaves, self.head(torch.cat([pool_regions(leaf) for leaf in leaves], dim=1))
-
-    def forward(self, pixels: Tensor) -> Tensor:
-        """Embed pixels."""
-        return self.trace(pixels)[1]
+if TYPE_CHECKING:
+    from models.encoders.semantic_module import ImageTower
 
 
 class RegionReader:
@@ -94,9 +34,16 @@ class RegionReader:
 
     def __call__(self, pixels: Pixels) -> NDArray[np.float32]:
         """Read the regions of both scales."""
-        scaled = [at_scale(torch.from_numpy(pixels), side) for side in SCALES]
-        maps = [torch.from_numpy(self._backbone(each.numpy())) for each in scaled]
-        return torch.cat([pool_regions(each) for each in maps], dim=1).numpy()
+        maps = [self._backbone(at_scale(pixels, side)) for side in SCALES]
+        return np.concatenate([region_maxima(each) for each in maps], axis=1)
+
+
+def at_scale(pixels: Pixels, longer_side: int) -> Pixels:
+    """Scale ``(B, H, W, 3)`` uint8 pixels to another longer side, both sides rounded to multiples of 32."""
+    height, width = pixels.shape[1:3]
+    scale = longer_side / max(height, width)
+    rows, columns = (max(1, round(side * scale / INSIDE_STEP)) * INSIDE_STEP for side in (height, width))
+    return pixels if (rows, columns) == (height, width) else scale_smoothly(pixels, rows, columns)
 
 
 class ByShape:
@@ -123,50 +70,56 @@ class ByShape:
         return vectors
 
 
-def load_backbone_of(card: EncoderCard) -> LiteMaps:
-    """Load the frozen backbone that a model stands on."""
-    return LiteMaps(card.options["backbones"], card.parts[IMAGENET_LITE])
-
-
-def load_semantic(card: EncoderCard, folder: Path, channels: int, stems: int) -> Semantic:
-    """Load shipped weights.
+def load_encoder(card: EncoderCard, folder: Path, compiler: Compiler) -> CompiledDualEncoder:
+    """Load both towers.
 
     Raises:
-        CheckpointError: missing or damaged, or not of this architecture.
+        CheckpointError: missing or damaged, not of this architecture, or trained over other parts.
     """
-    trained = Semantic(channels, len(card.options["backbones"]), stems)
-    load_into(trained, read_weights(folder, card), card)
-    return trained.eval()
+    bags = load_stem_bags(card.parts[STEM_BAGS])
 
+    @cache
+    def trained() -> Any:
+        from models.encoders.semantic_module import load_backbone_of, load_semantic
 
-def load_image_tower(card: EncoderCard, folder: Path) -> ImageTower:
-    """Load the image half, to explain it."""
-    backbone, bags = load_backbone_of(card), load_stem_bags(card.parts[STEM_BAGS])
-    return ImageTower(backbone, load_semantic(card, folder, backbone.channels, len(bags)).image).eval()
+        return load_semantic(card, folder, load_backbone_of(card).channels, len(bags))
 
+    def backbone() -> Graph:
+        from models.encoders.semantic_module import backbone_graph, load_backbone_of
 
-def load_encoder(card: EncoderCard, folder: Path, execution: Execution) -> CompiledDualEncoder:
-    """Load shipped weights and compile both towers."""
-    backbone, bags = load_backbone_of(card), load_stem_bags(card.parts[STEM_BAGS])
-    trained = load_semantic(card, folder, backbone.channels, len(bags))
-    regions = RegionReader(compile_backbone(backbone, execution))
-    embed = compile_module(trained.image, [torch.zeros(2, 28, backbone.channels)], [(0, 1)], execution)
+        return backbone_graph(load_backbone_of(card))
+
+    def regions() -> Graph:
+        from models.encoders.semantic_module import region_graph
+
+        return region_graph(trained())
+
+    def text() -> Graph:
+        from models.encoders.semantic_module import text_graph
+
+        return text_graph(trained())
+
+    def image_tower() -> Runner:
+        read = RegionReader(
+            compiler.runner(f"{card.name}.backbone", [*card.made_of, *card.options["backbones"]], backbone)
+        )
+        embed = compiler.runner(f"{card.name}.image", card.made_of, regions)
+        return ByShape(lambda pixels: embed(read(pixels)), card.dimension)
+
     return CompiledDualEncoder(
-        card,
-        ByShape(lambda pixels: embed(regions(pixels)), card.dimension),
-        compile_module(trained.text, [torch.zeros(2, len(bags))], [(0,)], execution),
-        _Tokenise(bags),
+        card, image_tower, lambda: compiler.runner(f"{card.name}.text", card.made_of, text), _Tokenise(bags)
     )
 
 
-def compile_backbone(backbone: LiteMaps, execution: Execution = Execution()) -> Runner:  # noqa: B008 - it is immutable
-    """Compile a backbone for pictures of any shape whose sides are multiples of 32."""
-    example = torch.zeros(2, 224, 224, 3, dtype=torch.uint8)
-    return compile_module(backbone, [example], [(0, 1, 2)], execution)
+def load_image_tower(card: EncoderCard, folder: Path) -> ImageTower:
+    """Load the image half in torch, to explain it; raises as ``load_encoder``."""
+    from models.encoders.semantic_module import image_tower
+
+    return image_tower(card, folder, len(load_stem_bags(card.parts[STEM_BAGS])))
 
 
 class _Tokenise:
-    """A sentence is a document of its own."""
+    """Turns sentences into tf-idf vectors, each as a document of one sentence."""
 
     def __init__(self, bags: StemBags) -> None:
         self._bags = bags

@@ -9,7 +9,7 @@ from models.backbones.standardised import Standardised
 
 
 class Standardise(Standardised):
-    """Standardising as a step of its own."""
+    """The standardisation alone."""
 
     def forward(self, features: Tensor) -> Tensor:
         """Standardise."""
@@ -17,7 +17,9 @@ class Standardise(Standardised):
 
 
 class UnitLinear(nn.Module):
-    """``unit(W (x - mean) / std)``: ``(B, F)`` frozen features to ``(B, D)`` unit vectors; W starts as Xavier's.
+    """``unit(W (x - mean) / std)``: ``(B, F)`` frozen features to ``(B, D)`` unit vectors.
+
+    W is initialised as by Glorot and Bengio 2010.
 
     Args:
         features: F.

@@ -1,1 +1,1 @@
-"""Shows why an image matched: heat maps and word saliency."""
+"""Explains why an image matched: methods, one a file (see ``models.explain.methods``), and what all of them share."""

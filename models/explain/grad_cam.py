@@ -7,7 +7,6 @@ score explained is the inner product of the image's vector with a query's vector
 from __future__ import annotations
 
 import threading
-from typing import Protocol
 
 import numpy as np
 import torch
@@ -15,26 +14,21 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
+from models.evidence import Evidence, EvidenceMap, ImageRole
+from models.explain.breakdown import breakdown
+from models.explain.source import ExplainableTower, ExplainerSource
+from models.explain.words import word_saliency
+from models.protocols import Match
 from models.types import Pixels, Vectors
 
 
-class ExplainableTower(Protocol):
-    """An image tower that can say which feature maps its embedding comes from."""
-
-    def trace(self, pixels: Tensor) -> tuple[list[Tensor], Tensor]:
-        """Embed ``(B, S, S, 3)`` uint8 pixels.
-
-        Returns:
-            The feature maps ``(B, C, h, w)`` of one or more backbones, as leaves that gradients reach, and the
-            ``(B, D)`` unit vectors computed from them.
-        """
-        ...
-
-
 class GradCam:
-    """Explains one image at a time; calls from several threads wait for one another."""
+    """The ``Explainer`` of one image at a time, the result; calls from several threads wait for one another.
 
-    method = "grad-cam"
+    Its maps are signed, a first-order estimate in units of the score; painted at full strength is the largest value.
+    """
+
+    looks_at = frozenset[ImageRole]({"result"})
 
     def __init__(self, tower: ExplainableTower, *, device: str = "cpu") -> None:
         self._tower, self._device = tower, torch.device(device)
@@ -42,21 +36,27 @@ class GradCam:
             tower.requires_grad_(False).to(self._device)
         self._lock = threading.Lock()
 
-    def heat_map(self, prepared: Pixels, query: Vectors) -> NDArray[np.float32]:
-        """Explain the score of one image ``(S, S, 3)`` for one query ``(D,)``, as ``(rows, columns)`` in 0..1."""
+    def explain(self, match: Match) -> Evidence:
+        """See ``Explainer``."""
+        image = match.images["result"]
+        found = EvidenceMap(self._map(image.pixels, match.query.vector), image.region)
+        return Evidence((found,), max(0.0, float(found.values.max())), word_saliency(match), breakdown(match))
+
+    def _map(self, prepared: Pixels, query: Vectors) -> NDArray[np.float32]:
+        """Explain the score of one image ``(S, S, 3)`` for one query ``(D,)``, as ``(rows, columns)``."""
         pixels = torch.from_numpy(np.ascontiguousarray(prepared)[None]).to(self._device)
         target = torch.from_numpy(query).to(self._device)
         with self._lock, torch.enable_grad():
             maps, vectors = self._tower.trace(pixels)
             gradients = torch.autograd.grad(vectors[0] @ target, maps)
-        return combine_maps([m.detach()[0] for m in maps], [g[0] for g in gradients]).cpu().numpy()
+        return np.asarray(combine_maps([m.detach()[0] for m in maps], [g[0] for g in gradients]).cpu())
 
 
 def combine_maps(maps: list[Tensor], gradients: list[Tensor]) -> Tensor:
-    """Weight each channel by its mean gradient, sum, keep what speaks for the score, scale to 0..1.
+    """Weight each channel by its mean gradient and sum, ``Σ_c mean(∂s/∂A_c) · A_c``.
 
-    ``L = ReLU(Σ_c mean(∂s/∂A_c) · A_c)``; of several backbones the sums, each its share of the score, are added at the
-    finest grid.
+    Grad-CAM's picture is the positive part of this. Of several backbones the sums, each its share of the score, are
+    added on the finest grid, ``(rows, columns)``: a place of a coarse map gives its share to the places that it covers.
 
     Args:
         maps: ``(C, h, w)`` each.
@@ -68,6 +68,9 @@ def combine_maps(maps: list[Tensor], gradients: list[Tensor]) -> Tensor:
         weights = gradient.mean(dim=(1, 2), keepdim=True)
         share = (weights * feature_map).sum(dim=0) * feature_map[0].numel() / total.numel()
         total += F.interpolate(share[None, None], size=(rows, columns), mode="bilinear", align_corners=False)[0, 0]
-    positive = total.relu()
-    peak = positive.max()
-    return positive / peak if peak > 0 else positive
+    return total
+
+
+def load_explainer(source: ExplainerSource) -> GradCam:
+    """Load the image tower in torch: the model's weights a second time, which is slow."""
+    return GradCam(source.load_image_tower(), device=source.device)

@@ -51,12 +51,18 @@ def _stretch(
 ) -> NDArray[np.float64]:
     """Scale the heat map smoothly over its region of a ``(width, height)`` canvas; zero outside."""
     width, height = size
-    left, right = round(region[0] * width), round(region[2] * width)
-    top, bottom = round(region[1] * height), round(region[3] * height)
+    left, right = _pixels_between(region[0], region[2], width)
+    top, bottom = _pixels_between(region[1], region[3], height)
     canvas = np.zeros((height, width))
     patch = Image.fromarray(heat.astype(np.float32)).resize((right - left, bottom - top), Image.Resampling.BICUBIC)
     canvas[top:bottom, left:right] = np.asarray(patch, dtype=np.float64).clip(0, 1)
     return canvas
+
+
+def _pixels_between(start: float, end: float, side: int) -> tuple[int, int]:
+    """Turn fractions of a side into pixels, at least one: a model that crops sees less than that of a long strip."""
+    first = min(round(start * side), side - 1)
+    return first, max(round(end * side), first + 1)
 
 
 def _colour(values: NDArray[np.float64]) -> Pixels:

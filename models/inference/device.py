@@ -1,11 +1,14 @@
-"""Chooses where torch runs."""
+"""Chooses where models run. Torch is asked only where there may be a GPU: importing it takes a second."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+import sys
+from pathlib import Path
 
 from models.errors import RuntimeUnavailableError
-from models.inference.execution import Execution
+
+_GPU_DRIVERS = ("/dev/nvidiactl", "/dev/nvhost-ctrl", "/dev/dxg", "/dev/kfd")
+"""Of NVIDIA's cards, its Jetsons, Windows' subsystem for Linux and AMD's cards."""
 
 
 def resolve_device(name: str) -> str:
@@ -14,6 +17,8 @@ def resolve_device(name: str) -> str:
     Raises:
         RuntimeUnavailableError: torch cannot use the device here.
     """
+    if name == "cpu" or (name == "auto" and not _may_have_gpu()):
+        return "cpu"
     import torch
 
     if name == "auto":
@@ -25,13 +30,12 @@ def resolve_device(name: str) -> str:
     return name
 
 
-def resolved(execution: Execution) -> Execution:
-    """Return the same with the device's name resolved; raises as ``resolve_device``."""
-    return replace(execution, device=resolve_device(execution.device))
-
-
 def multiplies_bfloat16(device: str) -> bool:
     """Tell whether bfloat16 is faster than float32 there: on GPUs, and on processors with instructions for it."""
     import torch
 
     return not device.startswith("cpu") or bool(torch.cpu.get_capabilities().get("avx512_bf16"))
+
+
+def _may_have_gpu() -> bool:
+    return sys.platform != "linux" or any(Path(driver).exists() for driver in _GPU_DRIVERS)

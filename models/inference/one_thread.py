@@ -12,8 +12,8 @@ import torch
 def one_thread() -> Iterator[None]:
     """Within the block torch does not share its work between threads.
 
-    A step of a millisecond gains little by it, and where other work keeps the cores busy each step waits for the
-    slowest thread: twenty times as long was measured.
+    More threads gain little in a step of a millisecond, and where other work keeps the cores busy each step waits for
+    the slowest one: steps twenty times as long were measured.
     """
     before = torch.get_num_threads()
     torch.set_num_threads(1)

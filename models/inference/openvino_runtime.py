@@ -1,45 +1,40 @@
-"""Runs a module on the CPU with OpenVINO, converted from torch in memory."""
+"""Runs graphs on the CPU with OpenVINO, from converted and compiled models that are kept."""
 
 from __future__ import annotations
 
+import hashlib
+import json
+import platform
 import threading
-import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import openvino
-import torch
+import structlog
 from numpy.typing import NDArray
-from openvino.frontend import FrontEndManager
-from openvino.frontend.pytorch.ts_decoder import TorchScriptPythonDecoder
-from torch import Tensor, nn
+
+from models.inference.conversion_cache import ConversionCache
+from models.inference.graph import Graph
+
+log = structlog.get_logger()
+
+_MODEL, _COMPILED = "model.xml", "compiled.blob"
+_SOURCES = ("backbones", "captioning", "encoders", "inference", "matchers", "text")
+"""The packages of ``models`` whose code says what a graph computes."""
 
 
 class OpenVinoRunner:
     """One compiled model, one inference request a thread (a request is not to be shared between threads).
 
-    Precision is OpenVINO's default: bfloat16 where the processor has instructions for it, else float32.
+    Precision is OpenVINO's default, bfloat16 where the processor has instructions for it and else float32, unless the
+    model was compiled otherwise.
     """
 
-    def __init__(
-        self,
-        module: nn.Module,
-        examples: Sequence[Tensor],
-        dynamic_axes: Sequence[tuple[int, ...]],
-        *,
-        threads: int | None = None,
-    ) -> None:
-        model = _convert(module.eval(), tuple(examples))
-        shapes = [
-            openvino.PartialShape([-1 if axis in dynamic else length for axis, length in enumerate(example.shape)])
-            for example, dynamic in zip(examples, dynamic_axes, strict=True)
-        ]
-        model.reshape(dict(zip(model.inputs, shapes, strict=True)))
-        config: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY"}
-        if threads:
-            config["INFERENCE_NUM_THREADS"] = threads
-        self._compiled = openvino.Core().compile_model(model, "CPU", config)
+    def __init__(self, compiled_model: Any) -> None:
+        self._compiled = compiled_model
         self._requests = threading.local()
 
     def __call__(self, *inputs: NDArray[Any]) -> NDArray[np.float32]:
@@ -51,15 +46,82 @@ class OpenVinoRunner:
         return np.array(outputs[0], dtype=np.float32)
 
 
-def _convert(module: nn.Module, examples: tuple[Tensor, ...]) -> Any:
-    """Convert by way of a trace.
+def compiled(
+    name: str,
+    made_of: Sequence[str],
+    build: Callable[[], Graph],
+    threads: int | None,
+    full_precision: bool,
+    kept: ConversionCache | None,
+) -> Any:
+    """Return a compiled model: from the cache, or converted and compiled anew, and then kept.
 
-    ``openvino.convert_model`` would do the same, but runs the module three times more to check the trace, and reports
-    every conversion to OpenVINO's makers.
+    Two things are kept: the converted model, which any processor can compile, and what this one has compiled of it.
+    Arguments are those of ``Compiler.runner``.
     """
-    with torch.inference_mode(), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # tracing warns of every Python number; what varies, the caller names
-        traced = torch.jit.trace(module, examples, check_trace=False)  # type: ignore[no-untyped-call]
-        frontend = FrontEndManager().load_by_framework("pytorch")
-        decoder = TorchScriptPythonDecoder(traced, example_input=examples)  # must outlive the conversion
-        return frontend.convert(frontend.load(decoder))
+    config: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY"}
+    if threads:
+        config["INFERENCE_NUM_THREADS"] = threads
+    if full_precision:
+        config["INFERENCE_PRECISION_HINT"] = "f32"
+    if kept is None:
+        return _core().compile_model(_converted(build), "CPU", config)
+    model_key = _digest([name, *made_of, openvino.__version__, _source_digest()])
+    blob_key = _digest([model_key, sorted(config.items()), _processor()])
+    if entry := kept.find(f"{name}.compiled", blob_key):
+        try:
+            return _core().import_model((entry / _COMPILED).read_bytes(), "CPU", config)
+        except (OSError, RuntimeError) as error:  # OpenVINO's word for a blob that it cannot use
+            log.warning("compiled model not usable, made again", model=name, reason=str(error)[:200])
+    compiled_model = _core().compile_model(_model(name, model_key, build, kept), "CPU", config)
+    kept.keep(f"{name}.compiled", blob_key, lambda folder: _export(compiled_model, folder / _COMPILED))
+    return compiled_model
+
+
+def _model(name: str, key: str, build: Callable[[], Graph], kept: ConversionCache) -> Any:
+    """Return a converted model, from the cache or converted anew and kept."""
+    if entry := kept.find(name, key):
+        try:
+            return _core().read_model(entry / _MODEL)
+        except RuntimeError as error:
+            log.warning("converted model not usable, made again", model=name, reason=str(error)[:200])
+    model = _converted(build)
+    kept.keep(name, key, lambda folder: openvino.save_model(model, folder / _MODEL, compress_to_fp16=False))
+    return model
+
+
+def _converted(build: Callable[[], Graph]) -> Any:
+    from models.inference.openvino_conversion import convert
+
+    return convert(build())
+
+
+def _export(compiled_model: Any, path: Path) -> None:
+    path.write_bytes(compiled_model.export_model().getvalue())
+
+
+@cache
+def _core() -> Any:
+    return openvino.Core()
+
+
+@cache
+def _source_digest() -> str:
+    """Return a digest of the code that graphs are made by: the same weights in other code make another graph."""
+    digest = hashlib.sha256()
+    root = Path(__file__).parents[1]
+    for file in sorted(file for package in _SOURCES for file in (root / package).glob("*.py")):
+        digest.update(file.read_bytes())
+    return digest.hexdigest()
+
+
+@cache
+def _processor() -> list[str]:
+    """Return what tells processors apart that compile differently."""
+    core = _core()
+    facts = [platform.machine(), core.get_property("CPU", "FULL_DEVICE_NAME")]
+    return [*facts, *sorted(core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"))]
+
+
+def _digest(facts: Sequence[object]) -> str:
+    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:32]

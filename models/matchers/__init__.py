@@ -1,11 +1,12 @@
 """Matchers: pair scorers that re-rank what a dual encoder found, one architecture a file.
 
-An architecture's module has two functions, which the registry calls by the ``architecture`` of a card:
+An architecture's module has two functions, which ``models.library`` calls by the ``architecture`` of a card; each takes
+a ``MatcherSource``:
 
-- ``load_matcher(card, folder, *, runtime, device, threads) -> Matcher``
-- of a matcher over its encoder's own feature maps: ``load_feature_head(card, folder) -> nn.Module``, from a list of
+- ``load_matcher(source) -> Matcher``
+- of a matcher over its encoder's own feature maps: ``load_feature_head(source) -> nn.Module``, from a list of
   ``(B, C, h, w)`` to ``(B, *feature_shape)``; it lets the indexer compute features in the encoder's own pass;
 - of a matcher over a frozen backbone, which its card names in ``options`` and ``parts``:
-  ``load_vector_head(card, folder) -> VectorHead``, from the backbone's vectors ``(N, C)`` to ``(N, *feature_shape)``;
-  it lets the indexer compute the features of all of them in one pass of that backbone.
+  ``load_vector_head(source) -> VectorHead``, from the backbone's vectors ``(N, C)`` to ``(N, *feature_shape)``; it lets
+  the indexer compute the features of all of them in one pass of that backbone.
 """

@@ -2,8 +2,9 @@ r"""``caption-baseline``: how alike a query and a generated caption of the photo
 
 .. math:: m(\text{sentence}, x) = \cos\Big( \frac{1}{n} \sum_i w_i, \; \frac{1}{l} \sum_j c_j \Big)
 
-over the 300-dimensional vectors of the sentence's and the caption's words (document 000, section 2.1). The caption is
-written when the image is indexed, and only its mean is kept.
+over the 300-dimensional vectors of the sentence's and the caption's words (the baseline, section 2.1, of an untitled
+report without author on LSTM image-sentence similarity, ``docs/systems.md``, 000). The caption is written when the
+image is indexed, and only its mean is stored.
 """
 
 from __future__ import annotations
@@ -12,57 +13,27 @@ from collections.abc import Sequence
 from functools import cached_property
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
-from models.captioning.decoding import BeamSearch
-from models.captioning.show_and_tell import ShowAndTell, load_network
-from models.checkpoint import read_weights
-from models.errors import CheckpointError
-from models.inference.one_thread import one_thread
 from models.matchers.frozen_pass import FrozenMatcher
 from models.matchers.source import MatcherSource, VectorHead
-from models.names import DEFAULT_CAPTIONER
-from models.shipped import captioner_card, weights_folder
-from models.text.vocabulary import RESERVED, split_words
-from models.text.word_vectors import WORD_VECTORS, WordVectors, load_word_vectors, unpack_words
+from models.text.mean_vector import mean_vector
+from models.text.shipped_vocabulary import WORD_VECTORS, load_word_matrix
+from models.text.vocabulary import Vocabulary, split_words
 from models.types import Features
 
-CAPTIONER = DEFAULT_CAPTIONER
 _TINY = 1e-9
 
 
-class CaptionMeans:
-    """Writes a caption for each image and takes the mean of its words.
-
-    Args:
-        captioner: that writes, of the frozen backbone's vectors.
-        words: of whose vectors the mean is taken.
-        decoder: how a caption is taken out of the captioner.
-    """
-
-    def __init__(self, captioner: ShowAndTell, words: WordVectors, decoder: BeamSearch) -> None:
-        self._captioner, self._words, self._decoder = captioner, words, decoder
-
-    @torch.inference_mode()
-    def __call__(self, vectors: NDArray[np.float32]) -> Features:
-        """Map ``(N, C)`` to ``(N, 300)`` float16."""
-        with one_thread():
-            states = self._captioner.begin(self._captioner.image(torch.from_numpy(vectors)))
-            sentences = self._decoder.decode(self._captioner.step, states)
-        means = [mean_vector(self._words, list(sentence.numbers)) for sentence in sentences]
-        return np.stack(means).astype(np.float16)
-
-
 class CosineOfMeans:
-    """Scores sentences with means of captions."""
+    """Scores one sentence with M means of captions."""
 
-    def __init__(self, words: WordVectors) -> None:
-        self._words = words
+    def __init__(self, vocabulary: Vocabulary, matrix: NDArray[np.float32]) -> None:
+        self._vocabulary, self._matrix = vocabulary, matrix
 
     def __call__(self, text: str, features: Features) -> NDArray[np.float32]:
         """Return the cosines ``(M,)`` with ``(M, 300)``; 0 where a side has no known word."""
-        query = mean_vector(self._words, [self._words.vocabulary.number(word) for word in split_words(text)])
+        query = mean_vector(self._matrix, [self._vocabulary.number(word) for word in split_words(text)])
         captions = features.astype(np.float32)
         lengths = np.linalg.norm(captions, axis=1) * np.linalg.norm(query)
         cosines: NDArray[np.float32] = captions @ query / np.maximum(lengths, _TINY)
@@ -73,36 +44,21 @@ class CosineOfMeans:
         return np.stack([self(text, own) for text, own in zip(texts, features, strict=True)])
 
 
-def mean_vector(words: WordVectors, numbers: list[int]) -> NDArray[np.float32]:
-    """Return the mean of the words' vectors, ``(300,)``; numbers of no word do not count, and of none the mean is 0."""
-    known = [number for number in numbers if number >= RESERVED]
-    if not known:
-        return np.zeros(words.matrix.shape[1], np.float32)
-    mean: NDArray[np.float32] = words.matrix[known].mean(dim=0).numpy()
-    return mean
-
-
 def load_vector_head(source: MatcherSource) -> VectorHead:
     """Load the captioner.
 
     Raises:
         CheckpointError: it has other weights than the one that the card was made with.
     """
-    card = source.card
-    tensors = read_weights(source.folder, card)
-    captioner = captioner_card(CAPTIONER)
-    if unpack_words(tensors["captioner"]) != [captioner.weights_sha256]:
-        raise CheckpointError(f"{card.name!r} was made with another {CAPTIONER!r}; install semblance again")
-    decoder = BeamSearch(int(tensors["beam_width"]))
-    return CaptionMeans(
-        load_network(captioner, weights_folder(CAPTIONER)), load_word_vectors(card.parts[WORD_VECTORS]), decoder
-    )
+    from models.matchers.caption_means import load_caption_means
+
+    return load_caption_means(source.card, source.folder)
 
 
 def load_matcher(source: MatcherSource) -> FrozenMatcher:
     """Load the word vectors, and the captioner where images are encoded."""
-    score = CosineOfMeans(load_word_vectors(source.card.parts[WORD_VECTORS]))
-    return FrozenMatcher(source.card, _WhenNeeded(source), score, source.execution)
+    score = CosineOfMeans(*load_word_matrix(source.card.parts[WORD_VECTORS]))
+    return FrozenMatcher(source.card, _WhenNeeded(source), score, source.compiler)
 
 
 class _WhenNeeded:

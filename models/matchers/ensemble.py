@@ -1,33 +1,32 @@
-r"""The sum of several matchers' scores, each divided by how widely it spreads.
+r"""The sum of several matchers' scores, each divided by its standard deviation.
 
 .. math:: m(\text{sentence}, x) = \sum_k m_k(\text{sentence}, x) / \sigma_k
 
-What is kept of an image is what the members, of one feature shape, keep. The file of weights holds the spreads and the
-hashes of the members' weights, so that other members make another ensemble.
+The features of an image are those of the members, which have one shape. The file of weights holds the standard
+deviations ("spreads") and the hashes of the members' weights, so that other members make another ensemble.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from models.cards import MatcherCard
-from models.checkpoint import read_weights
+from models.checkpoint import read_arrays
 from models.errors import CheckpointError
 from models.matchers.frozen_pass import FrozenMatcher
 from models.matchers.source import MatcherSource, VectorHead
 from models.protocols import Matcher
 from models.shipped import matcher_card
-from models.text.word_vectors import pack_words, unpack_words
+from models.text.packed_words import unpack_words
 from models.types import Features
 
 
 class StackedHeads:
-    """Several heads of one shape beside one another, ``(N, C)`` to ``(N, K, …)``."""
+    """The features of several heads of one shape, stacked: ``(N, C)`` to ``(N, K, …)``."""
 
     def __init__(self, heads: Sequence[VectorHead]) -> None:
         self._heads = heads
@@ -58,36 +57,28 @@ class SumOfScores:
         return total
 
 
-def pack_ensemble(members: Sequence[MatcherCard], spreads: Sequence[float]) -> dict[str, Tensor]:
-    """Return what the file of weights holds."""
-    return {
-        "spreads": torch.tensor(spreads, dtype=torch.float32),
-        "members": pack_words([f"{card.name} {card.weights_sha256}" for card in members]),
-    }
-
-
 def load_vector_head(source: MatcherSource) -> VectorHead:
     """Load the members' heads."""
-    tensors = read_weights(source.folder, source.card)
-    return StackedHeads([source.members.vector_head(member.name) for member in _members(tensors, source.card)])
+    arrays = read_arrays(source.folder, source.card)
+    return StackedHeads([source.members.vector_head(member.name) for member in _members(arrays, source.card)])
 
 
 def load_matcher(source: MatcherSource) -> FrozenMatcher:
     """Load the members."""
-    tensors = read_weights(source.folder, source.card)
-    members = [source.members.matcher(member.name) for member in _members(tensors, source.card)]
-    score = SumOfScores(members, tensors["spreads"].tolist())
-    return FrozenMatcher(source.card, load_vector_head(source), score, source.execution)
+    arrays = read_arrays(source.folder, source.card)
+    members = [source.members.matcher(member.name) for member in _members(arrays, source.card)]
+    score = SumOfScores(members, arrays["spreads"].tolist())
+    return FrozenMatcher(source.card, load_vector_head(source), score, source.compiler)
 
 
-def _members(tensors: dict[str, Tensor], card: MatcherCard) -> list[MatcherCard]:
+def _members(arrays: dict[str, NDArray[Any]], card: MatcherCard) -> list[MatcherCard]:
     """Return the members' cards.
 
     Raises:
         CheckpointError: a member has other weights than those that the ensemble was made of.
     """
     members = []
-    for line in unpack_words(tensors["members"]):
+    for line in unpack_words(arrays["members"]):
         name, sha256 = line.split()
         members.append(matcher_card(name))
         if members[-1].weights_sha256 != sha256:

@@ -2,35 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import nn
 
-from models.backbones.frozen import FrozenTower, MeanOverPlaces, load_backbone
 from models.cards import MatcherCard
 from models.imaging.transforms import fit_square
 from models.inference.batches import image_batches
-from models.inference.compile import Runner, compile_module
-from models.inference.execution import Execution
+from models.inference.compiler import Compiler
+from models.inference.graph import Graph
+from models.inference.runner import Runner
 from models.matchers.source import Score, VectorHead
 from models.types import Features, Pixels
 
 
-class TorchHead:
-    """The head of a torch module, ``(N, C)`` to ``(N, …)``."""
+class CompiledHead:
+    """A compiled head, ``(N, C)`` to ``(N, *feature_shape)``; it is compiled when an image comes."""
 
-    def __init__(self, module: nn.Module, card: MatcherCard) -> None:
-        self._module, self._shape = module.eval(), card.feature_shape
+    def __init__(self, load: Callable[[], Runner], card: MatcherCard) -> None:
+        self._load, self._shape = load, card.feature_shape
+
+    @cached_property
+    def _run(self) -> Runner:
+        return self._load()
 
     def __call__(self, vectors: NDArray[np.float32]) -> Features:
-        """Run the module."""
-        with torch.inference_mode():
-            rows: NDArray[np.float32] = self._module(torch.from_numpy(vectors)).float().numpy()
-        return rows.astype(np.float16).reshape(-1, *self._shape)
+        """Run the head."""
+        return self._run(vectors).astype(np.float16).reshape(-1, *self._shape)
 
 
 class FrozenPass:
@@ -67,16 +67,16 @@ class FrozenMatcher:
         card: of the matcher.
         head: makes its features.
         score: scores them with a sentence.
-        execution: how the backbone runs.
+        compiler: compiles the backbone.
     """
 
-    def __init__(self, card: MatcherCard, head: VectorHead, score: Score, execution: Execution) -> None:
+    def __init__(self, card: MatcherCard, head: VectorHead, score: Score, compiler: Compiler) -> None:
         self.card = card
-        self._head, self._score, self._execution = head, score, execution
+        self._head, self._score, self._compiler = head, score, compiler
 
     @cached_property
     def _pass(self) -> FrozenPass:
-        return load_frozen_pass([(self.card, self._head)], self._execution)
+        return load_frozen_pass([(self.card, self._head)], self._compiler)
 
     def prepare(self, pixels: Pixels) -> Pixels:
         """Scale ``(H, W, 3)`` pixels to the backbone's square."""
@@ -101,15 +101,17 @@ def backbone_of(card: MatcherCard) -> tuple[str, str]:
     return name, card.parts[name]
 
 
-def load_frozen_pass(heads: Sequence[tuple[MatcherCard, VectorHead]], execution: Execution) -> FrozenPass:
-    """Load and compile the backbone that all these matchers (at least one) stand on.
+def load_frozen_pass(heads: Sequence[tuple[MatcherCard, VectorHead]], compiler: Compiler) -> FrozenPass:
+    """Load the backbone that all these matchers (at least one) stand on.
 
     Raises:
         CheckpointError: its weights are missing, damaged, or others than a card expects.
     """
     name, sha256 = backbone_of(heads[0][0])
-    backbone = load_backbone(name, sha256)
-    size = backbone.preprocessing.size
-    example = torch.zeros(1, size, size, 3, dtype=torch.uint8)
-    tower = FrozenTower(backbone, MeanOverPlaces()).eval()
-    return FrozenPass(compile_module(tower, [example], [(0,)], execution), heads)
+
+    def means() -> Graph:
+        from models.backbones.frozen import mean_graph
+
+        return mean_graph(name, sha256)
+
+    return FrozenPass(compiler.runner(f"{name}.means", [sha256], means), heads)

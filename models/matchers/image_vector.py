@@ -1,4 +1,4 @@
-"""The trained part that makes a small vector of what a frozen backbone says of a photograph."""
+"""The trained projection of a frozen backbone's features to the vector that a matcher stores."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from models.backbones.standardised import Standardised
 
 
 class ImageVector(Standardised):
-    """Two fully connected layers: ``(B, F)`` features to ``(B, D)``; they stand for those of the documents' networks.
+    """Two fully connected layers, ``(B, F)`` features to ``(B, D)``, in place of those of the published networks' VGG.
 
     ``v = B relu(A (x - mean) / std)``
 
     Args:
         inputs: F, features of the backbone.
-        hidden: width of the layer between.
-        dimension: D, of what is kept of an image.
-        dropout: share of the hidden units dropped in training.
+        hidden: width of the hidden layer.
+        dimension: D, of the vector.
+        dropout: in training, fraction of the hidden units dropped.
         noise: see ``Standardised``.
     """
 
@@ -29,15 +29,15 @@ class ImageVector(Standardised):
             start_at_scale(layer)
 
     def forward(self, features: Tensor) -> Tensor:
-        """Make vectors of features."""
+        """Project features."""
         vectors: Tensor = self.layers(self.standardised(features))
         return vectors
 
 
 def start_at_scale(layer: nn.Module) -> None:
-    """Draw a linear layer's first weights so that ReLUs keep the scale of what they are given (He et al. 2015).
+    """Initialise a linear layer so that ReLU layers keep the scale of their inputs (He et al. 2015).
 
-    Torch's own are smaller: behind four layers a sentence and an image would hardly be heard over the biases.
+    Torch's own weights are smaller: after four layers the inputs would be small beside the biases.
     """
     assert isinstance(layer, nn.Linear)  # noqa: S101 - what modules hold is typed as any module
     nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")

@@ -1,96 +1,23 @@
-r"""Token-to-region late interaction: each word looks for its own place in the photograph.
-
-.. math:: m(\text{sentence}, x) = \sum_i a_i \max_j \langle t_i, r_j \rangle, \qquad \sum_i a_i = 1
-
-over the sentence's tokens and the photograph's regions, both on one unit sphere (Khattab and Zaharia 2020, "ColBERT";
-Yao et al. 2022, "FILIP", for images); the shares :math:`a_i` are learned, so that articles count little. The tokens
-come from the dual encoder's own sentence encoder, the regions from its own feature maps, in the same pass.
-"""
+"""Loads ``late-interaction`` and scores by it (see ``models.matchers.late_interaction_module``)."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
-from torch.nn import functional as F
 
-from models.backbones.lite_pair import FEATURES, INPUT
 from models.cards import MatcherCard
-from models.checkpoint import load_into, read_weights
-from models.encoders.two_tower import ImageTower, TextTower, load_two_tower
 from models.imaging.transforms import fit_square
 from models.inference.batches import image_batches
-from models.inference.compile import Runner, compile_module
+from models.inference.graph import Graph
+from models.inference.runner import Runner
 from models.matchers.source import MatcherSource
-from models.shipped import encoder_card, weights_folder
-from models.text.minilm import MAX_TOKENS, SENTENCE, TOKENISER
-from models.text.tokeniser import Tokeniser
+from models.shipped import encoder_card
+from models.text.tokeniser import Tokeniser, load_minilm_tokeniser
 from models.types import Features, Pixels
-
-GRID = 5
-"""Regions a side."""
-DIMENSION = 128
-FEATURE_SHAPE = (GRID * GRID, DIMENSION)
-
-
-class RegionHead(nn.Module):
-    """Feature maps ``(B, 1280, h, w)`` of each backbone to regions ``(B, 25, 128)``, unit length."""
-
-    def __init__(self, dropout: float = 0.0) -> None:
-        super().__init__()
-        self.norm = nn.BatchNorm1d(FEATURES)
-        self.drop = nn.Dropout(dropout)
-        self.project = nn.Linear(FEATURES, DIMENSION)
-
-    def forward(self, maps: list[Tensor]) -> Tensor:
-        """Pool to a grid and project."""
-        return self.regions(pool_regions(maps))
-
-    def regions(self, pooled: Tensor) -> Tensor:
-        """Project ``(B, 25, 2560)``."""
-        flat = self.norm(pooled.flatten(0, 1))
-        return F.normalize(self.project(self.drop(flat)), dim=1).reshape(*pooled.shape[:2], DIMENSION)
-
-
-class TokenHead(nn.Module):
-    """Token states ``(B, T, 384)`` to ``(B, T, 129)``: unit vectors, and behind each its share of the sentence."""
-
-    def __init__(self, dropout: float = 0.0) -> None:
-        super().__init__()
-        self.drop = nn.Dropout(dropout)
-        self.project = nn.Linear(SENTENCE, DIMENSION)
-        self.share = nn.Linear(SENTENCE, 1)
-
-    def forward(self, states: Tensor, mask: Tensor) -> Tensor:
-        """Project; padding has no share."""
-        states = self.drop(states)
-        shares = self.share(states).masked_fill(mask.unsqueeze(-1) == 0, -1e4).softmax(dim=1)
-        return torch.cat([F.normalize(self.project(states), dim=2), shares], dim=2)
-
-
-class LateInteraction(nn.Module):
-    """Both heads."""
-
-    def __init__(self, dropout: float = 0.0) -> None:
-        super().__init__()
-        self.image = RegionHead(dropout)
-        self.text = TokenHead(dropout)
-
-
-def pool_regions(maps: list[Tensor]) -> Tensor:
-    """Average each map over a grid of 5 x 5 and put them side by side, ``(B, 25, 2560)``."""
-    grids = [F.adaptive_avg_pool2d(feature_map, GRID) for feature_map in maps]
-    return torch.cat(grids, dim=1).flatten(2).transpose(1, 2)
-
-
-def interact(tokens: Tensor, regions: Tensor) -> Tensor:
-    """Score sentences ``(B, T, 129)`` against images ``(N, 25, 128)``, ``(B, N)``."""
-    vectors, shares = tokens[..., :-1], tokens[..., -1]
-    best = torch.einsum("btd,nrd->bntr", vectors, regions).amax(dim=3)
-    return torch.einsum("bnt,bt->bn", best, shares)
 
 
 class LateInteractionMatcher:
@@ -98,14 +25,19 @@ class LateInteractionMatcher:
 
     Args:
         card: of the matcher.
-        regions: ``(N, S, S, 3)`` uint8 to ``(N, 25 * 128)``.
+        regions: loads ``(N, S, S, 3)`` uint8 to ``(N, 25 * 128)``, when an image comes: a service never needs it, for
+            images were indexed before.
         tokens: the tokeniser's arrays to ``(N, T, 129)``.
         tokenise: sentences to arrays.
     """
 
-    def __init__(self, card: MatcherCard, regions: Runner, tokens: Runner, tokenise: Tokeniser) -> None:
+    def __init__(self, card: MatcherCard, regions: Callable[[], Runner], tokens: Runner, tokenise: Tokeniser) -> None:
         self.card = card
-        self._regions, self._tokens, self._tokenise = regions, tokens, tokenise
+        self._load_regions, self._tokens, self._tokenise = regions, tokens, tokenise
+
+    @cached_property
+    def _regions(self) -> Runner:
+        return self._load_regions()
 
     def prepare(self, pixels: Pixels) -> Pixels:
         """Scale ``(H, W, 3)`` pixels to the square."""
@@ -115,7 +47,7 @@ class LateInteractionMatcher:
         """Return the regions of ``(N, S, S, 3)`` uint8, ``(N, 25, 128)`` float16."""
         rows = [self._regions(batch) for batch in image_batches(prepared)]
         flat = np.concatenate(rows) if rows else np.empty((0, 0), np.float32)
-        return flat.astype(np.float16).reshape(-1, *FEATURE_SHAPE)
+        return flat.astype(np.float16).reshape(-1, *self.card.feature_shape)
 
     def score(self, text: str, features: Features) -> NDArray[np.float32]:
         """Score one sentence against M images, ``(M,)``."""
@@ -129,53 +61,42 @@ class LateInteractionMatcher:
 
 def _interact(tokens: NDArray[np.float32], features: Features) -> NDArray[np.float32]:
     """Score one sentence ``(T, 129)`` against images ``(M, 25, 128)``, ``(M,)``."""
-    flat = features.reshape(-1, DIMENSION).astype(np.float32)
-    cosines = (flat @ tokens[:, :-1].T).reshape(len(features), FEATURE_SHAPE[0], len(tokens))
+    images, regions, dimension = features.shape
+    flat = features.reshape(-1, dimension).astype(np.float32)
+    cosines = (flat @ tokens[:, :-1].T).reshape(images, regions, len(tokens))
     scores: NDArray[np.float32] = cosines.max(axis=1) @ tokens[:, -1]
     return scores
 
 
-class _Regions(nn.Module):
-    def __init__(self, tower: ImageTower, head: RegionHead) -> None:
-        super().__init__()
-        self.tower, self.head = tower, head
+def load_feature_head(source: MatcherSource) -> Any:
+    """Load the module that makes regions of the encoder's feature maps; raises as ``load_matcher``."""
+    from models.matchers.late_interaction_module import load_heads
 
-    def forward(self, pixels: Tensor) -> Tensor:
-        return self.head(self.tower.maps(pixels)).flatten(1)  # type: ignore[no-any-return]
-
-
-class _Tokens(nn.Module):
-    def __init__(self, tower: TextTower, head: TokenHead) -> None:
-        super().__init__()
-        self.tower, self.head = tower, head
-
-    def forward(self, ids: Tensor, mask: Tensor) -> Tensor:
-        return self.head(self.tower.tokens(ids, mask), mask)  # type: ignore[no-any-return]
-
-
-def load_feature_head(source: MatcherSource) -> nn.Module:
-    """Load what makes regions of the encoder's feature maps."""
-    return _load_heads(source).image
+    return load_heads(source.card, source.folder).image
 
 
 def load_matcher(source: MatcherSource) -> LateInteractionMatcher:
-    """Load the heads and the encoder's towers, and compile them."""
-    heads = _load_heads(source)
-    encoder = weights_folder(source.card.encoder)
-    towers = load_two_tower(encoder_card(source.card.encoder), encoder)
-    tokenise = Tokeniser(encoder / TOKENISER, MAX_TOKENS)
-    pixels = torch.zeros(1, INPUT.size, INPUT.size, 3, dtype=torch.uint8)
-    words = [torch.from_numpy(array) for array in tokenise(["a dog", "a dog runs"])]
-    regions, tokens = _Regions(towers.image, heads.image).eval(), _Tokens(towers.text, heads.text).eval()
+    """Load the heads on the encoder's towers.
+
+    Raises:
+        CheckpointError: missing or damaged, or not of this architecture.
+    """
+    card, compiler = source.card, source.compiler
+    made_of = [card.weights_sha256, encoder_card(card.encoder).weights_sha256]
+
+    def regions() -> Graph:
+        from models.matchers.late_interaction_module import region_graph
+
+        return region_graph(card, source.folder)
+
+    def tokens() -> Graph:
+        from models.matchers.late_interaction_module import token_graph
+
+        return token_graph(card, source.folder)
+
     return LateInteractionMatcher(
-        source.card,
-        compile_module(regions, [pixels], [(0,)], source.execution),
-        compile_module(tokens, words, [(0, 1), (0, 1)], source.execution),
-        tokenise,
+        card,
+        lambda: compiler.runner(f"{card.name}.regions", made_of, regions),
+        compiler.runner(f"{card.name}.tokens", made_of, tokens),
+        load_minilm_tokeniser(),
     )
-
-
-def _load_heads(source: MatcherSource) -> LateInteraction:
-    heads = LateInteraction()
-    load_into(heads, read_weights(source.folder, source.card), source.card)
-    return heads.eval()

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from models.cards import MatcherCard
 from models.errors import UnknownModelError
-from models.inference.execution import Execution
+from models.inference.compiler import Compiler
 from models.protocols import Matcher
 from models.types import Features
 
@@ -30,7 +30,7 @@ class Score(Protocol):
 
 
 class VectorHead(Protocol):
-    """Makes what a matcher keeps of images of the frozen backbone's vectors."""
+    """Maps a frozen backbone's vectors to the features that a matcher stores of images."""
 
     def __call__(self, vectors: NDArray[np.float32]) -> Features:
         """Map ``(N, C)`` to ``(N, *feature_shape)`` float16."""
@@ -45,7 +45,7 @@ class Members(Protocol):
         ...
 
     def vector_head(self, name: str) -> VectorHead:
-        """Return what makes its features of a frozen backbone's vectors."""
+        """Return what maps a frozen backbone's vectors to its features."""
         ...
 
 
@@ -68,11 +68,11 @@ class MatcherSource:
     Attributes:
         card: of the matcher.
         folder: of its weights.
-        execution: how it runs.
+        compiler: compiles its graphs.
         members: loads the matchers that it is made of, if it is made of some.
     """
 
     card: MatcherCard
     folder: Path
-    execution: Execution = Execution()  # noqa: RUF009 - it is immutable
+    compiler: Compiler = field(default_factory=Compiler)
     members: Members = field(default_factory=NoMembers)

@@ -1,45 +1,47 @@
-"""Scores a sentence's words with images by a network that torch runs."""
+"""Scores a sentence's words with images by a compiled network."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import nn
 
-from models.inference.device import multiplies_bfloat16
-from models.inference.execution import Execution
-from models.inference.torch_runtime import TorchRunner
-from models.text.vocabulary import Vocabulary
+from models.text.vocabulary import PADDING, Vocabulary
 from models.types import Features
+
+if TYPE_CHECKING:
+    from models.inference.runner import Runner
+
+
+MAX_WORDS = {"lstm_similarity": 16, "multimodal_cnn": 24}
+"""Of a sentence, by architecture; further words are cut. Captions of photographs have 11; one in ten has more than 16,
+two in a thousand more than 24. Each word is a step of the LSTM's loop."""
 
 
 class WordScorer:
-    """One sentence with M images, or several sentences with images of their own.
+    """One sentence with M images.
 
     Args:
-        network: numbers and mask of the words, ``(1, T)``, and vectors ``(M, D)`` to scores, ``(M,)`` or ``(1, M)``;
-            of S sentences ``(S, T)`` with vectors ``(S, K, D)`` to ``(S, K)``.
+        network: numbers and mask of the words, ``(1, max_words)``, and vectors ``(M, D)`` to scores, ``(M,)`` or
+            ``(1, M)``. Behind the last word there is padding, so that one graph serves all lengths.
         vocabulary: numbers the words.
         max_words: further words are cut.
-        execution: where torch runs, and on how many threads.
     """
 
-    def __init__(self, network: nn.Module, vocabulary: Vocabulary, max_words: int, execution: Execution) -> None:
-        device = execution.device
-        mixed = multiplies_bfloat16(device)
-        self._run = TorchRunner(network, device=device, threads=execution.threads, mixed_precision=mixed)
-        self._vocabulary, self._max_words = vocabulary, max_words
+    def __init__(self, network: Runner, vocabulary: Vocabulary, max_words: int) -> None:
+        self._run, self._vocabulary, self._max_words = network, vocabulary, max_words
+
+    def pairs(self, texts: Sequence[str], features: Features) -> NDArray[np.float32]:
+        """Score ``(S, K, D)`` features, ``(S, K)``; one graph of one sentence serves, for it is fast."""
+        return np.stack([self(text, own) for text, own in zip(texts, features, strict=True)])
 
     def __call__(self, text: str, features: Features) -> NDArray[np.float32]:
         """Score ``(M, D)`` features, ``(M,)``."""
-        return self._scores([text], features).reshape(len(features))
-
-    def pairs(self, texts: Sequence[str], features: Features) -> NDArray[np.float32]:
-        """Score ``(S, K, D)`` features, ``(S, K)``."""
-        return self._scores(texts, features)
-
-    def _scores(self, texts: Sequence[str], features: Features) -> NDArray[np.float32]:
-        numbers, mask = self._vocabulary.encode(list(texts), max_words=self._max_words)
-        return self._run(numbers, mask, features.astype(np.float32))
+        if not len(features):
+            return np.zeros(0, np.float32)
+        words, real = self._vocabulary.encode([text], max_words=self._max_words)
+        numbers, mask = np.full((1, self._max_words), PADDING, np.int64), np.zeros((1, self._max_words), np.int64)
+        numbers[:, : words.shape[1]], mask[:, : real.shape[1]] = words, real
+        return self._run(numbers, mask, features.astype(np.float32)).reshape(len(features))

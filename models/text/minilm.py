@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+import torch
 from torch import Tensor, nn
 
 from models.checkpoint import load_part
+from models.text.bert import Bert, BertShape
 
 MINILM = "minilm"
 """The shared weights: all-MiniLM-L6-v2 as it was released."""
 
-_CONFIG: dict[str, Any] = {
-    "vocab_size": 30522, "hidden_size": 384, "num_hidden_layers": 6, "num_attention_heads": 12,
-    "intermediate_size": 1536, "max_position_embeddings": 512,
-}  # fmt: skip
-SENTENCE: int = _CONFIG["hidden_size"]
-MAX_TOKENS = 64
-"""Of a sentence, specials included; longer ones are cut."""
-
-TOKENISER = "tokenizer.json"
+_SHAPE = BertShape(vocabulary=30522, width=384, layers=6, heads=12, hidden=1536)
+SENTENCE = _SHAPE.width
 
 
 class MiniLM(nn.Module):
@@ -27,14 +20,11 @@ class MiniLM(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        from transformers import BertConfig, BertModel, logging
-
-        logging.set_verbosity_error()  # it warns of a training loss that nobody asked for
-        self.bert = BertModel(BertConfig(**_CONFIG), add_pooling_layer=False)
+        self.bert = Bert(_SHAPE)
 
     def tokens(self, ids: Tensor, mask: Tensor) -> Tensor:
         """Return the last layer, ``(B, T, 384)``."""
-        return self.bert(input_ids=ids, attention_mask=mask).last_hidden_state  # type: ignore[no-any-return]
+        return self.bert(ids, mask)  # type: ignore[no-any-return]
 
     def pooled(self, ids: Tensor, mask: Tensor) -> Tensor:
         """Average the last layer over the real tokens: ``(B, 384)``."""
@@ -45,6 +35,12 @@ class MiniLM(nn.Module):
     def forward(self, ids: Tensor, mask: Tensor) -> Tensor:
         """Encode sentences."""
         return self.pooled(ids, mask)
+
+
+def token_examples() -> list[Tensor]:
+    """Return ids and mask ``(2, T)`` to trace a sentence encoder with."""
+    return [torch.tensor([[101, 1037, 3899, 102, 0], [101, 1037, 3899, 3216, 102]]),
+            torch.tensor([[1, 1, 1, 1, 0], [1, 1, 1, 1, 1]])]  # fmt: skip
 
 
 def load_minilm(expected_sha256: str | None = None) -> MiniLM:

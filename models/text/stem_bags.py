@@ -9,9 +9,9 @@ from itertools import chain
 import numpy as np
 from numpy.typing import NDArray
 
-from models.checkpoint import load_part
+from models.checkpoint import load_part_arrays
+from models.text.packed_words import unpack_words
 from models.text.stems import stems
-from models.text.word_vectors import unpack_words
 
 STEM_BAGS = "tfidf"
 """Name of the shared part."""
@@ -70,5 +70,5 @@ def load_stem_bags(expected_sha256: str | None = None) -> StemBags:
         UnknownModelError: it does not ship.
         CheckpointError: missing, damaged, or another than expected.
     """
-    stored = load_part(STEM_BAGS, expected_sha256)
-    return StemBags(unpack_words(stored["words"]), stored["idf"].numpy())
+    stored = load_part_arrays(STEM_BAGS, expected_sha256)
+    return StemBags(unpack_words(stored["words"]), stored["idf"])

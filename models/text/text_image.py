@@ -3,7 +3,7 @@
 I. Gallo, S. Nawaz, A. Calefati, "Semantic Text Encoding for Text Classification Using Convolutional Neural Networks",
 ICDAR 2017. Three values of a word's vector are the red, green and blue of one superpixel; the superpixels of a word
 fill a square, row by row, and the squares fill the image as words fill a page. The vectors are first reduced to their
-75 principal components: 5 x 5 superpixels that are large enough to outlast the strides of a network.
+75 principal components: 5 x 5 superpixels, each large enough to survive the strides of a convolutional network.
 """
 
 from __future__ import annotations
@@ -11,9 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from models.text.vocabulary import RESERVED, Vocabulary, split_words
 from models.types import Pixels
@@ -33,26 +31,10 @@ MIN_ROWS, MAX_ROWS = 3, 9
 """An image has as many rows as its words need, within these bounds: at most 36 words; further ones are cut."""
 MAX_WORDS = COLUMNS * MAX_ROWS
 
+COLOURS = "colours"
+"""Name of the array of the words' colours beside the weights."""
 BLANK = 128
 """Gray, of what no word covers: the colour of a vector of zeros."""
-_DEVIATIONS = 3.0
-"""Values so many standard deviations from 0 are black or of full colour."""
-
-
-def pixel_values(vectors: Tensor, values: int = VALUES) -> NDArray[np.uint8]:
-    """Scale the first principal components of word vectors ``(V, D)`` to 0..255, ``(V, values)``.
-
-    All by one factor, so that what is alike stays alike: ``128 + 127 x / (3 s)``, rounded and clipped, with x a
-    component and s the standard deviation of all of them. Of each component the largest value is positive. Reserved
-    numbers, which stand for no word, are blank.
-    """
-    words = vectors[RESERVED:] - vectors[RESERVED:].mean(dim=0)
-    directions = torch.linalg.svd(words, full_matrices=False).Vh[:values]
-    components = (words @ directions.T).numpy()
-    components = components * np.sign(np.take_along_axis(components, abs(components).argmax(axis=0)[None], axis=0))
-    coloured = np.full((len(vectors), values), BLANK, np.uint8)
-    coloured[RESERVED:] = (BLANK + (BLANK - 1) * components / (_DEVIATIONS * components.std())).round().clip(0, 255)
-    return coloured
 
 
 class TextImages:

@@ -9,6 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
+from models.names import DEFAULT_MODEL
+from models.shipped import weights_folder
+
+MAX_TOKENS = 64
+"""Of a sentence that MiniLM reads, specials included; longer ones are cut."""
+TOKENISER = "tokenizer.json"
+
 
 class Tokeniser:
     """Pads each batch to its own longest sentence, never to a fixed length; longer than ``max_tokens`` is cut."""
@@ -24,3 +31,8 @@ class Tokeniser:
         ids = np.array([e.ids for e in encodings], dtype=np.int64)
         mask = np.array([e.attention_mask for e in encodings], dtype=np.int64)
         return ids, mask
+
+
+def load_minilm_tokeniser() -> Tokeniser:
+    """Load the tokeniser of MiniLM, which ships once, in the default model's folder."""
+    return Tokeniser(weights_folder(DEFAULT_MODEL) / TOKENISER, MAX_TOKENS)

@@ -1,4 +1,4 @@
-"""A closed list of words, and sentences as rows of its numbers."""
+"""A fixed vocabulary, and sentences as rows of its word numbers."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 PADDING, UNKNOWN, START, END = 0, 1, 2, 3
-"""Numbers that stand for no word: behind a sentence's end, a word that is not in the list, and a sentence's ends."""
+"""The reserved numbers: padding, a word outside the vocabulary, the start and the end of a sentence."""
 RESERVED = 4
 
 _WORD = re.compile(r"[^\W_]+(?:['\N{RIGHT SINGLE QUOTATION MARK}][^\W_]+)*")
@@ -62,7 +62,7 @@ class Vocabulary:
 
 
 def frequent_vocabulary(texts: Iterable[str], at_least: int = 5) -> Vocabulary:
-    """Return the words that occur so often, the most frequent first, equally frequent ones by the alphabet."""
+    """Return the words that occur ``at_least`` times or more, most frequent first, ties in alphabetical order."""
     counts = Counter(word for text in texts for word in split_words(text))
     frequent = [word for word, count in counts.items() if count >= at_least]
     return Vocabulary(sorted(frequent, key=lambda word: (-counts[word], word)))

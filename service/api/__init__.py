@@ -1,1 +1,1 @@
-"""Thin routes: parse, call, shape."""
+"""The HTTP routes: each parses a request, calls the service and shapes the answer."""

@@ -6,6 +6,7 @@ from fastapi import APIRouter
 from starlette.concurrency import run_in_threadpool
 
 from indexer.errors import CollectionNotFoundError
+from indexer.store.index_kind import kind_named
 from service.api.schemas import CollectionAnswer, CollectionsAnswer, IndexAnswer, MatcherAnswer, ModelAnswer
 from service.api.state import State, StateNow
 from service.errors import problems
@@ -39,22 +40,24 @@ async def reload(name: str, state: StateNow) -> CollectionAnswer:
 
 
 def _describe(state: State, name: str) -> CollectionAnswer:
-    with state.generations.pin(name) as serving:
-        generation, images = serving.generation, serving.images
+    with state.generations.pin(name) as served:
+        generation, images = served.generation, served.images.entry
+        index = kind_named(images.index_kind).describe(images.recall_at_10)
         return CollectionAnswer(
-            name=serving.name,
+            name=served.collection,
             generation=generation.number,
             images=generation.catalog.image_count,
             captions=generation.catalog.caption_count,
             created_at=generation.created_at,
             models=[
-                ModelAnswer(name=model, dimension=served.images.dimension) for model, served in serving.models.items()
+                ModelAnswer(name=model_name, dimension=model.images.dimension)
+                for model_name, model in served.models.items()
             ],
             matchers=[
-                MatcherAnswer(name=matcher, model=model)
-                for model, served in serving.models.items()
-                for matcher in served.matchers
+                MatcherAnswer(name=matcher_name, model=model_name)
+                for model_name, model in served.models.items()
+                for matcher_name in model.matchers
             ],
-            index=IndexAnswer(kind=images.index_kind, exact=images.exact, recall_at_10=images.recall_at_10),
-            model=serving.model,
+            index=IndexAnswer(kind=index.kind, exact=index.exact, recall_at_10=index.recall_at_10),
+            model=served.model,
         )

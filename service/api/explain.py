@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-from dataclasses import replace
 from time import perf_counter
 from typing import Annotated, Any
 from urllib.parse import urlencode
@@ -12,17 +10,15 @@ from fastapi import APIRouter, Request
 from fastapi import Query as Parameters
 from starlette.responses import Response
 
-from models.errors import QueryError
-from models.library import EXPLAIN_METHODS
+from models.evidence import Evidence
 from service.api.schemas import ExplainParameters, ExplanationAnswer, HeatMap, TermWords, Word
-from service.api.shaping import collection_used, contributions, is_known, json_response, query_answer
+from service.api.shaping import collection_used, contributions, is_known, json_response, query_echo
 from service.api.sources import explain_form, explained_query, wait_until_gone
 from service.api.state import State, StateNow
 from service.errors import problems
-from service.search.explanation import Explanation
 from service.search.query import Query
 from service.serving.admission import while_connected
-from service.serving.generations import Serving
+from service.serving.generations import ServedGeneration
 
 router = APIRouter(tags=["explain"])
 
@@ -66,57 +62,55 @@ async def explain_upload(request: Request, state: StateNow) -> Response:
 
 async def _answer(request: Request, state: State, parameters: ExplainParameters, image: bytes | None) -> Response:
     started = perf_counter()
-    if parameters.method not in EXPLAIN_METHODS:
-        known = ", ".join(EXPLAIN_METHODS)
-        raise QueryError(f"There is no method {parameters.method[:40]!r}; there are: {known}.")
     query = explained_query(parameters, image, state.settings)
     with state.generations.pin(parameters.collection, parameters.model) as serving:
-        key = _key(serving, parameters, query)
-        headers = {"ETag": f'"{key}-{parameters.format}"', "Cache-Control": _CACHE_CONTROL}
+        asked = state.explanations.request(serving, query, parameters.image_id, parameters.method)
+        headers = {"ETag": f'"{asked.key}-{parameters.format}"', "Cache-Control": _CACHE_CONTROL}
         if is_known(request, headers["ETag"]):
             return Response(status_code=304, headers=headers)
         gone = wait_until_gone(request)
         if parameters.format == "png":
-            picture = await while_connected(gone, state.queries.overlay(serving, key, query, parameters.image_id))
+            picture = await while_connected(gone, state.queries.overlay(serving, asked))
             return Response(picture, headers=headers, media_type="image/png")
-        explanation = await while_connected(gone, state.queries.explain(serving, key, query, parameters.image_id))
-        answer = _shape(serving, parameters, query, explanation, (perf_counter() - started) * 1e3)
+        evidence = await while_connected(gone, state.queries.explain(serving, asked))
+        answer = _shape(serving, parameters, query, evidence, (perf_counter() - started) * 1e3)
         return json_response(answer, headers)
 
 
 def _shape(
-    serving: Serving, parameters: ExplainParameters, query: Query, explanation: Explanation, took_ms: float
+    serving: ServedGeneration, parameters: ExplainParameters, query: Query, evidence: Evidence, took_ms: float
 ) -> ExplanationAnswer:
-    rows, columns = explanation.heat.shape
+    heat = evidence.heat()
+    rows, columns = heat.shape
     return ExplanationAnswer(
         image_id=parameters.image_id,
         collection=collection_used(serving),
-        query=query_answer(query),
+        query=query_echo(query),
         method=parameters.method,
-        score=explanation.score,
-        contributions=contributions(explanation.contributions),
+        score=evidence.score,
+        contributions=contributions(evidence.contributions),
         heat_map=HeatMap(
             rows=rows,
             columns=columns,
-            values=explanation.heat.astype(float).round(_HEAT_DECIMALS).tolist(),
-            region=explanation.region,
+            values=heat.astype(float).round(_HEAT_DECIMALS).tolist(),
+            region=evidence.whole().region,
         ),
         words=[
             TermWords(
                 term=term.label,
                 words=[Word(word=w.word, start=w.start, end=w.end, value=round(w.value, 6)) for w in term.words],
             )
-            for term in explanation.words
+            for term in evidence.words
         ],
-        overlay_url=None if query.image is not None else _overlay_url(serving, parameters, query),
+        overlay_url=None if query.image_files else _overlay_url(serving, parameters, query),
         took_ms=round(took_ms, 3),
     )
 
 
-def _overlay_url(serving: Serving, parameters: ExplainParameters, query: Query) -> str:
+def _overlay_url(serving: ServedGeneration, parameters: ExplainParameters, query: Query) -> str:
     asked = {
         "image_id": parameters.image_id,
-        "collection": serving.name,
+        "collection": serving.collection,
         "query": parameters.query,
         "query_image_id": parameters.query_image_id,
         "model": parameters.model,
@@ -125,12 +119,3 @@ def _overlay_url(serving: Serving, parameters: ExplainParameters, query: Query) 
         "format": "png",
     }
     return f"/explain?{urlencode({name: value for name, value in asked.items() if value}, doseq=True)}"
-
-
-def _key(serving: Serving, parameters: ExplainParameters, query: Query) -> str:
-    """Return a digest of the generation and of all that was asked: it names the explanation."""
-    generation = serving.generation
-    image = query.image and hashlib.sha256(query.image).digest()
-    served = (serving.name, generation.number, generation.manifest.content_sha256, serving.model)
-    asked = (replace(query, image=image), parameters.image_id, parameters.method)
-    return hashlib.sha256(repr((served, asked)).encode()).hexdigest()[:32]

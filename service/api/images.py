@@ -11,12 +11,14 @@ from starlette.exceptions import HTTPException
 from starlette.responses import FileResponse, Response
 from starlette.types import Message, Receive, Scope, Send
 
+from indexer.catalog.base import ImageRecord
+from indexer.store.generation import Generation
 from service.api.schemas import CollectionName, ImageAnswer
 from service.api.shaping import image_metadata, image_url, is_known
 from service.api.state import StateNow
 from service.errors import problems
 from service.search.engine import find_image
-from service.security.paths import original_path
+from service.security.paths import original_path, read_original
 
 router = APIRouter(prefix="/images", tags=["images"])
 
@@ -29,20 +31,21 @@ _MEDIA_TYPES = {
     "GIF": "image/gif",
     "HEIF": "image/heic",
 }
+_ASK_EACH_TIME = "private, no-cache"  # a file may change or go; its ETag tells
 _NOT_MODIFIED: dict[int | str, dict[str, Any]] = {304: {"description": "Not modified"}}
 
 
 @router.get("/{image_id}", responses=problems(401, 404, 409, 422, 503))
 def image(image_id: str, state: StateNow, collection: Collection = None) -> ImageAnswer:
     """Return the catalog's entry of an image."""
-    with state.generations.pin(collection) as serving:
-        record = find_image(serving.generation, image_id)
+    with state.generations.pin(collection) as served:
+        record = find_image(served.generation, image_id)
         return ImageAnswer(
             id=record.id,
             metadata=image_metadata(record),
             captions=list(record.captions),
-            thumbnail_url=image_url(record.id, "thumbnail", serving.name),
-            file_url=image_url(record.id, "file", serving.name),
+            thumbnail_url=image_url(record.id, "thumbnail", served.collection),
+            file_url=image_url(record.id, "file", served.collection),
         )
 
 
@@ -57,15 +60,15 @@ def image(image_id: str, state: StateNow, collection: Collection = None) -> Imag
 )
 async def thumbnail(image_id: str, request: Request, state: StateNow, collection: Collection = None) -> Response:
     """Return a small WebP of an image; it never changes, for the id is its content's hash."""
-    with state.generations.pin(collection) as serving:
-        record = await run_in_threadpool(find_image, serving.generation, image_id)
+    with state.generations.pin(collection) as served:
+        record = await run_in_threadpool(find_image, served.generation, image_id)
         headers = {
             "ETag": f'"{record.id}-{state.settings.thumbnail_side_px}"',
             "Cache-Control": "private, max-age=31536000, immutable",
         }
         if is_known(request, headers["ETag"]):
             return Response(status_code=304, headers=headers)
-        return Response(await state.thumbnails.get(serving, record.id), headers=headers, media_type="image/webp")
+        return Response(await state.thumbnails.get(served, record.id), headers=headers, media_type="image/webp")
 
 
 @router.get(
@@ -80,19 +83,25 @@ async def thumbnail(image_id: str, request: Request, state: StateNow, collection
 )
 def file(image_id: str, request: Request, state: StateNow, collection: Collection = None) -> Response:
     """Return an image's own file, whole or in part."""
-    with state.generations.pin(collection) as serving:
-        record = find_image(serving.generation, image_id)
-        path = original_path(serving.generation, record.id)
-    media_type = _MEDIA_TYPES.get(record.format, "application/octet-stream")
-    response = _Original(
-        path, stat_result=path.stat(), media_type=media_type, headers={"Cache-Control": "private, no-cache"}
-    )
+    with state.generations.pin(collection) as served:
+        record = find_image(served.generation, image_id)
+        response = _original(served.generation, record)
     if is_known(request, response.headers["etag"]):
         return Response(status_code=304, headers={"ETag": response.headers["etag"]})
     return response
 
 
-class _Original(FileResponse):
+def _original(generation: Generation, record: ImageRecord) -> Response:
+    """Return an image's file: in parts, where asked, if it lies on this machine; else whole."""
+    media_type, headers = _MEDIA_TYPES.get(record.format, "application/octet-stream"), {"Cache-Control": _ASK_EACH_TIME}
+    path = original_path(generation, record.id)
+    if path is None:
+        content = read_original(generation, record.id)
+        return Response(content, media_type=media_type, headers={**headers, "ETag": f'"{record.id}"'})
+    return _LocalFile(path, stat_result=path.stat(), media_type=media_type, headers=headers)
+
+
+class _LocalFile(FileResponse):
     """A file whose refusals have the form of every other error."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -8,7 +8,8 @@ from starlette.responses import Response
 
 from service.api.schemas import Status
 from service.api.state import StateNow
-from service.errors import NotReadyError, problems
+from service.errors import problems
+from service.serving.generations import NotReadyError
 
 router = APIRouter(tags=["operation"])
 
@@ -21,7 +22,12 @@ async def livez() -> Status:
 
 @router.get("/readyz", responses=problems(503))
 async def readyz(state: StateNow) -> Status:
-    """Tell whether searches can be answered: models are warm and a collection is loaded."""
+    """Tell whether searches can be answered: every collection is loaded, and the models are warm."""
+    loading = state.generations.loading
+    if loading is None:
+        raise NotReadyError("The service is starting.")
+    if loading:
+        raise NotReadyError(f"Still to be loaded: {', '.join(loading)}.")
     if not state.generations.names:
         raise NotReadyError("No collection is in service: run semblance index, then POST /collections/NAME/reload.")
     return Status(status="ready")

@@ -13,7 +13,7 @@ from starlette.types import Scope
 _SERVICE = Path(__file__).parent.parent
 _PAGE = _SERVICE / "ui"
 _DOCS = _SERVICE / "docs_page"
-_ASK_AGAIN = {"Cache-Control": "no-cache"}  # an entity tag makes that cheap, and no upgrade leaves old scripts behind
+_ASK_AGAIN = {"Cache-Control": "no-cache"}  # cheap by its entity tag; after an upgrade no browser runs old scripts
 
 
 class _Files(StaticFiles):
@@ -24,7 +24,7 @@ class _Files(StaticFiles):
 
 
 def install_pages(app: FastAPI) -> None:
-    """Serve the pages; they hold no script and no style of their own, and load nothing from elsewhere."""
+    """Serve the pages; they hold no inline script or style, and load nothing from other origins."""
 
     @app.get("/", include_in_schema=False)
     async def page() -> FileResponse:

@@ -96,19 +96,19 @@ class ExplainParameters(_Request):
     format: Literal["json", "png"] = "json"
 
 
-class ModifierAnswer(_Answer):
+class ModifierEcho(_Answer):
     """A modifier as it was understood."""
 
     text: str
     weight: float
 
 
-class QueryAnswer(_Answer):
+class QueryEcho(_Answer):
     """The query as it was understood."""
 
     text: str | None
     image_id: str | None
-    modifiers: list[ModifierAnswer]
+    modifiers: list[ModifierEcho]
 
 
 class Contribution(_Answer):
@@ -187,7 +187,7 @@ class Milliseconds(_Answer):
 class SearchResults(_Answer):
     """A page of results, best first."""
 
-    query: QueryAnswer
+    query: QueryEcho
     generated: list[GeneratedText] = Field(description="captions written for the image, where they were asked for")
     results: list[Result]
     collection: CollectionUsed
@@ -226,7 +226,7 @@ class ExplanationAnswer(_Answer):
 
     image_id: str
     collection: CollectionUsed
-    query: QueryAnswer
+    query: QueryEcho
     method: str
     score: float
     contributions: list[Contribution]

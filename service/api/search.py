@@ -11,13 +11,14 @@ from starlette.responses import Response
 
 from service.api.schemas import ImageSearchParameters, ImageSource, SearchResults, TextSearch
 from service.api.shaping import json_response, search_results
-from service.api.sources import image_query, wait_until_gone
+from service.api.sources import image_source, wait_until_gone
 from service.api.state import State, StateNow
 from service.errors import problems
-from service.search.query import WEIGHT_BESIDE_IMAGE, Query, check_page, parse_modifiers, parse_sentence
+from service.search.grammar import WEIGHT_BESIDE_IMAGE, parse_modifiers, parse_page, parse_sentence
+from service.search.query import Query
 from service.serving.admission import while_connected
-from service.serving.captions import check_can_be_written
-from service.serving.queries import Generate, SearchRequest
+from service.serving.captions import CaptionRequest, caption_request
+from service.serving.queries import SearchRequest
 
 router = APIRouter(tags=["search"])
 
@@ -40,7 +41,7 @@ _IMAGE_BODY: dict[str, Any] = {
 async def search_text(body: TextSearch, request: Request, state: StateNow) -> Response:
     """Find what a sentence means."""
     limits = state.settings.query_limits
-    query = Query(text=parse_sentence(body.query, limits), modifiers=parse_modifiers(body.modifiers, limits))
+    query = Query(parse_sentence(body.query, limits), parse_modifiers(body.modifiers, limits))
     return await _answer(request, state, query, body)
 
 
@@ -55,12 +56,9 @@ async def search_image(
 ) -> Response:
     """Find what resembles an image, steered by signed words; with ``generate`` also write a caption of it."""
     modifiers = parse_modifiers(parameters.modifier, state.settings.query_limits, WEIGHT_BESIDE_IMAGE)
-    query = await image_query(request, modifiers, state.settings)
-    generation = None
-    if parameters.generate:
-        check_can_be_written(query, parameters.target)
-        generation = Generate(parameters.captioner)
-    return await _answer(request, state, query, parameters, generation)
+    query = Query(await image_source(request, state.settings), modifiers)
+    caption = caption_request(query, parameters.target, parameters.captioner) if parameters.generate else None
+    return await _answer(request, state, query, parameters, caption)
 
 
 async def _answer(
@@ -68,14 +66,12 @@ async def _answer(
     state: State,
     query: Query,
     asked: TextSearch | ImageSearchParameters,
-    generation: Generate | None = None,
+    caption: CaptionRequest | None = None,
 ) -> Response:
     started = perf_counter()
-    check_page(asked.k, asked.offset, state.settings.query_limits)
+    page = parse_page(asked.k, asked.offset, state.settings.query_limits)
     searching = state.queries.search(
-        SearchRequest(
-            query, asked.collection, asked.target, asked.k, asked.offset, asked.model, asked.rerank, generation
-        )
+        SearchRequest(query, asked.collection, asked.target, page, asked.model, asked.rerank, caption)
     )
     answer = await while_connected(wait_until_gone(request), searching)
     results = search_results(query, answer, state.settings.max_offset, (perf_counter() - started) * 1e3)

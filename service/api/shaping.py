@@ -1,4 +1,4 @@
-"""Turns what the search found into the answers of the interface."""
+"""Turns results of the service into the answers of the HTTP interface."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import Response
 
-from indexer.catalog.repository import ImageRecord
+from indexer.catalog.base import ImageRecord
 from service.api.schemas import (
     CollectionUsed,
     Contribution,
@@ -16,29 +16,29 @@ from service.api.schemas import (
     GeneratedWord,
     ImageMetadata,
     Milliseconds,
-    ModifierAnswer,
-    QueryAnswer,
+    ModifierEcho,
+    QueryEcho,
     Result,
     SearchResults,
 )
-from service.search.query import Query
-from service.serving.captions import Written
-from service.serving.generations import Serving
+from service.search.query import CollectionImage, Query, Sentence
+from service.serving.captions import WrittenCaption
+from service.serving.generations import ServedGeneration
 from service.serving.queries import SearchAnswer
 
 
 def json_response(answer: BaseModel, headers: dict[str, str] | None = None) -> Response:
-    """Return an answer as it is: built of checked parts, it needs no second validation."""
+    """Serialise an answer; it is not validated again, which FastAPI would do."""
     return Response(answer.__pydantic_serializer__.to_json(answer), headers=headers, media_type="application/json")
 
 
 def search_results(query: Query, answer: SearchAnswer, max_offset: int, total_ms: float) -> SearchResults:
     """Shape a page of results; no page beyond ``max_offset`` is offered."""
-    found, name = answer.found, answer.serving.name
+    found, name = answer.found, answer.served.collection
     next_offset = found.next_offset
     return SearchResults(
-        query=query_answer(query),
-        generated=[generated_text(written) for written in answer.generated],
+        query=query_echo(query),
+        generated=[generated_text(written) for written in answer.captions],
         results=[
             Result(
                 id=hit.id,
@@ -53,13 +53,13 @@ def search_results(query: Query, answer: SearchAnswer, max_offset: int, total_ms
             )
             for hit in found.hits
         ],
-        collection=collection_used(answer.serving),
+        collection=collection_used(answer.served),
         took_ms=Milliseconds(
             encode=round(answer.encode_ms, 3),
             search=round(found.search_ms, 3),
             rerank=round(found.rerank_ms, 3),
             hydrate=round(found.hydrate_ms, 3),
-            generate=round(answer.generate_ms, 3),
+            generate=round(answer.caption_ms, 3),
             total=round(total_ms, 3),
         ),
         next=next_offset if next_offset is not None and next_offset <= max_offset else None,
@@ -67,7 +67,7 @@ def search_results(query: Query, answer: SearchAnswer, max_offset: int, total_ms
     )
 
 
-def generated_text(written: Written) -> GeneratedText:
+def generated_text(written: WrittenCaption) -> GeneratedText:
     """Shape a caption that a model wrote."""
     caption = written.caption
     maps = (
@@ -81,10 +81,14 @@ def generated_text(written: Written) -> GeneratedText:
     )
 
 
-def query_answer(query: Query) -> QueryAnswer:
-    """Echo a query as it was understood."""
-    modifiers = [ModifierAnswer(text=modifier.text, weight=modifier.weight) for modifier in query.modifiers]
-    return QueryAnswer(text=query.text, image_id=query.image_id, modifiers=modifiers)
+def query_echo(query: Query) -> QueryEcho:
+    """Repeat a query as it was understood."""
+    source = query.source
+    return QueryEcho(
+        text=source.text if isinstance(source, Sentence) else None,
+        image_id=source.id if isinstance(source, CollectionImage) else None,
+        modifiers=[ModifierEcho(text=modifier.text, weight=modifier.weight) for modifier in query.modifiers],
+    )
 
 
 def contributions(pairs: Iterable[tuple[str, float]]) -> list[Contribution]:
@@ -92,14 +96,14 @@ def contributions(pairs: Iterable[tuple[str, float]]) -> list[Contribution]:
     return [Contribution(term=label, value=value) for label, value in pairs]
 
 
-def collection_used(serving: Serving) -> CollectionUsed:
+def collection_used(served: ServedGeneration) -> CollectionUsed:
     """Name the generation that answered."""
     return CollectionUsed(
-        name=serving.name,
-        generation=serving.generation.number,
-        model=serving.model,
-        index=serving.images.index_kind,
-        exact=serving.images.exact,
+        name=served.collection,
+        generation=served.generation.number,
+        model=served.model,
+        index=served.images.entry.index_kind,
+        exact=served.images.entry.exact,
     )
 
 
@@ -121,6 +125,6 @@ def image_url(image_id: str, kind: str, collection: str) -> str:
 
 
 def is_known(request: Request, etag: str) -> bool:
-    """Tell whether the caller already holds the answer of that entity tag, so that a 304 is enough."""
+    """Tell whether ``If-None-Match`` holds an answer's entity tag: the caller has it already, and a 304 is enough."""
     given = request.headers.get("if-none-match", "")
     return given == "*" or etag in (tag.strip().removeprefix("W/") for tag in given.split(","))

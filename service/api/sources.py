@@ -1,4 +1,4 @@
-"""Reads what a request searches by: parsed, limited, and exactly one source."""
+"""Reads what a request searches by, which is exactly one source."""
 
 from __future__ import annotations
 
@@ -14,14 +14,8 @@ from starlette.requests import Request
 
 from models.errors import InputError, QueryError
 from service.api.schemas import ExplainParameters, ImageSource
-from service.search.query import (
-    WEIGHT_BESIDE_IMAGE,
-    WEIGHT_BESIDE_SENTENCE,
-    Modifier,
-    Query,
-    parse_modifiers,
-    parse_sentence,
-)
+from service.search.grammar import WEIGHT_BESIDE_IMAGE, WEIGHT_BESIDE_SENTENCE, parse_modifiers, parse_sentence
+from service.search.query import CollectionImage, Embedding, ImageFile, Query, Source
 from service.security.fetch import fetch_image
 from service.security.uploads import media_type, read_form
 from service.settings import Settings
@@ -33,11 +27,11 @@ _ONE_SOURCE = (
 )
 
 
-async def image_query(request: Request, modifiers: tuple[Modifier, ...], settings: Settings) -> Query:
-    """Read the source of an image search.
+async def image_source(request: Request, settings: Settings) -> Source:
+    """Read what an image search searches by.
 
     Raises:
-        InputError: none, several, or one that is not what it should be.
+        InputError: no source, several, or one that is malformed.
         HTTPException: 415, a content type that is none of the three.
         RequestValidationError: JSON of another form.
     """
@@ -46,11 +40,11 @@ async def image_query(request: Request, modifiers: tuple[Modifier, ...], setting
         form = await read_form(request)
         if form.file is None or form.fields:
             raise QueryError(_ONE_SOURCE)
-        return Query(image=form.file, modifiers=modifiers)
+        return ImageFile(form.file)
     if kind.startswith("image/"):
-        return Query(image=await request.body(), modifiers=modifiers)
+        return ImageFile(await request.body())
     if kind == "application/json":
-        return await _json_query(await request.body(), modifiers, settings)
+        return await _json_source(await request.body(), settings)
     if not kind and not await request.body():
         raise QueryError(_ONE_SOURCE)
     raise HTTPException(415, f"The content type {kind[:80]!r} is not accepted. {_ONE_SOURCE}")
@@ -80,20 +74,21 @@ def explained_query(parameters: ExplainParameters, image: bytes | None, settings
         QueryError: not exactly one source.
     """
     limits = settings.query_limits
-    sources = (parameters.query, parameters.query_image_id, image)
-    if sum(source is not None for source in sources) != 1:
-        raise QueryError("Name exactly one of query, query_image_id and an uploaded file.")
-    weight = WEIGHT_BESIDE_IMAGE if parameters.query is None else WEIGHT_BESIDE_SENTENCE
-    return Query(
-        text=None if parameters.query is None else parse_sentence(parameters.query, limits),
-        image=image,
-        image_id=parameters.query_image_id,
-        modifiers=parse_modifiers(parameters.modifier, limits, weight),
-    )
+    source: Source
+    match parameters.query, parameters.query_image_id, image:
+        case str(text), None, None:
+            source, weight = parse_sentence(text, limits), WEIGHT_BESIDE_SENTENCE
+        case None, str(image_id), None:
+            source, weight = CollectionImage(image_id), WEIGHT_BESIDE_IMAGE
+        case None, None, bytes(content):
+            source, weight = ImageFile(content), WEIGHT_BESIDE_IMAGE
+        case _:
+            raise QueryError("Name exactly one of query, query_image_id and an uploaded file.")
+    return Query(source, parse_modifiers(parameters.modifier, limits, weight))
 
 
 def parse_fields(model: type[M], fields: Iterable[tuple[str, str]]) -> M:
-    """Parse repeated names and values as FastAPI parses the parameters of an address.
+    """Validate pairs of names and values as FastAPI validates the parameters of a URL; a name may be repeated.
 
     Raises:
         RequestValidationError: they do not fit.
@@ -109,27 +104,29 @@ def parse_fields(model: type[M], fields: Iterable[tuple[str, str]]) -> M:
 
 
 async def wait_until_gone(request: Request) -> None:
-    """Return when the client has hung up; to be called when the body has been read."""
+    """Return when the client has hung up; call it after the body has been read."""
     while (await request.receive())["type"] != "http.disconnect":
         pass
 
 
-async def _json_query(body: bytes, modifiers: tuple[Modifier, ...], settings: Settings) -> Query:
+async def _json_source(body: bytes, settings: Settings) -> Source:
     try:
         source = ImageSource.model_validate_json(body)
     except ValidationError as error:
         raise RequestValidationError(
             [{**detail, "loc": ("body", *detail["loc"])} for detail in error.errors()]
         ) from None
-    if len(source.model_fields_set - {name for name, value in source if value is None}) != 1:
-        raise QueryError(_ONE_SOURCE)
-    image = None
-    if source.image_b64 is not None:
-        image = _decode_base64(source.image_b64)
-    elif source.url is not None:
-        image = await _fetch(source.url, settings)
-    embedding = None if source.embedding is None else tuple(source.embedding)
-    return Query(image=image, image_id=source.id, embedding=embedding, modifiers=modifiers)
+    match [(name, value) for name, value in source if value is not None]:
+        case [("id", image_id)]:
+            return CollectionImage(image_id)
+        case [("image_b64", text)]:
+            return ImageFile(_decode_base64(text))
+        case [("url", url)]:
+            return ImageFile(await _fetch(url, settings))
+        case [("embedding", values)]:
+            return Embedding(tuple(values))
+        case _:
+            raise QueryError(_ONE_SOURCE)
 
 
 def _decode_base64(text: str) -> bytes:

@@ -1,4 +1,4 @@
-"""What the routes work with, built once when the application starts."""
+"""What the routes share, built once when the application starts."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from service.observability import Metrics
+from service.serving.explanations import Explanations
 from service.serving.generations import Generations
 from service.serving.queries import Queries
 from service.serving.thumbnails import Thumbnails
@@ -22,6 +23,7 @@ class State:
     metrics: Metrics
     generations: Generations
     queries: Queries
+    explanations: Explanations
     thumbnails: Thumbnails
 
 

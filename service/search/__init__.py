@@ -1,1 +1,1 @@
-"""Search itself: grammar, composition, ranking, explanation. Pure: no web framework here."""
+"""Search without a web framework: what a query is, how it is planned, composed, ranked and explained."""

@@ -1,11 +1,11 @@
-"""How sure an answer is: the probability that each result is relevant, and whether anything matches at all."""
+"""How certain an answer is: the probability that each result is relevant, and whether anything matches at all."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.store.base import VectorSet
+from indexer.store.arrays import VectorSet
 from models.calibration import BEST, Calibration, log_share, match_features
 from models.cards import EncoderCard
 from models.types import Side, Vectors
@@ -17,23 +17,27 @@ _DECIMALS = 6
 
 
 def calibration_for(card: EncoderCard, query: Query, target: Side) -> Calibration | None:
-    """Return what is fitted for this kind of query and target; modifiers and embeddings are of no kind that is."""
-    if query.modifiers or query.embedding is not None:
-        return None
-    source = "image" if query.text is None else "text"
-    return card.calibrations.get(f"{source}-to-{target}")
+    """Return the model's calibration for this kind of query and target, None where it has none.
+
+    A query with modifiers, without a source, or by an embedding has no kind, and so no calibration.
+    """
+    return None if query.kind is None else card.calibrations.get(f"{query.kind}-to-{target}")
 
 
 def judge(
     calibration: Calibration | None, vectors: VectorSet, query: Vectors, scores: NDArray[np.float64]
 ) -> tuple[list[float | None], tuple[str, ...]]:
-    """Return the confidence in each result, and the warning that nothing seems to match where that is so.
+    """Return the confidence in each result, and the warning that nothing matches where no match is likely.
 
     Args:
-        calibration: of the query's kind, or None.
-        vectors: what is searched.
-        query: ``(D,)``.
-        scores: of the results from the first one on, descending; at least ``BEST`` where the collection has so many.
+        calibration: for this kind of query and target; None gives no confidence and no warning.
+        vectors: the searched set.
+        query: ``(D,)``, the composed query.
+        scores: ``(R,)`` of the best results, descending, from rank 1 on whatever page is asked for; R is at least
+            ``BEST`` where the collection has so many.
+
+    Returns:
+        R confidences in 0..1, each None without a calibration; and the warnings, none or one.
     """
     if calibration is None or not len(scores):
         return [None] * len(scores), ()

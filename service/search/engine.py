@@ -1,22 +1,24 @@
-"""Search over one pinned generation: candidates from its vector store, exact scores, a new order, catalog entries."""
+"""Search in one generation: candidates of the vector store, exact scores, re-ranking, catalog entries."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from time import perf_counter
 
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.catalog.repository import ImageRecord
-from indexer.store.base import VectorSet
+from indexer.catalog.base import ImageRecord
+from indexer.store.arrays import VectorSet
 from indexer.store.generation import Generation
 from models.calibration import BEST, Calibration
-from models.errors import InputError, QueryError
+from models.composition import ComposedQuery
+from models.errors import InputError
+from models.reranking import rerank_head
 from models.types import Side, Vectors
-from service.search.compose import ComposedQuery
 from service.search.confidence import judge
+from service.search.query import Page
 from service.search.rerank import Reranking
 
 
@@ -30,12 +32,12 @@ class Hit:
 
     Attributes:
         id: of the image, or of the caption where captions are searched.
-        caption: the caption itself, or the image's first one, or None.
-        image: the image, or the first one that the caption describes.
-        rank: from 1, earlier pages included.
-        score: exact; the sum of the contributions.
+        caption: the caption that was found, or the first one of the image that was found, or None where it has none.
+        image: the image that was found, or the first one that the caption describes.
+        rank: from 1, counted over all pages.
+        score: the sum of the contributions.
         contributions: ``(label, value)`` of each term of the query, and of the matcher where it re-ranked the result.
-        confidence: the probability that it is relevant; None where that is not calibrated.
+        confidence: the probability that the result is relevant; None where that is not calibrated.
     """
 
     id: str
@@ -44,12 +46,21 @@ class Hit:
     rank: int
     score: float
     contributions: tuple[tuple[str, float], ...]
-    confidence: float | None = None
+    confidence: float | None
 
 
 @dataclass(frozen=True)
 class Found:
-    """A page of results; ``next_offset`` is None on the last one."""
+    """A page of results.
+
+    Attributes:
+        hits: best first.
+        next_offset: of the next page; None on the last one.
+        search_ms: milliseconds that finding and scoring candidates took.
+        rerank_ms: the same of re-ranking them.
+        hydrate_ms: the same of reading what the catalog knows of the results.
+        warnings: for the person who searches.
+    """
 
     hits: tuple[Hit, ...]
     next_offset: int | None
@@ -80,60 +91,53 @@ def search(
     generation: Generation,
     model: str,
     query: ComposedQuery,
+    page: Page,
     *,
-    k: int,
-    offset: int = 0,
     target: Side = "image",
-    exclude_id: str | None = None,
+    excluded_row: int | None = None,
     reranking: Reranking | None = None,
     calibration: Calibration | None = None,
 ) -> Found:
-    """Return results ``offset`` to ``offset + k`` of a query, best first.
+    """Return a page of a query's results, best first.
 
     Results beyond the re-ranked ones keep the order and the score that they have without re-ranking.
 
     Args:
-        generation: pinned by the caller for as long as this runs.
+        generation: pinned by the caller until this has returned.
         model: whose vectors are searched; the query is of its space.
         query: the composed query.
-        k: how many results.
-        offset: how many better ones to pass over.
+        page: which of the results are wanted.
         target: ``image`` finds photographs, ``text`` the collection's captions.
-        exclude_id: an image that is not to be among the results ("more like this" does not want itself).
-        reranking: how to re-order the best; the generation holds its matcher's features.
-        calibration: of this kind of query and target; without it there is no confidence.
-
-    Raises:
-        ImageNotFoundError: the image to exclude does not exist.
+        excluded_row: a row of the searched set that is not to be found: an image is no result for itself.
+        reranking: how the best candidates are re-ranked; the generation holds its matcher's features.
+        calibration: for this kind of query and target; without one there is no confidence.
     """
     if target == "text" and not generation.catalog.caption_count:
         return Found((), None, warnings=("This collection has no captions, so there is no text to find.",))
     started = perf_counter()
-    excluded = find_image(generation, exclude_id).row if exclude_id is not None and target == "image" else None
-    vectors, wanted = generation.vector_set(model, target), max(offset + k + 1, BEST)
+    vectors, wanted = generation.vector_set(model, target), max(page.end + 1, BEST)
     if reranking is None:
-        rankings = [_rank(vectors, query, wanted, excluded)]
+        rankings = [_rank(vectors, query, wanted, excluded_row)]
     else:
-        rankings = _head_and_tail(vectors, query, wanted, excluded, reranking.depth)
+        rankings = _head_and_tail(vectors, query, wanted, excluded_row, reranking.depth)
     scores = np.concatenate([ranking.scores for ranking in rankings])
     confidences, warnings = judge(calibration, vectors, query.vector, scores)
     searched = reranked = perf_counter()
     if reranking is not None:
-        confidences = [None] * len(confidences)  # they are fitted to the encoder's scores and order
-        if offset < reranking.depth:
+        confidences = [None] * len(confidences)  # a calibration is fitted to the encoder's own scores and order
+        if page.offset < reranking.depth:
             rankings[0] = _rerank(generation, query, rankings[0], reranking)
         reranked = perf_counter()
     lines = [line for ranking in rankings for line in ranking.lines()]
-    page = lines[offset : offset + k]
-    entries = _entries(generation, target, [row for row, _, _ in page])
+    shown = lines[page.offset : page.end]
+    entries = _entries(generation, target, [row for row, _, _ in shown])
     hits = tuple(
         Hit(*entry, rank, score, shares, confidences[rank - 1])
-        for rank, (entry, (_, score, shares)) in enumerate(zip(entries, page, strict=True), offset + 1)
+        for rank, (entry, (_, score, shares)) in enumerate(zip(entries, shown, strict=True), page.offset + 1)
     )
-    next_offset = offset + k if len(lines) > offset + k else None
     return Found(
         hits,
-        next_offset,
+        page.end if len(lines) > page.end else None,
         search_ms=(searched - started) * 1e3,
         rerank_ms=(reranked - searched) * 1e3,
         hydrate_ms=(perf_counter() - reranked) * 1e3,
@@ -158,32 +162,18 @@ def image_vector(generation: Generation, model: str, record: ImageRecord) -> Vec
     return np.asarray(generation.vector_set(model, "image").vectors([record.row])[0])
 
 
-def unit_embedding(values: Sequence[float], dimension: int) -> Vectors:
-    """Turn a caller's numbers into a unit vector ``(D,)``.
-
-    Raises:
-        QueryError: not ``dimension`` numbers, not finite, or all zero.
-    """
-    if len(values) != dimension:
-        raise QueryError(f"The embedding has {len(values)} numbers: this collection's model has {dimension}.")
-    vector = np.array(values, dtype=np.float64)
-    length = np.linalg.norm(vector)
-    if not np.isfinite(length) or length == 0:
-        raise QueryError("The embedding must be finite numbers that are not all zero.")
-    return np.ascontiguousarray(vector / length, dtype=np.float32)
-
-
 def _entries(generation: Generation, target: Side, rows: list[int]) -> list[tuple[str, str | None, ImageRecord]]:
     """Return the id, the caption and the image of each row."""
     if target == "image":
         images = generation.catalog.images_at(rows)
         return [(image.id, image.captions[0] if image.captions else None, image) for image in images]
     captions = generation.catalog.captions_at(rows)
-    return [(caption.id, caption.text, find_image(generation, caption.image_ids[0])) for caption in captions]
+    images = generation.catalog.images_with_ids([caption.image_ids[0] for caption in captions])
+    return [(caption.id, caption.text, image) for caption, image in zip(captions, images, strict=True)]
 
 
 def _rank(vector_set: VectorSet, query: ComposedQuery, wanted: int, excluded: int | None) -> _Ranking:
-    """Return the ``wanted`` best rows with the exact share of each term; equal scores go by row."""
+    """Return the ``wanted`` best rows with the exact share of each term; of equal scores the lower row is better."""
     count = wanted + (excluded is not None)
     _, found = vector_set.store.search(query.vector[np.newaxis], min(count, vector_set.store.size))
     rows = found[0][found[0] >= 0]
@@ -200,8 +190,8 @@ def _head_and_tail(
 ) -> list[_Ranking]:
     """Return the ``depth`` best rows, and the rows that follow them up to ``wanted``.
 
-    An approximate index may find others when it is asked for more; the head is asked for alone, so that it is the same
-    on every page and pages have neither gaps nor doubles.
+    Asked for more rows, an approximate index may find other ones; the head is searched for by itself, so that every
+    page sees the same head, and no result is missing from the pages or on two of them.
     """
     head = _rank(vector_set, query, depth, excluded)
     if wanted <= depth:
@@ -212,9 +202,11 @@ def _head_and_tail(
 
 
 def _rerank(generation: Generation, query: ComposedQuery, head: _Ranking, reranking: Reranking) -> _Ranking:
-    """Return the same rows in their new order; equal scores go by row."""
-    features = generation.feature_arrays[reranking.matcher.card.name].features(head.rows.tolist())
-    contributions = np.column_stack([head.contributions, reranking.contributions(features)])
-    scores = query.scores(contributions)
-    order = np.lexsort((head.rows, -scores))
-    return _Ranking(head.rows[order], scores[order], contributions[order], (*head.labels, reranking.label))
+    """Return the same rows in their new order; of equal scores the lower row is better."""
+    by_row = np.argsort(head.rows)
+    rows = head.rows[by_row]
+    features = generation.feature_arrays[reranking.matcher.card.name].features(rows.tolist())
+    contributions = np.column_stack([head.contributions[by_row], reranking.contributions(features)])
+    new_scores = query.scores(contributions)
+    order, _ = rerank_head(head.scores[by_row], lambda indices: new_scores[indices], reranking.depth)
+    return _Ranking(rows[order], new_scores[order], contributions[order], (*head.labels, reranking.label))

@@ -1,39 +1,75 @@
-"""The words of a query: its sentence, its signed modifiers and its limits, checked before anything is encoded.
+"""A query: what is searched by, which is of one kind, and the signed words beside it.
 
-The grammar of a modifier value, one or several terms::
+Every part of a query, its source and its modifiers, has
 
-    value = term (space signed-term)*
-    term  = [sign] words          "+beach"  "-two people"  "beach"  "+beach -people"
-    sign  = "+" | "-" | U+2212 | U+2013
-
-A term without a sign adds: ``?modifier=+beach`` reaches the application as ``" beach"``, because a plus in a query
-string is a space. A sign counts only at the start of a word (``t-shirt`` is one word, ``C++`` too) and has to touch it.
+- ``label``: what the part's term is called in answers,
+- ``weight``: of the part's vector in the composed query,
+- ``text``: the words that are to be encoded to get that vector; None where the part is not made of words.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import ClassVar, TypeAlias
 
 from models.errors import QueryError
+from models.types import Side
 
-WEIGHT_BESIDE_SENTENCE = 0.5
-WEIGHT_BESIDE_IMAGE = 1.4
-"""What a modifier weighs beside the query itself, which weighs 1.
 
-Cosines of words and images spread less than those of images among themselves, so that beside an image words need more
-weight; how much, ``semblance evaluate modifiers`` chooses (``docs/quality.md``).
-"""
+@dataclass(frozen=True)
+class Sentence:
+    """A sentence to search by."""
 
-_SUBTRACTING = "-\u2212\u2013"
-_SIGNS = "+" + _SUBTRACTING
-_TERM_STARTS = re.compile(rf"(?:^|(?<=\s))(?=[{re.escape(_SIGNS)}])")
+    text: str
+    weight: ClassVar[float] = 1.0
+    kind: ClassVar[Side | None] = "text"
+
+    @property
+    def label(self) -> str:
+        """The sentence itself."""
+        return self.text
+
+
+@dataclass(frozen=True)
+class ImageFile:
+    """An image to search by, as the bytes of its file."""
+
+    content: bytes = field(repr=False)
+    label: ClassVar[str] = "image"
+    weight: ClassVar[float] = 1.0
+    text: ClassVar[str | None] = None
+    kind: ClassVar[Side | None] = "image"
+
+
+@dataclass(frozen=True)
+class CollectionImage:
+    """An image of the searched collection to search by; it is not among its own results."""
+
+    id: str
+    label: ClassVar[str] = "image"
+    weight: ClassVar[float] = 1.0
+    text: ClassVar[str | None] = None
+    kind: ClassVar[Side | None] = "image"
+
+
+@dataclass(frozen=True)
+class Embedding:
+    """A vector of the model's space to search by, of any length but zero."""
+
+    values: tuple[float, ...]
+    label: ClassVar[str] = "embedding"
+    weight: ClassVar[float] = 1.0
+    text: ClassVar[str | None] = None
+    kind: ClassVar[Side | None] = None
+
+
+Source: TypeAlias = Sentence | ImageFile | CollectionImage | Embedding
+"""What is searched by. Calibrations are fitted for sources of one ``kind``; for kind None there are none."""
 
 
 @dataclass(frozen=True)
 class Modifier:
-    """Words that pull the query towards what they mean (positive weight) or away from it (negative)."""
+    """Words that pull the query towards what they mean (positive weight) or away from it (negative weight)."""
 
     text: str
     weight: float
@@ -46,97 +82,52 @@ class Modifier:
 
 @dataclass(frozen=True)
 class Query:
-    """What is searched for: exactly one source, and modifiers.
+    """What is searched for.
 
     Attributes:
-        text: a sentence.
-        image: the bytes of an image file.
-        image_id: an image of the collection itself.
-        embedding: a vector of the model's space, any length but zero.
-        modifiers: signed words beside it.
+        source: what is searched by; None where modifiers alone say what is searched for.
+        modifiers: signed words.
+
+    Raises:
+        QueryError: there is neither a source nor a modifier.
     """
 
-    text: str | None = None
-    image: bytes | None = None
-    image_id: str | None = None
-    embedding: tuple[float, ...] | None = None
+    source: Source | None
     modifiers: tuple[Modifier, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not self.parts:
+            raise QueryError("The query has no source (words, an image or an embedding) and no modifier.")
+
+    @property
+    def parts(self) -> list[Source | Modifier]:
+        """Everything that has a vector: the source first, where there is one, and then the modifiers."""
+        return [*([] if self.source is None else [self.source]), *self.modifiers]
 
     @property
     def words(self) -> list[str]:
-        """All texts of the query that have to be encoded, the sentence first."""
-        return [*([self.text] if self.text is not None else []), *(modifier.text for modifier in self.modifiers)]
+        """The texts of all parts that are made of words, in the order of the parts: they have to be encoded."""
+        return [part.text for part in self.parts if part.text is not None]
+
+    @property
+    def image_files(self) -> list[bytes]:
+        """The contents of all parts that are image files, at most one: they have to be decoded and encoded."""
+        return [part.content for part in self.parts if isinstance(part, ImageFile)]
+
+    @property
+    def kind(self) -> Side | None:
+        """The source's kind; None where there is no source, or where modifiers make the query one of its own kind."""
+        return None if self.source is None or self.modifiers else self.source.kind
 
 
 @dataclass(frozen=True)
-class QueryLimits:
-    """How much a query may ask for; the service's settings fill it."""
+class Page:
+    """The results ``offset`` to ``offset + k`` of a search, counted from 0."""
 
-    max_query_chars: int = 1000
-    max_modifiers: int = 8
-    max_k: int = 100
-    max_offset: int = 1000
+    k: int
+    offset: int = 0
 
-
-def parse_sentence(text: str, limits: QueryLimits) -> str:
-    """Return the query sentence with its white space collapsed.
-
-    Raises:
-        QueryError: it is empty, longer than ``max_query_chars`` or not valid Unicode.
-    """
-    return _clean(text, "The query", limits)
-
-
-def parse_modifiers(
-    values: Iterable[str], limits: QueryLimits, weight: float = WEIGHT_BESIDE_SENTENCE
-) -> tuple[Modifier, ...]:
-    """Parse the values of a repeated ``modifier`` parameter, in their order; each weighs ``weight``, by its sign.
-
-    Raises:
-        QueryError: a value is empty, a sign stands alone or doubled, or there are more than ``max_modifiers`` terms.
-    """
-    modifiers: list[Modifier] = []
-    for value in values:
-        for term in _terms(value, limits):
-            if len(modifiers) == limits.max_modifiers:
-                raise QueryError(f"There are too many modifiers: the limit is {limits.max_modifiers}.")
-            modifiers.append(_modifier(term, weight))
-    return tuple(modifiers)
-
-
-def check_page(k: int, offset: int, limits: QueryLimits) -> None:
-    """Refuse a page of results that is empty or beyond the limits.
-
-    Raises:
-        QueryError: ``k`` is not in 1..max_k or ``offset`` not in 0..max_offset.
-    """
-    if not 1 <= k <= limits.max_k:
-        raise QueryError(f"k is {k}: it must be between 1 and {limits.max_k}.")
-    if not 0 <= offset <= limits.max_offset:
-        raise QueryError(f"offset is {offset}: it must be between 0 and {limits.max_offset}.")
-
-
-def _terms(value: str, limits: QueryLimits) -> list[str]:
-    """Cut a value before each sign that starts a word."""
-    _clean(value, "A modifier", limits)
-    return [term for term in _TERM_STARTS.split(value) if term.strip()]
-
-
-def _modifier(term: str, weight: float) -> Modifier:
-    term = term.strip()
-    sign, words = (term[0], term[1:]) if term[0] in _SIGNS else ("+", term)
-    if not words or words[0].isspace() or words[0] in _SIGNS:
-        raise QueryError(f"The modifier {term!r} has a sign without a word: write +beach or -people, without a space.")
-    return Modifier(" ".join(words.split()), -weight if sign in _SUBTRACTING else weight)
-
-
-def _clean(text: str, what: str, limits: QueryLimits) -> str:
-    """Collapse white space and check what remains."""
-    text = " ".join(text.split())
-    if not text:
-        raise QueryError(f"{what} is empty: write some words.")
-    if len(text) > limits.max_query_chars:
-        raise QueryError(f"{what} has {len(text)} characters: the limit is {limits.max_query_chars}.")
-    if any("\ud800" <= character <= "\udfff" for character in text):
-        raise QueryError(f"{what} is not valid Unicode: it holds half of a surrogate pair.")
-    return text
+    @property
+    def end(self) -> int:
+        """How many results this page and those before it hold."""
+        return self.offset + self.k

@@ -1,8 +1,6 @@
-r"""The best candidates of a query in a new order, by a matcher that looks closer; scores stay exact sums.
+r"""Which matcher puts the best candidates of a query in a new order, and what it adds to their scores.
 
-.. math:: s'(x) = \langle q, x \rangle + w \, m(\text{sentence}, x)
-
-for the ``depth`` best rows x of the first stage, with the matcher's score m and the weight w of its card.
+The ``depth`` best rows of the first stage are scored anew, see ``models.matchers.contribution``.
 """
 
 from __future__ import annotations
@@ -14,12 +12,32 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.errors import QueryError
+from models.matchers.contribution import rerank_contributions, rerank_label
 from models.protocols import Matcher
 from models.types import Features, Side
-from service.search.compose import SHOWN_DECIMALS
-from service.search.query import Query
+from service.search.query import Query, Sentence
 
 NO_MATCHER = "none"
+
+
+@dataclass(frozen=True)
+class RerankChoice:
+    """The matcher that a search asks for.
+
+    Attributes:
+        asked: a matcher's name, ``none``, or None for the default.
+        default: a matcher's name or ``none``; it holds only for the queries that it fits.
+        depth: how many of the best candidates are re-ranked.
+    """
+
+    asked: str | None = None
+    default: str = NO_MATCHER
+    depth: int = 50
+
+    @property
+    def name(self) -> str:
+        """The matcher's name, or ``none``."""
+        return self.asked or self.default
 
 
 @dataclass(frozen=True)
@@ -27,9 +45,9 @@ class Reranking:
     """How a query is re-ranked.
 
     Attributes:
-        matcher: that scores.
-        text: the sentence that it scores.
-        depth: how many of the best candidates it puts in a new order.
+        matcher: gives the new scores.
+        text: the sentence that it scores images against.
+        depth: how many of the best candidates are re-ranked.
     """
 
     matcher: Matcher
@@ -39,46 +57,45 @@ class Reranking:
     @property
     def label(self) -> str:
         """What its contribution is called in answers."""
-        return f"rerank: {self.matcher.card.name}"
+        return rerank_label(self.matcher)
 
     def contributions(self, features: Features) -> NDArray[np.float64]:
         """Return what it adds to the scores of M images, ``(M,)``."""
-        scores = self.matcher.score(self.text, features).astype(np.float64)
-        added: NDArray[np.float64] = np.round(self.matcher.card.weight * scores, SHOWN_DECIMALS)
-        return added
+        return rerank_contributions(self.matcher, self.text, features)
 
 
 def choose_reranking(
-    asked: str | None, default: str, matchers: Mapping[str, Matcher], query: Query, target: Side, depth: int
+    choice: RerankChoice, matchers: Mapping[str, Matcher], query: Query, target: Side
 ) -> Reranking | None:
-    """Return how to re-rank a query, or None.
+    """Return how to re-rank a query, None where it is not re-ranked.
 
     Args:
-        asked: a matcher's name, ``none``, or None for the default.
-        default: the same; passed over where it does not fit.
-        matchers: those that the collection has features for, by name.
+        choice: the matcher that is asked for.
+        matchers: those whose features the collection holds for the model that answers, by name.
         query: what is searched for.
         target: what is to be found.
-        depth: how many candidates to re-rank.
 
     Raises:
-        QueryError: what was asked for does not fit.
+        QueryError: the matcher does not fit the query, and the search asked for it by name.
     """
-    name = asked or default
-    if name == NO_MATCHER:
+    if choice.name == NO_MATCHER:
         return None
-    reason = _misfit(name, matchers, query, target)
-    if reason and asked:
-        raise QueryError(reason)
-    return None if reason or query.text is None else Reranking(matchers[name], query.text, depth)
+    try:
+        return _reranking(choice, matchers, query, target)
+    except QueryError:
+        if choice.asked:
+            raise
+        return None
 
 
-def _misfit(name: str, matchers: Mapping[str, Matcher], query: Query, target: Side) -> str | None:
-    if name not in matchers:
+def _reranking(choice: RerankChoice, matchers: Mapping[str, Matcher], query: Query, target: Side) -> Reranking:
+    if choice.name not in matchers:
         there_are = ", ".join(matchers) or "none; semblance index --matcher NAME stores what one needs"
-        return f"This collection and model have no matcher {name[:64]!r} to re-rank with; there are: {there_are}."
-    if query.text is None:
-        return "A matcher scores a sentence, and this query has none: leave rerank out."
+        raise QueryError(
+            f"This collection and model have no matcher {choice.name[:64]!r} to re-rank with; there are: {there_are}."
+        )
+    if not isinstance(query.source, Sentence):
+        raise QueryError("A matcher scores a sentence, and this query has none: leave rerank out.")
     if target == "text":
-        return "A matcher scores images, and this query is for captions: leave rerank out."
-    return None
+        raise QueryError("A matcher scores images, and this query is for captions: leave rerank out.")
+    return Reranking(matchers[choice.name], query.source.text, choice.depth)

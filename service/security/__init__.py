@@ -1,1 +1,1 @@
-"""What is let in and what is let out: uploads, addresses, files, keys."""
+"""What may come in and what may go out: uploads, fetched images, files, keys, headers."""

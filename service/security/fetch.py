@@ -1,7 +1,8 @@
-"""Fetches a query image from the web, without becoming a way into the network that the service stands in.
+"""Fetches a query image by its URL, with protection against server-side request forgery.
 
-A name is resolved once, every address it has must be public, and the connection goes to that very address: a second
-look-up could answer otherwise. Redirects are not followed, and the environment's proxies are not used.
+A host name is resolved once, all its addresses have to be public, and the connection goes to the address that was
+checked: resolving it again could give another one. Redirects are not followed, and proxies from the environment are not
+used.
 """
 
 from __future__ import annotations
@@ -20,32 +21,32 @@ Address: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 class FetchError(InputError):
-    """The image's address is not allowed, or does not answer with an image."""
+    """The image's URL is not allowed, or does not answer with an image."""
 
 
 _GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")
 
 
 def is_public(address: Address) -> bool:
-    """Tell whether an address is one of the open internet: not private, loopback, link-local, multicast or reserved."""
+    """Tell whether an address is public: not private, loopback, link-local, multicast or reserved."""
     if isinstance(address, ipaddress.IPv6Address) and (address not in _GLOBAL_UNICAST or address.sixtofour):
-        return False  # among the rest are forms that lead to an IPv4 address: mapped, NAT64, 6to4
+        return False  # others may embed an IPv4 address: mapped, NAT64, 6to4
     return address.is_global and not address.is_multicast
 
 
 async def fetch_image(
     url: str, *, max_bytes: int, timeout_s: float, allowed: Callable[[Address], bool] = is_public
 ) -> bytes:
-    """Return the bytes behind an http(s) address.
+    """Return the bytes that an http(s) URL answers with.
 
     Args:
         url: of the image.
-        max_bytes: cap on the body, checked while it comes.
-        timeout_s: for all of it, from the look-up of the name to the last byte.
-        allowed: which addresses may be connected to.
+        max_bytes: limit of the body, checked while it arrives.
+        timeout_s: for everything, from resolving the host name to the last byte.
+        allowed: tells which addresses may be connected to.
 
     Raises:
-        FetchError: the address is malformed, not public, silent, redirects, or answers with something else or too much.
+        FetchError: the URL is malformed or not public, does not answer in time or with status 200, or sends too much.
     """
     try:
         target = httpx.URL(url)

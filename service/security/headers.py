@@ -1,4 +1,4 @@
-"""The headers that keep a browser from doing with our answers what they are not meant for."""
+"""Security headers: content security policy, no sniffing of types, no referrer, same-origin isolation."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _HEADERS = [
 
 
 class SecurityHeaders:
-    """ASGI middleware that adds them to every answer."""
+    """ASGI middleware that adds the security headers to every answer."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app

@@ -1,4 +1,4 @@
-"""API keys: everything but the page, its files and the health checks needs one, where any is set."""
+"""API keys: where any is set, every request needs one, but for the page, its files and the health checks."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _OPEN_FOLDER = "/static/"
 
 
 class KeyRefusedError(SemblanceError):
-    """The request carries no key, or a wrong one."""
+    """The request has no key, or a wrong one."""
 
 
 class KeyGuard:
@@ -30,7 +30,7 @@ class KeyGuard:
         """Pass the request on.
 
         Raises:
-            KeyRefusedError: it needs a key and has none that is right.
+            KeyRefusedError: it needs a key, and has none or a wrong one.
         """
         if scope["type"] == "http" and self._digests and not _is_open(scope["path"]):
             self._check(Headers(scope=scope))
@@ -41,7 +41,7 @@ class KeyGuard:
         given = token.strip() if scheme.lower() == "bearer" else headers.get("x-api-key", "")
         if not given:
             raise KeyRefusedError("This service asks for a key: send Authorization: Bearer KEY, or X-API-Key: KEY.")
-        # every key is compared, in constant time: neither how many there are nor how much is right can be measured
+        # all keys are compared, in constant time: the time tells neither how many there are nor how near a guess is
         matches = [hmac.compare_digest(_digest(given), digest) for digest in self._digests]
         if not any(matches):
             raise KeyRefusedError("This key is not one of the service's.")

@@ -1,14 +1,23 @@
-"""The only way to a collection's files: by an image's id, and never out of the collection's folders."""
+"""The only way to a collection's files: by an image's id, and never out of the collection's folders.
+
+What is inside the folders, the photo source judges: it reads nothing else (see ``sources.base``).
+"""
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 import structlog
 
+from indexer.sources.base import OutsideSourceError, PhotoSource
+from indexer.sources.opening import photo_source
 from indexer.store.generation import Generation
 from models.errors import InputError
+
+T = TypeVar("T")
 
 log = structlog.get_logger()
 
@@ -20,35 +29,35 @@ class OriginalNotFoundError(InputError):
         super().__init__(f"The file of image {image_id} is gone or has changed since it was indexed; index again.")
 
 
-def original_path(generation: Generation, image_id: str) -> Path:
-    """Return the resolved path of an image's file.
+def original_path(generation: Generation, image_id: str) -> Path | None:
+    """Return where an image's file can be opened on this machine, None where its storage is another one.
 
     Raises:
-        OriginalNotFoundError: no file of the image lies, symbolic links resolved, inside the collection's folders.
+        OriginalNotFoundError: no file of the image is there, inside the collection's folders.
     """
-    roots = [root.resolve() for root in generation.catalog.roots()]
-    for path in generation.catalog.original_paths(image_id):
-        try:
-            resolved = path.resolve(strict=True)
-        except (OSError, RuntimeError):  # gone, or links in a circle
-            continue
-        if not any(resolved.is_relative_to(root) for root in roots):
-            log.warning("file outside its collection refused", path=str(path))
-        elif resolved.is_file():
-            return resolved
-    raise OriginalNotFoundError(image_id)
+    return _first_original(generation, image_id, lambda source, key: source.local_path(key))
 
 
 def read_original(generation: Generation, image_id: str) -> bytes:
     """Return the bytes of an image's file, checked to be the ones that were indexed (the id is their hash).
 
     Raises:
-        OriginalNotFoundError: it is gone, outside the collection or has changed.
+        OriginalNotFoundError: it is gone, outside the collection's folders or has changed.
     """
-    try:
-        content = original_path(generation, image_id).read_bytes()
-    except OSError:
-        raise OriginalNotFoundError(image_id) from None
+    content = _first_original(generation, image_id, lambda source, key: source.read(key))
     if not hashlib.sha256(content).hexdigest().startswith(image_id):
         raise OriginalNotFoundError(image_id)
     return content
+
+
+def _first_original(generation: Generation, image_id: str, use: Callable[[PhotoSource, str], T]) -> T:
+    """Return what ``use`` makes of the first of an image's files that it can be made of."""
+    source = photo_source(generation.catalog.roots())
+    for key in generation.catalog.original_keys(image_id):
+        try:
+            return use(source, key)
+        except OutsideSourceError:
+            log.warning("file outside its collection refused", path=key)
+        except OSError:  # gone, closed, or links in a circle
+            continue
+    raise OriginalNotFoundError(image_id)

@@ -1,1 +1,1 @@
-"""What runs between a request and the pure search: encoders, pinned generations, bounded waiting."""
+"""What stands between a request and the search: loaded models, pinned generations, bounded queues."""

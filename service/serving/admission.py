@@ -1,7 +1,7 @@
-"""Bounded waiting: a request that could not be answered in time is refused at once, so that the others can be.
+"""Admission control: a request that could not be answered in time is refused at once, so that others are answered.
 
-A worker that takes 20 ms a request, asked ten times what it can do: with an unbounded queue no answer arrives in time,
-with 16 waiting places and 503 for the rest 49 of 50 possible ones do.
+With a worker that takes 20 ms a request and ten times the load that it can take, an unbounded queue answers nobody in
+time; with 16 places and 503 for all others, 49 of the 50 requests that the worker can take in a second are answered.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 
 class OverloadedError(SemblanceError):
-    """As many requests as may wait are waiting."""
+    """As many requests as are allowed run or wait already."""
 
 
 class ClientGoneError(SemblanceError):
@@ -25,7 +25,7 @@ class ClientGoneError(SemblanceError):
 
 
 class Admission:
-    """Counts the requests that run or wait for one resource; used on the event loop only, so it needs no lock."""
+    """Limits how many requests run or wait for one resource; only the event loop's thread uses it, without a lock."""
 
     def __init__(self, name: str, limit: int, on_refusal: Callable[[str], None] = lambda _name: None) -> None:
         self.name = name
@@ -35,10 +35,10 @@ class Admission:
 
     @contextmanager
     def admit(self) -> Iterator[None]:
-        """Hold one place for the length of the block.
+        """Count one more request for the length of the block.
 
         Raises:
-            OverloadedError: all places are taken.
+            OverloadedError: the limit is reached.
         """
         if self.admitted >= self.limit:
             self._on_refusal(self.name)
@@ -51,7 +51,7 @@ class Admission:
 
 
 async def while_connected(disconnected: Coroutine[Any, Any, None], work: Coroutine[Any, Any, T]) -> T:
-    """Run ``work`` and cancel it when ``disconnected`` returns first, so that nothing is computed for nobody.
+    """Run ``work``, and cancel it if ``disconnected`` returns first: nobody would read the result.
 
     Raises:
         ClientGoneError: the client hung up.
@@ -64,5 +64,5 @@ async def while_connected(disconnected: Coroutine[Any, Any, None], work: Corouti
         raise ClientGoneError("The client hung up.")
     finally:
         gone.cancel()
-        if working.cancel():  # what it holds is let go before this returns
+        if working.cancel():  # it has released what it holds before this returns
             await asyncio.gather(working, return_exceptions=True)

@@ -1,7 +1,7 @@
-"""Captions are written in one thread of their own, in their order; a captioner is loaded with its first caption.
+"""Writes captions, one after the other in a thread of its own; a captioner is loaded when it is first asked for.
 
-It takes seconds to load and a quarter of a gigabyte, and most services are never asked for a caption. Once there, it
-writes one in some 30 ms.
+Loading one takes seconds and a quarter of a gigabyte, and most services are never asked for a caption. A loaded one
+writes a caption in some 30 ms.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from models.errors import ModelError, QueryError, SemblanceError, UnknownModelEr
 from models.imaging.decode import ImageDecoder
 from models.protocols import Captioner, GeneratedCaption, ModelLibrary
 from models.types import Side
-from service.search.query import Query
+from service.search.query import CollectionImage, ImageFile, Query
 from service.security.paths import read_original
 from service.serving.admission import Admission
-from service.serving.generations import Serving
+from service.serving.generations import ServedGeneration
 from service.serving.threads import run_in
 
 log = structlog.get_logger()
@@ -29,11 +29,37 @@ class CaptionerUnavailableError(SemblanceError):
 
 
 @dataclass(frozen=True)
-class Written:
+class CaptionRequest:
+    """A caption that is to be written.
+
+    Attributes:
+        image: of which image.
+        captioner: the name of the model that writes it; None for the default one.
+    """
+
+    image: ImageFile | CollectionImage
+    captioner: str | None = None
+
+
+@dataclass(frozen=True)
+class WrittenCaption:
     """A caption and the name of the model that wrote it."""
 
     caption: GeneratedCaption
     model: str
+
+
+def caption_request(query: Query, target: Side, captioner: str | None) -> CaptionRequest:
+    """Return the request for a caption of a query's image.
+
+    Raises:
+        QueryError: the query has no image, or does not ask for text.
+    """
+    if target != "text":
+        raise QueryError("generate writes a caption, and this query is for images: add target=text, or leave it out.")
+    if not isinstance(query.source, ImageFile | CollectionImage):
+        raise QueryError("generate writes a caption of an image, and this query has none: send one, or an id.")
+    return CaptionRequest(query.source, captioner)
 
 
 class Captions:
@@ -42,8 +68,8 @@ class Captions:
     Args:
         library: gives captioners.
         default: the captioner where a request names none.
-        admission: bounds the captions.
-        beam_width: sentences that are followed at once for each caption.
+        admission: limits how many captions are being written or waiting.
+        beam_width: width of the beam search, in sentences.
         decoder: decodes the images.
     """
 
@@ -63,36 +89,40 @@ class Captions:
         self._decoder = decoder
         self._thread = ThreadPoolExecutor(1, "caption")
 
-    async def write(self, serving: Serving, query: Query, asked: str | None) -> Written:
-        """Write a caption of a query's image, uploaded or of the collection.
+    async def write(self, served: ServedGeneration, request: CaptionRequest) -> WrittenCaption:
+        """Write a caption of an image, uploaded or of the collection.
 
         Args:
-            serving: pinned by the caller.
-            query: with an image, as ``check_can_be_written`` makes sure.
-            asked: the captioner's name; None for the default.
+            served: pinned by the caller.
+            request: which image, and which captioner.
 
         Raises:
-            QueryError: no captioner of that name.
+            QueryError: there is no captioner of that name.
             CaptionerUnavailableError: it cannot be loaded.
             OverloadedError: too many captions are waiting.
-            OriginalNotFoundError: the file of the collection's image is not there any more.
+            ImageError: the image cannot be decoded.
+            OriginalNotFoundError: the file of the collection's image is gone.
         """
         with self._admission.admit():
-            return await run_in(self._thread, self._write, serving, query, asked)
+            return await run_in(self._thread, self._write, served, request)
 
     def close(self) -> None:
-        """Finish what runs; what waits is given up."""
+        """Wait for what runs, and cancel what has not started."""
         self._thread.shutdown(cancel_futures=True)
 
-    def _write(self, serving: Serving, query: Query, asked: str | None) -> Written:
+    def _write(self, served: ServedGeneration, request: CaptionRequest) -> WrittenCaption:
         from models.captioning.decoding import BeamSearch
 
-        captioner = self._captioner(asked)
-        content = query.image if query.image is not None else read_original(serving.generation, query.image_id or "")
+        captioner = self._captioner(request.captioner)
+        match request.image:
+            case ImageFile():
+                content = request.image.content
+            case CollectionImage():
+                content = read_original(served.generation, request.image.id)
         shrink_to = captioner.card.preprocessing.size
         prepared = captioner.prepare(self._decoder.decode(content, shrink_to=shrink_to).pixels)
         (caption,) = captioner.describe(prepared[None], BeamSearch(self._beam_width))
-        return Written(caption, captioner.card.name)
+        return WrittenCaption(caption, captioner.card.name)
 
     def _captioner(self, asked: str | None) -> Captioner:
         name = asked or self._default
@@ -105,15 +135,3 @@ class Captions:
             raise CaptionerUnavailableError(
                 f"The captioner {name!r} cannot be loaded; the log of the service says why."
             ) from None
-
-
-def check_can_be_written(query: Query, target: Side) -> None:
-    """Make sure that a caption can be written for a query.
-
-    Raises:
-        QueryError: it has no image, or does not ask for text.
-    """
-    if target != "text":
-        raise QueryError("generate writes a caption, and this query is for images: add target=text, or leave it out.")
-    if query.image is None and query.image_id is None:
-        raise QueryError("generate writes a caption of an image, and this query has none: send one, or an id.")

@@ -1,6 +1,6 @@
-"""Encoders that many requests share: whatever is queued when an encoder's thread is free goes into one batch.
+"""Dynamic batching: everything that is queued when an encoder's thread becomes free is encoded in one batch.
 
-Nobody waits for a batch to fill: alone, a request is encoded at once; under load, batches grow by themselves.
+No request waits for a batch to fill: one that comes alone is encoded at once, and batches grow with the load.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from models.protocols import DualEncoder, ModelLibrary
 from models.types import Pixels, Side, Vectors
 
 _PART = 8
-"""Texts that an explanation encodes at a time: what a search behind it waits for at most."""
+"""How many texts an explanation encodes at a time: a search that comes meanwhile waits for no more than these."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class _Job:
 
 
 class BatchingEncoder:
-    """Encodes for many requests at once; callers bound how many there are (see ``Admission``)."""
+    """Encodes for many requests at once; callers limit how many there are (see ``Admission``)."""
 
     def __init__(
         self, encoder: DualEncoder, *, max_batch: int, on_batch: Callable[[Side, int], None] = lambda _side, _size: None
@@ -45,7 +45,7 @@ class BatchingEncoder:
         self._worker.start()
 
     async def texts(self, texts: Sequence[str]) -> Vectors:
-        """Embed N sentences as ``(N, D)``; a cancelled caller's sentences are not encoded."""
+        """Embed N sentences as ``(N, D)``; if the caller is cancelled before their batch begins, they are left out."""
         return await asyncio.wrap_future(self._submit("text", texts))
 
     async def image(self, prepared: Pixels) -> Vectors:
@@ -54,13 +54,13 @@ class BatchingEncoder:
         return np.asarray(vectors[0])
 
     def texts_from_thread(self, texts: Sequence[str]) -> Vectors:
-        """Embed N sentences from a thread that may block; in small parts, so that searches go in between."""
+        """Embed N sentences as ``(N, D)``, blocking until it is done; in small batches, so that searches go between."""
         parts = [texts[start : start + _PART] for start in range(0, len(texts), _PART)]
         empty = np.empty((0, self.encoder.card.dimension), dtype=np.float32)
         return np.concatenate([empty, *(self._submit("text", part).result() for part in parts)])
 
     def close(self) -> None:
-        """Finish what is queued and end the worker."""
+        """Encode what is queued, then end the worker."""
         self._jobs.put(None)
         self._worker.join()
 
@@ -78,7 +78,7 @@ class BatchingEncoder:
                 return
 
     def _gather(self, first: _Job) -> tuple[list[_Job], bool]:
-        """Take what is queued, up to a full batch; False when the end of the queue was among it."""
+        """Take what is queued, up to a full batch; also return False if ``close`` was called, which ends the queue."""
         batch = [first]
         while sum(len(job.inputs) for job in batch) < self._max_batch:
             try:
@@ -98,7 +98,7 @@ class BatchingEncoder:
         try:
             encoder = self.encoder
             vectors = encoder.encode_texts(inputs) if side == "text" else encoder.encode_images(np.stack(inputs))
-        except Exception as error:  # noqa: BLE001 - handed to those who asked; the worker goes on
+        except Exception as error:  # noqa: BLE001 - raised in the callers; the worker goes on
             for job in jobs:
                 job.vectors.set_exception(error)
             return
@@ -133,7 +133,7 @@ class Encoders:
         return self._running.get(model, lambda: self._start(model))
 
     def close(self) -> None:
-        """End all of them."""
+        """End all workers."""
         for encoder in self._running.values():
             encoder.close()
 

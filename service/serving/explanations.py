@@ -1,33 +1,58 @@
 """Explanations run in one thread of their own, at low priority: they may be slow, searches may not.
 
-Torch and the explainer (the model's weights a second time) are loaded there, with the first explanation.
+Torch and the explainer (the model's weights a second time) are loaded there, with the first explanation. What has been
+explained is remembered by all that it depends on, and looked up before anything is encoded or decoded.
 """
 
 from __future__ import annotations
 
+import hashlib
 import os
 import sys
 import threading
-from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
 
+from cachetools import LRUCache
+
+from models.errors import ExplainMethodError
+from models.evidence import Evidence, ImageRole
 from models.imaging.decode import ImageDecoder
 from models.imaging.overlay import overlay_png
 from models.imaging.photograph import Photograph
-from models.protocols import ModelLibrary
-from service.search.compose import Term
-from service.search.engine import find_image, image_vector
-from service.search.explanation import Explanation, explain
+from models.protocols import ModelLibrary, SeenImage
+from service.search.engine import find_image
+from service.search.explanation import match_of
+from service.search.plan import EncodedQuery, resolve
+from service.search.query import CollectionImage, Query
 from service.security.paths import read_original
-from service.serving.generations import Serving
+from service.serving.generations import ServedGeneration
 from service.serving.threads import run_in
 
 _NICENESS = 10
 
 
+@dataclass(frozen=True)
+class ExplainRequest:
+    """What is to be explained, and how.
+
+    Attributes:
+        query: that was searched for.
+        image_id: of the result.
+        method: by name.
+        key: a digest of all that the explanation depends on, what is served included; it names the explanation.
+    """
+
+    query: Query
+    image_id: str
+    method: str
+    key: str
+
+
 class Explanations:
-    """Explains matches and remembers the last ones; all its state belongs to its thread.
+    """Explains matches and remembers the last explanations; called on the event loop, works in its thread.
 
     Args:
         library: gives explainers.
@@ -40,54 +65,115 @@ class Explanations:
         self._library = library
         self._decoder = decoder
         self._overlay_side_px = overlay_side_px
-        self._kept = kept
-        self._known: OrderedDict[str, Explanation] = OrderedDict()
+        self._known: LRUCache[str, Evidence] = LRUCache(kept)
+        self._lock = threading.Lock()
         self._thread = ThreadPoolExecutor(1, "explain", initializer=_yield_to_searches)
 
-    async def explain(self, key: str, serving: Serving, terms: Sequence[Term], image_id: str) -> Explanation:
-        """Explain the score of an image; ``key`` names the generation and everything that was asked.
+    def request(self, served: ServedGeneration, query: Query, image_id: str, method: str) -> ExplainRequest:
+        """Name what is to be explained.
+
+        Raises:
+            ExplainMethodError: the method does not fit the model that answers.
+        """
+        fitting = self._library.explain_methods(served.model)
+        if method not in fitting:
+            raise ExplainMethodError(method, served.model, fitting)
+        return ExplainRequest(query, image_id, method, self._key(served, query, image_id, method))
+
+    def known(self, asked: ExplainRequest) -> Evidence | None:
+        """Return an explanation that is remembered."""
+        with self._lock:
+            return self._known.get(asked.key)
+
+    async def explain(self, served: ServedGeneration, asked: ExplainRequest, query: EncodedQuery) -> Evidence:
+        """Explain the score of an image.
+
+        Args:
+            served: pinned by the caller, the one of the request.
+            asked: what is to be explained.
+            query: the request's, encoded.
 
         Raises:
             ImageNotFoundError: no such image.
+            OriginalNotFoundError: its file, or that of the query's image, is not there any more.
+            QueryError: the terms cancel each other out.
+        """
+        return await run_in(self._thread, self._explain, served, asked, query)
+
+    async def overlay(self, served: ServedGeneration, asked: ExplainRequest, evidence: Evidence) -> bytes:
+        """Return the PNG of an explanation's heat map over the photograph.
+
+        Raises:
             OriginalNotFoundError: its file is not there any more.
         """
-        return await run_in(self._thread, self._explain, key, serving, terms, image_id)
-
-    async def overlay(self, key: str, serving: Serving, terms: Sequence[Term], image_id: str) -> bytes:
-        """Return the PNG of an explanation's heat map over the photograph; raises as ``explain``."""
-        return await run_in(self._thread, self._overlay, key, serving, terms, image_id)
+        return await run_in(self._thread, self._overlay, served, asked.image_id, evidence)
 
     def close(self) -> None:
         """Finish what runs; what waits is given up."""
         self._thread.shutdown(cancel_futures=True)
 
-    def _explain(self, key: str, serving: Serving, terms: Sequence[Term], image_id: str) -> Explanation:
-        if key not in self._known:
-            record = find_image(serving.generation, image_id)
-            photograph = self._photograph(serving, image_id)
-            encoder = serving.encoder.encoder
-            self._known[key] = explain(
-                terms,
-                image_vector(serving.generation, serving.model, record),
-                encoder.prepare(photograph.pixels),
-                encoder.card.preprocessing.visible_region(photograph.width, photograph.height),
-                self._library.explainer(serving.model),
-                serving.encoder.texts_from_thread,
-            )
-        self._known.move_to_end(key)
-        explanation = self._known[key]
-        while len(self._known) > self._kept:
-            self._known.popitem(last=False)
-        return explanation
+    def _key(self, served: ServedGeneration, query: Query, image_id: str, method: str) -> str:
+        generation = served.generation
+        source = (served.collection, generation.number, generation.manifest.content_sha256)
+        model = tuple(served.encoder.encoder.card.identity)
+        files = [hashlib.sha256(content).digest() for content in query.image_files]  # repr(query) leaves them out
+        asked = (query, files, image_id, method, self._overlay_side_px)  # photographs are decoded by it
+        return hashlib.sha256(repr((source, model, asked)).encode()).hexdigest()[:32]
 
-    def _overlay(self, key: str, serving: Serving, terms: Sequence[Term], image_id: str) -> bytes:
-        explanation = self._explain(key, serving, terms, image_id)
-        photograph = self._photograph(serving, image_id)
-        return overlay_png(photograph, explanation.heat, explanation.region, self._overlay_side_px)
+    def _explain(self, served: ServedGeneration, asked: ExplainRequest, query: EncodedQuery) -> Evidence:
+        known = self.known(asked)  # others may have asked the same in the meantime
+        if known is not None:
+            return known
+        record = find_image(served.generation, asked.image_id)
+        explainer = self._library.explainer(served.model, asked.method)
+        match = match_of(
+            served.generation,
+            served.model,
+            record,
+            resolve(query, served.generation, served.model).terms,
+            self._images(served, asked, explainer.looks_at),
+            served.encoder.texts_from_thread,
+            served.matchers,
+        )
+        evidence = explainer.explain(match)
+        with self._lock, suppress(ValueError):  # the cache's way to say that it keeps none at all
+            self._known[asked.key] = evidence
+        return evidence
 
-    def _photograph(self, serving: Serving, image_id: str) -> Photograph:
-        content = read_original(serving.generation, image_id)
+    def _images(
+        self, served: ServedGeneration, asked: ExplainRequest, looked_at: AbstractSet[ImageRole]
+    ) -> dict[ImageRole, SeenImage]:
+        """Return the images that a method looks at, as the encoder sees them."""
+        images: dict[ImageRole, SeenImage] = {}
+        if "result" in looked_at:
+            images["result"] = _seen(served, self._photograph(served, asked.image_id))
+        if "query" in looked_at and (content := _query_image(served, asked.query)) is not None:
+            shrink_to = served.encoder.encoder.card.preprocessing.size  # as it was decoded to be encoded
+            images["query"] = _seen(served, self._decoder.decode(content, shrink_to=shrink_to))
+        return images
+
+    def _overlay(self, served: ServedGeneration, image_id: str, evidence: Evidence) -> bytes:
+        photograph = self._photograph(served, image_id)
+        return overlay_png(photograph, evidence.heat(), evidence.whole().region, self._overlay_side_px)
+
+    def _photograph(self, served: ServedGeneration, image_id: str) -> Photograph:
+        content = read_original(served.generation, image_id)
         return self._decoder.decode(content, shrink_to=self._overlay_side_px)
+
+
+def _seen(served: ServedGeneration, photograph: Photograph) -> SeenImage:
+    encoder = served.encoder.encoder
+    region = encoder.card.preprocessing.visible_region(photograph.width, photograph.height)
+    return SeenImage(encoder.prepare(photograph.pixels), region)
+
+
+def _query_image(served: ServedGeneration, query: Query) -> bytes | None:
+    """Return the file of the image that was searched by; None where the query has none."""
+    if query.image_files:
+        return query.image_files[0]
+    if isinstance(query.source, CollectionImage):
+        return read_original(served.generation, query.source.id)
+    return None
 
 
 def _yield_to_searches() -> None:

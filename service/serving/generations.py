@@ -1,4 +1,4 @@
-"""The generations in service: requests pin one, a reload swaps it, and the old one closes with its last request."""
+"""The generations in service: a request pins one, a reload replaces it, and its last request closes the old one."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from pathlib import Path
 
 import structlog
 
-from indexer.collections import collection_dir, list_collections
+from indexer.collections import collection_dir, collection_names
 from indexer.errors import CollectionNotFoundError, ModelMismatchError
-from indexer.store.base import VectorSet
+from indexer.store.arrays import VectorSet
 from indexer.store.generation import Generation, current_pointer, open_current
 from indexer.store.manifest import Pointer
-from models.cards import EncoderCard, ModelIdentity
+from models.cards import EncoderCard
 from models.errors import InputError, SemblanceError
 from models.protocols import Matcher
 from service.serving.encoder import BatchingEncoder
@@ -25,7 +25,11 @@ log = structlog.get_logger()
 
 
 class CollectionChoiceError(InputError):
-    """The request names no collection, and there is not exactly one."""
+    """The request names no collection, there is no default, and there is not exactly one."""
+
+
+class NotReadyError(SemblanceError):
+    """What the request needs is still being loaded, or there is no collection yet."""
 
 
 class ModelChoiceError(InputError):
@@ -34,7 +38,13 @@ class ModelChoiceError(InputError):
 
 @dataclass(frozen=True)
 class ServedModel:
-    """A model that answers: its encoder, the vectors of its space, and the matchers that re-rank its results."""
+    """A model that answers from a generation.
+
+    Attributes:
+        encoder: of queries.
+        images: the image vectors of its space.
+        matchers: those that can re-rank its results, by name.
+    """
 
     encoder: BatchingEncoder
     images: VectorSet
@@ -42,10 +52,17 @@ class ServedModel:
 
 
 @dataclass(frozen=True)
-class Serving:
-    """An open generation, the models that can answer from it, and the name of the one that does."""
+class ServedGeneration:
+    """An open generation, the models that can answer from it, and the choice of one of them.
 
-    name: str
+    Attributes:
+        collection: the name of the collection that this is a generation of.
+        generation: open for as long as a request has it pinned.
+        models: by name.
+        model: the name of the one that answers.
+    """
+
+    collection: str
     generation: Generation
     models: Mapping[str, ServedModel]
     model: str
@@ -65,7 +82,7 @@ class Serving:
         """What can re-rank the results of the model that answers."""
         return self.models[self.model].matchers
 
-    def answered_by(self, model: str) -> Serving:
+    def answered_by(self, model: str) -> ServedGeneration:
         """Return the same with another model.
 
         Raises:
@@ -80,21 +97,23 @@ class Serving:
 
 
 @dataclass
-class _Counted:
-    serving: Serving
+class _ReferenceCounted:
+    """A generation in service or just out of it, which is closed when it is retired and no request has it pinned."""
+
+    served: ServedGeneration
     pins: int = 0
     retired: bool = False
 
 
 class Generations:
-    """What is served, by collection name; safe in many threads.
+    """The generation in service of each collection; safe to use from many threads.
 
     Args:
         data_dir: the indexer's data folder.
-        encoder_for: gives the encoder of a model's name.
-        matchers: gives the matchers.
+        encoder_for: returns the encoder of a model's name.
+        matchers: loads matchers.
         model: that answers requests which name none; None takes each collection's first model.
-        default: collection for requests that name none.
+        default: the collection that answers requests which name none.
     """
 
     def __init__(
@@ -111,28 +130,43 @@ class Generations:
         self._matchers = matchers
         self._model = model
         self._default = default
-        self._serving: dict[str, _Counted] = {}
+        self._serving: dict[str, _ReferenceCounted] = {}
         self._refused: dict[str, SemblanceError] = {}
+        self._waiting: list[str] | None = None
+        self._closed = threading.Event()
         self._lock = threading.Lock()
         self._one_reload = threading.Lock()
 
     def load_all(self) -> None:
-        """Load every collection on disk; one that cannot be served is logged and refused by its own reason."""
-        names = [summary.name for summary in list_collections(self._data_dir)]
+        """Load every collection on disk; requests for one that cannot be loaded are refused with the reason.
+
+        Until this returns, requests for what is not there yet raise ``NotReadyError``.
+        """
+        names = collection_names(self._data_dir)
         if not names:
             log.warning("no collection yet: run semblance index", data_dir=str(self._data_dir))
+        self._waiting = names
         for name in names:
+            if self._closed.is_set():
+                return
+            log.info("loading", collection=name)
             try:
                 self.reload(name)
             except SemblanceError as error:
                 log.warning("collection refused", collection=name, reason=str(error))
+            self._waiting = self._waiting[1:]
+
+    @property
+    def loading(self) -> tuple[str, ...] | None:
+        """The collections that are still to be loaded after the start; None before it is known which there are."""
+        return None if self._waiting is None else tuple(self._waiting)
 
     def reload(self, name: str) -> None:
-        """Put a collection's newest generation into service; requests that have pinned the old one end with it.
+        """Put a collection's newest generation into service; requests that have pinned the old one keep it.
 
         Raises:
-            SemblanceError: the newest generation cannot be served. The one in service stays, unless the whole
-                collection is gone.
+            SemblanceError: the newest generation cannot be served. The one in service stays, unless the collection
+                does not exist any more.
         """
         with self._one_reload:
             try:
@@ -148,20 +182,20 @@ class Generations:
                 raise
 
     @contextmanager
-    def pin(self, name: str | None, model: str | None = None) -> Iterator[Serving]:
-        """Hold one collection's generation open for the length of the block, for one model or the default one.
+    def pin(self, name: str | None, model: str | None = None) -> Iterator[ServedGeneration]:
+        """Keep a collection's generation open for the length of the block, answered by one model or the default one.
 
         Raises:
             CollectionChoiceError: no name is given and there is no default.
-            ModelChoiceError: it is not served with that model.
-            CollectionNotFoundError: no such collection.
-            SemblanceError: the reason for which the collection could not be loaded.
+            ModelChoiceError: the collection is not served with that model.
+            CollectionNotFoundError: there is no such collection.
+            SemblanceError: why the collection could not be loaded.
         """
         with self._lock:
             counted = self._find(name)
             counted.pins += 1
         try:
-            yield counted.serving if model is None else counted.serving.answered_by(model)
+            yield counted.served if model is None else counted.served.answered_by(model)
         finally:
             self._release(counted)
 
@@ -174,15 +208,21 @@ class Generations:
     @property
     def default(self) -> str | None:
         """The collection that answers when a request names none."""
-        known = {*self._serving, *self._refused}
+        known = {*self._serving, *self._refused, *(self._waiting or ())}
         return self._default or (known.pop() if len(known) == 1 else None)
 
     def close(self) -> None:
-        """Take everything out of service."""
+        """Take everything out of service, once what is being loaded is there."""
+        self._closed.set()
+        with self._one_reload:
+            pass
         for name in self.names:
             self._swap(name, None)
 
-    def _find(self, name: str | None) -> _Counted:
+    def _find(self, name: str | None) -> _ReferenceCounted:
+        waiting = self._waiting
+        if waiting is None:
+            raise NotReadyError("The service is starting.")
         name = name or self.default
         if name is None:
             there_are = ", ".join(sorted(self._serving)) or "none yet, make one with semblance index"
@@ -190,28 +230,30 @@ class Generations:
         if name in self._serving:
             return self._serving[name]
         if name in self._refused:
-            raise self._refused[name].with_traceback(None)  # it is raised again and again, and must not grow
+            raise self._refused[name].with_traceback(None)  # it is raised by many requests, and each would add to it
+        if name in waiting:
+            raise NotReadyError(f"The collection {name!r} is being loaded.")
         raise CollectionNotFoundError(name, sorted(self._serving))
 
-    def _release(self, counted: _Counted) -> None:
+    def _release(self, counted: _ReferenceCounted) -> None:
         with self._lock:
             counted.pins -= 1
             done = counted.retired and not counted.pins
         if done:
-            counted.serving.generation.close()
+            counted.served.generation.close()
 
-    def _swap(self, name: str, new: Serving | None) -> None:
+    def _swap(self, name: str, new: ServedGeneration | None) -> None:
         with self._lock:
             old = self._serving.pop(name, None)
             if new is not None:
-                self._serving[name] = _Counted(new)
+                self._serving[name] = _ReferenceCounted(new)
             if old is not None:
                 old.retired = True
             done = old is not None and not old.pins
         if old is not None and done:
-            old.serving.generation.close()
+            old.served.generation.close()
 
-    def _open(self, name: str, folder: Path) -> Serving:
+    def _open(self, name: str, folder: Path) -> ServedGeneration:
         generation = open_current(folder)
         try:
             model = self._model or generation.models[0]
@@ -221,7 +263,7 @@ class Generations:
             generation.close()
             raise
         log.info("collection loaded", collection=name, generation=generation.number, model=model)
-        return Serving(name, generation, models, model)
+        return ServedGeneration(name, generation, models, model)
 
     def _open_model(self, generation: Generation, model: str) -> ServedModel:
         images = generation.vector_set(model, "image")
@@ -230,7 +272,7 @@ class Generations:
         return ServedModel(encoder, images, self._matchers.fitting(generation, model))
 
     def _open_others(self, generation: Generation, but: str) -> dict[str, ServedModel]:
-        """Return the models beside the default one; one that cannot answer is left out, and the log says why."""
+        """Return the models other than the default one; one that cannot be loaded is left out, and the log says why."""
         found = {}
         for model in generation.models:
             if model != but:
@@ -243,11 +285,10 @@ class Generations:
     def _pointer_in_service(self, name: str) -> Pointer | None:
         with self._lock:
             counted = self._serving.get(name)
-            return counted.serving.generation.pointer if counted else None
+            return counted.served.generation.pointer if counted else None
 
 
 def check_same_model(images: VectorSet, card: EncoderCard) -> None:
     """Refuse an encoder of the same name but other weights: its vectors are of another space."""
-    indexed = ModelIdentity(images.model, images.weights_sha256, images.preprocessing_digest)
-    if indexed != card.identity:
-        raise ModelMismatchError([str(indexed)], str(card.identity))
+    if images.identity != card.identity:
+        raise ModelMismatchError([str(images.identity)], str(card.identity))

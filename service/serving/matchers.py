@@ -1,11 +1,11 @@
-"""The matchers in service: loaded with the first collection that holds their features."""
+"""The matchers in service, each loaded with the first collection that holds its features."""
 
 from __future__ import annotations
 
 import numpy as np
 import structlog
 
-from indexer.store.base import FeatureArray
+from indexer.store.arrays import FeatureArray
 from indexer.store.generation import Generation
 from models.errors import ModelError
 from models.load_once import LoadOnce
@@ -22,10 +22,10 @@ class Matchers:
         self._warm: LoadOnce[str, Matcher] = LoadOnce()
 
     def fitting(self, generation: Generation, model: str) -> dict[str, Matcher]:
-        """Return, by name, those that re-rank a model's results and whose features the generation holds.
+        """Return, by name, the matchers that re-rank a model's results and whose features the generation holds.
 
-        One that cannot be loaded, or whose features other weights made, is left out, and the log says why: the
-        collection can be searched without it.
+        A matcher that cannot be loaded, or whose features were made with other weights, is left out, and the log says
+        why: the collection can be searched without it.
         """
         found = {}
         for name, array in generation.feature_arrays.items():
@@ -49,10 +49,10 @@ class Matchers:
 
 
 def _check_same_matcher(array: FeatureArray, matcher: Matcher) -> None:
+    """Refuse features that another matcher made, or the same one with other weights or preprocessing."""
     card = matcher.card
-    indexed = (array.weights_sha256, array.preprocessing_digest, array.matrix.shape[1:])
-    if indexed != (card.weights_sha256, card.preprocessing.digest, card.feature_shape):
+    if (array.identity, array.matrix.shape[1:]) != (card.identity, card.feature_shape):
         raise ModelError(
-            f"the features of {array.matcher} were made by other weights ({array.weights_sha256[:16]}, not "
-            f"{card.weights_sha256[:16]}) or preprocessing: index again with --matcher {array.matcher}"
+            f"the features are {array.matrix.shape[1:]} numbers made by {array.identity}, not {card.feature_shape} "
+            f"by {card.identity}: index again with --matcher {card.name}"
         )

@@ -1,4 +1,4 @@
-"""From a parsed query to its answer: pin a generation, encode, compose, search or explain."""
+"""Answers queries on the event loop: pin a generation, encode in batches, search or explain in a thread."""
 
 from __future__ import annotations
 
@@ -6,77 +6,66 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from time import perf_counter
 
+from models.evidence import Evidence
 from models.imaging.decode import ImageDecoder
-from models.protocols import DualEncoder
-from models.types import Pixels, Side, Vectors
-from service.search.compose import Term, compose, terms_of
-from service.search.confidence import calibration_for
-from service.search.engine import Found, find_image, image_vector, search, unit_embedding
-from service.search.explanation import Explanation
-from service.search.query import Query
-from service.search.rerank import NO_MATCHER, choose_reranking
+from models.types import Side
+from service.search.engine import Found
+from service.search.plan import EncodedQuery, plan_search, prepare_image
+from service.search.query import Page, Query
+from service.search.rerank import NO_MATCHER, RerankChoice
 from service.serving.admission import Admission
-from service.serving.captions import Captions, Written
-from service.serving.explanations import Explanations
-from service.serving.generations import Generations, Serving
+from service.serving.captions import CaptionRequest, Captions, WrittenCaption
+from service.serving.explanations import ExplainRequest, Explanations
+from service.serving.generations import Generations, ServedGeneration
 from service.serving.threads import run_in
 
 
 @dataclass(frozen=True)
-class Generate:
-    """A caption of the query's image is to be written, by the captioner of that name; None for the default one."""
-
-    captioner: str | None = None
-
-
-@dataclass(frozen=True)
 class SearchRequest:
-    """A page of a search: where, what, how much of it.
+    """A search, and which page of its results is wanted.
 
     Attributes:
         query: what is searched for.
         collection: its name; None for the only or the default one.
         target: what is to be found.
-        k: how many results.
-        offset: how many better ones to pass over.
+        page: which of the results are wanted.
         model: that answers; None for the default one.
         rerank: name of a matcher, ``none``, or None for the default.
-        generate: the caption to write of its image, too, if any.
+        caption: the caption that is to be written beside the results, if any.
     """
 
     query: Query
     collection: str | None
     target: Side
-    k: int
-    offset: int
+    page: Page
     model: str | None = None
     rerank: str | None = None
-    generate: Generate | None = None
+    caption: CaptionRequest | None = None
 
 
 @dataclass(frozen=True)
 class SearchAnswer:
     """What a search found, in which generation, and the captions that were written for it."""
 
-    serving: Serving
+    served: ServedGeneration
     found: Found
     encode_ms: float
-    generated: tuple[Written, ...] = ()
-    generate_ms: float = 0.0
+    captions: tuple[WrittenCaption, ...] = ()
+    caption_ms: float = 0.0
 
 
 class Queries:
     """Answers queries; called on the event loop, works in threads.
 
     Args:
-        generations: what is served.
+        generations: the collections in service.
         explanations: explains matches.
         captions: writes captions.
-        searches: bounds searches.
-        explaining: bounds explanations.
-        threads: that search and decode.
+        searches: limits how many searches run or wait.
+        explaining: limits how many explanations run or wait.
+        threads: how many threads search, and decode query images.
         decoder: decodes query images.
-        rerank: the matcher of requests that name none, where it fits; or ``none``.
+        rerank: the matcher for requests that name none, where it fits; or ``none``.
         rerank_depth: how many of the best results are re-ranked.
     """
 
@@ -106,68 +95,60 @@ class Queries:
         """Find what a query means; an image of the collection does not find itself.
 
         Raises:
-            SemblanceError: whatever is wrong with the query, the collection or the load.
+            SemblanceError: the query, the collection or the model does not fit, or too many searches are waiting.
         """
-        started, query = perf_counter(), asked.query
-        with self._searches.admit(), self._generations.pin(asked.collection, asked.model) as serving:
-            reranking = choose_reranking(
-                asked.rerank, self._rerank, serving.matchers, query, asked.target, self._rerank_depth
-            )
-            composed = compose(await self._terms(serving, query))
-            encode_ms = (perf_counter() - started) * 1e3
-            found = await run_in(
-                self._threads,
-                search,
-                serving.generation,
-                serving.model,
-                composed,
-                k=asked.k,
-                offset=asked.offset,
+        started = perf_counter()
+        with self._searches.admit(), self._generations.pin(asked.collection, asked.model) as served:
+            plan = plan_search(
+                served.generation,
+                served.encoder.encoder.card,
+                served.matchers,
+                asked.query,
                 target=asked.target,
-                exclude_id=query.image_id,
-                reranking=reranking,
-                calibration=calibration_for(serving.encoder.encoder.card, query, asked.target),
+                page=asked.page,
+                rerank=RerankChoice(asked.rerank, self._rerank, self._rerank_depth),
             )
-            if asked.generate is None:
-                return SearchAnswer(serving, found, encode_ms)
+            encoded = await self._encode(served, plan.query)
+            encode_ms = (perf_counter() - started) * 1e3
+            found = await run_in(self._threads, plan.run, encoded)
+            if asked.caption is None:
+                return SearchAnswer(served, found, encode_ms)
             started = perf_counter()
-            written = await self._captions.write(serving, query, asked.generate.captioner)
-            return SearchAnswer(serving, found, encode_ms, (written,), (perf_counter() - started) * 1e3)
+            caption = await self._captions.write(served, asked.caption)
+            return SearchAnswer(served, found, encode_ms, (caption,), (perf_counter() - started) * 1e3)
 
-    async def explain(self, serving: Serving, key: str, query: Query, image_id: str) -> Explanation:
-        """Explain a match; raises as ``search``, and where the photograph's file is gone."""
-        with self._explaining.admit():
-            return await self._explanations.explain(key, serving, await self._terms(serving, query), image_id)
+    async def explain(self, served: ServedGeneration, asked: ExplainRequest) -> Evidence:
+        """Explain a result's score; an explanation that is remembered waits for nobody.
 
-    async def overlay(self, serving: Serving, key: str, query: Query, image_id: str) -> bytes:
-        """Return the picture of an explanation, a PNG; raises as ``explain``."""
+        Raises:
+            SemblanceError: as ``search``, and where a photograph's file is gone or has changed.
+        """
+        known = self._explanations.known(asked)
+        if known is not None:
+            return known
         with self._explaining.admit():
-            return await self._explanations.overlay(key, serving, await self._terms(serving, query), image_id)
+            encoded = await self._encode(served, asked.query)
+            return await self._explanations.explain(served, asked, encoded)
+
+    async def overlay(self, served: ServedGeneration, asked: ExplainRequest) -> bytes:
+        """Return the PNG of an explanation's heat map over the photograph; raises as ``explain``."""
+        with self._explaining.admit():
+            evidence = self._explanations.known(asked)
+            if evidence is None:
+                encoded = await self._encode(served, asked.query)
+                evidence = await self._explanations.explain(served, asked, encoded)
+            return await self._explanations.overlay(served, asked, evidence)
 
     def close(self) -> None:
-        """Finish what runs; what waits is given up."""
+        """Wait for what runs, and cancel what has not started."""
         self._threads.shutdown(cancel_futures=True)
 
-    async def _terms(self, serving: Serving, query: Query) -> list[Term]:
-        """Encode a query's parts."""
-        words = list(await serving.encoder.texts(query.words)) if query.words else []
-        source = await self._source(serving, query) if query.text is None else None
-        return terms_of(query, words, source)
-
-    async def _source(self, serving: Serving, query: Query) -> Vectors | None:
-        if query.embedding is not None:
-            return unit_embedding(query.embedding, serving.images.dimension)
-        if query.image is not None:
-            prepared = await run_in(self._threads, self._prepare, serving.encoder.encoder, query.image)
-            return await serving.encoder.image(prepared)
-        if query.image_id is not None:
-            return await run_in(self._threads, _stored_vector, serving, query.image_id)
-        return None
-
-    def _prepare(self, encoder: DualEncoder, image: bytes) -> Pixels:
-        shrink_to = encoder.card.preprocessing.size
-        return encoder.prepare(self._decoder.decode(image, shrink_to=shrink_to).pixels)
-
-
-def _stored_vector(serving: Serving, image_id: str) -> Vectors:
-    return image_vector(serving.generation, serving.model, find_image(serving.generation, image_id))
+    async def _encode(self, served: ServedGeneration, query: Query) -> EncodedQuery:
+        """Encode a query's words and its image file, in batches with other requests."""
+        encoder = served.encoder
+        words = list(await encoder.texts(query.words)) if query.words else []
+        images = []
+        for content in query.image_files:
+            prepared = await run_in(self._threads, prepare_image, content, encoder.encoder, self._decoder)
+            images.append(await encoder.image(prepared))
+        return EncodedQuery(query, words, images)

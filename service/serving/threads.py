@@ -1,4 +1,4 @@
-"""Runs blocking work beside the event loop."""
+"""Runs blocking work in a thread, so that the event loop goes on."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ T = TypeVar("T")
 async def run_in(pool: Executor, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """Run ``work`` in a pool's thread.
 
-    A cancelled caller's work is not started; if it already runs, the caller waits for its end, so that nothing it
-    uses (a pinned generation) is let go before.
+    If the caller is cancelled, work that has not started is not run; for work that runs, the caller waits until it has
+    ended, so that what the work uses (a pinned generation) is not released under it.
     """
     job = pool.submit(work, *args, **kwargs)
     running = asyncio.wrap_future(job)
@@ -25,5 +25,5 @@ async def run_in(pool: Executor, work: Callable[P, T], *args: P.args, **kwargs: 
         if not job.cancel():
             await asyncio.wait((running,))
             if not running.cancelled():
-                running.exception()  # seen: nobody is left to care
+                running.exception()  # retrieved, or asyncio logs that nobody did
         raise

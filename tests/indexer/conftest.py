@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 from PIL import Image
 from toy_encoder import ToyEncoder
+from toy_indexing import index_with
 from toy_matcher import ToyMatcher
 
 from indexer.collections import collection_dir
-from indexer.ingest.pipeline import IndexReport, IndexRequest, index_collection
+from indexer.ingest.request import IndexReport, IndexRequest
 from indexer.store.generation import Generation, open_current
 
 COLOURS = {"red": (255, 0, 0), "green": (0, 255, 0), "blue": (0, 0, 255), "yellow": (255, 255, 0)}
@@ -36,13 +37,13 @@ class Workshop:
 
     def index(
         self,
-        *paths: Path,
+        *paths: Path | str,
         encoders: list[ToyEncoder] | None = None,
         matchers: Sequence[ToyMatcher] = (),
         **options,
     ) -> IndexReport:
         request = IndexRequest(self.data_dir, "toy", paths or (self.photos,), **options)
-        return index_collection(request, encoders or [self.encoder], matchers)
+        return index_with(request, encoders or [self.encoder], matchers)
 
     def open(self) -> Generation:
         return open_current(collection_dir(self.data_dir, "toy"))

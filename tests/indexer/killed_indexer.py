@@ -16,9 +16,10 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from toy_encoder import ToyEncoder
+from toy_indexing import index_with
 from toy_matcher import ToyFeatureEncoder
 
-from indexer.ingest.pipeline import IndexRequest, index_collection
+from indexer.ingest.request import IndexRequest
 from indexer.layout import CollectionLayout
 from indexer.store.generation import current_pointer, open_current
 from models.types import Pixels, Vectors
@@ -84,7 +85,7 @@ def publishing(data: Path, photos: Path, scratch: Path) -> int:
     def check(killed: CollectionLayout, request: IndexRequest) -> None:
         assert names(killed.root) in (before, after), "the current generation is whole"
         present = [int(path.name) for path in killed.generations.iterdir() if path.name.isdecimal()]
-        report = index_collection(request, [ToyEncoder()])
+        report = index_with(request, [ToyEncoder()])
         assert names(killed.root) == after, "indexing again brings everything"
         assert report.generation is None or report.generation > max(present), "with a number never used"
         leftovers = [path.name for path in killed.generations.iterdir() if path.name.startswith(".")]
@@ -92,7 +93,7 @@ def publishing(data: Path, photos: Path, scratch: Path) -> int:
 
     # Once without dying, so that what is imported and compiled on the way is there in every fork.
     shutil.copytree(data, scratch)
-    index_collection(IndexRequest(scratch, "toy", (photos,)), [ToyEncoder()])
+    index_with(IndexRequest(scratch, "toy", (photos,)), [ToyEncoder()])
     for step in count(1):
         shutil.rmtree(scratch, ignore_errors=True)
         shutil.copytree(data, scratch)
@@ -101,7 +102,7 @@ def publishing(data: Path, photos: Path, scratch: Path) -> int:
 
         def run(step: int = step, request: IndexRequest = request) -> None:
             die_at(step)
-            index_collection(request, [ToyEncoder()])
+            index_with(request, [ToyEncoder()])
 
         status = in_fork(run)
         if status == 0:
@@ -116,6 +117,6 @@ if __name__ == "__main__":
     what, data_dir, photo_folder, extra = sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3]), sys.argv[4]
     if what == "encoding":
         encoder = DyingEncoder(data_dir / "collections" / "toy" / "work" / "vectors", int(extra))
-        index_collection(IndexRequest(data_dir, "toy", (photo_folder,)), [encoder])
+        index_with(IndexRequest(data_dir, "toy", (photo_folder,)), [encoder])
     else:
         print(publishing(data_dir, photo_folder, Path(extra)))

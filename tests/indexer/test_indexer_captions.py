@@ -1,11 +1,10 @@
 """Captions are read in three forms and placed on the images that they name."""
 
-from pathlib import Path
-
 import pytest
 
 from indexer.errors import CaptionFileError
 from indexer.ingest.captions import NamedCaption, match, read_caption_file, read_captions_beside, read_token_file
+from indexer.sources.local_folders import LocalFolders
 
 A, B = NamedCaption("a.jpg", "A dog runs"), NamedCaption("b.jpg", "Café, at night")
 
@@ -82,7 +81,16 @@ def test_half_a_surrogate_pair_does_not_reach_the_database(write):
 
 
 def test_the_file_beside_an_image_holds_a_caption_a_line(write):
-    assert read_captions_beside(write("a.txt", "\ufeffone\r\n\n  two  words \n")) == ["one", "two words"]
+    beside = write("a.txt", "\ufeffone\r\n\n  two  words \n")
+    assert read_captions_beside(LocalFolders([str(beside.parent)]), str(beside)) == ["one", "two words"]
+
+
+@pytest.mark.parametrize(("content", "told"), [(None, "No such file"), (b"fine\n\xff\n", "line 2: is not UTF-8")])
+def test_a_file_beside_an_image_that_cannot_be_read_is_named(tmp_path, content, told):
+    if content is not None:
+        (tmp_path / "a.txt").write_bytes(content)
+    with pytest.raises(CaptionFileError, match=rf"a\.txt.*{told}"):
+        read_captions_beside(LocalFolders([str(tmp_path)]), str(tmp_path / "a.txt"))
 
 
 IMAGES = {
@@ -92,7 +100,7 @@ IMAGES = {
     "/photos/y/copy.jpg": "1",
     "/old/x/b.jpg": "4",
 }
-ROOTS = [Path("/photos"), Path("/old")]
+SOURCE = LocalFolders(["/photos", "/old"])
 
 
 @pytest.mark.parametrize(
@@ -111,16 +119,16 @@ ROOTS = [Path("/photos"), Path("/old")]
     ],
 )
 def test_an_image_is_named_by_relative_path_or_by_a_base_name_that_is_unique(name, image):
-    placed, unmatched = match([NamedCaption(name, "words")], IMAGES, ROOTS)
+    placed, unmatched = match([NamedCaption(name, "words")], IMAGES, SOURCE)
     assert placed == ({image: ["words"]} if image else {})
     assert unmatched == ([] if image else [name])
 
 
 def test_a_relative_path_goes_before_an_equal_base_name_elsewhere():
     images = {"/photos/a.jpg": "1", "/photos/sub/a.jpg": "2"}
-    assert match([NamedCaption("a.jpg", "words")], images, [Path("/photos")])[0] == {"1": ["words"]}
+    assert match([NamedCaption("a.jpg", "words")], images, LocalFolders(["/photos"]))[0] == {"1": ["words"]}
 
 
 def test_copies_of_one_image_do_not_make_a_base_name_ambiguous():
     images = {"/photos/x/a.jpg": "1", "/photos/y/a.jpg": "1"}
-    assert match([NamedCaption("a.jpg", "words")], images, [Path("/photos")])[0] == {"1": ["words"]}
+    assert match([NamedCaption("a.jpg", "words")], images, LocalFolders(["/photos"]))[0] == {"1": ["words"]}

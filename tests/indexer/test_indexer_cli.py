@@ -1,6 +1,7 @@
 """The commands index, verify, list and delete, and tell a person what happened."""
 
 import json
+from pathlib import Path
 
 import pytest
 from toy_encoder import ToyEncoder
@@ -23,7 +24,7 @@ def semblance(workshop, monkeypatch):
         loaded.append(name)
         return ToyEncoder(name)
 
-    def library(execution: Execution) -> ToyLibrary:
+    def library(execution: Execution, _cache: Path) -> ToyLibrary:
         assert execution.device == "auto"
         return ToyLibrary(load)
 
@@ -79,12 +80,11 @@ def test_verify_is_0_for_a_sound_index_and_1_for_a_damaged_one(semblance, worksh
     semblance("index", workshop.photos, "--collection", "toy")
     result = semblance("verify", "toy")
     assert (result.exit_code, "sound" in result.stdout) == (0, True)
-    (workshop.root / "generations" / "000001" / "toy.text.faiss").unlink(missing_ok=True)
-    for path in (workshop.root / "generations" / "000001").glob("*.image.faiss"):
+    for path in (workshop.root / "generations" / "000001").glob("*.image.vectors.npy"):
         path.write_bytes(b"x")
     result = semblance("verify", "toy", "--json")
     assert result.exit_code == 1
-    assert "image.faiss has 1 bytes" in json.loads(result.stdout)["problems"][0]
+    assert "image.vectors.npy has 1 bytes" in json.loads(result.stdout)["problems"][0]
     assert "damaged" in semblance("verify", "toy").stdout
 
 

@@ -37,17 +37,17 @@ def test_a_sound_collection_verifies(workshop):
     workshop.paint_all()
     workshop.index()
     report = verify_collection(workshop.data_dir, "toy")
-    assert (report.problems, report.images, report.files) == ((), 4, 5)
+    assert (report.problems, report.images, report.files) == ((), 4, 3)
 
 
 def test_every_damaged_file_is_named(workshop):
     workshop.paint_all()
     workshop.index()
     folder = workshop.root / "generations" / "000001"
-    (folder / "toy.image.faiss").write_bytes(b"x")
+    (folder / "toy.image.vectors.npy").write_bytes(b"x")
     (folder / "catalog.sqlite").unlink()
     problems = verify_collection(workshop.data_dir, "toy").problems
-    assert [problem.split()[0] for problem in problems] == ["catalog.sqlite", "toy.image.faiss"]
+    assert [problem.split()[0] for problem in problems] == ["catalog.sqlite", "toy.image.vectors.npy"]
     (folder / "manifest.json").write_bytes(b"{}")
     with pytest.raises(DamagedGenerationError, match=r"manifest\.json"):
         verify_collection(workshop.data_dir, "toy")

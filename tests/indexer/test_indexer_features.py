@@ -13,13 +13,14 @@ from toy_library import ToyLibrary
 from toy_matcher import NAME, ToyFeatureEncoder, ToyMatcher, ToyNetwork, quarters, toy_card
 from typer.testing import CliRunner
 
-import indexer.ingest.plan
+import indexer.ingest.model_choice
 import models.library
 import models.shipped
 from indexer import cli
 from indexer.errors import DamagedGenerationError
-from indexer.ingest.plan import choose_matchers
+from indexer.ingest.model_choice import choose_matchers, choose_models
 from models.errors import InputError, ModelError, UnknownModelError
+from models.names import DEFAULT_MODEL
 
 FEATURES = f"{NAME}.features.npy"
 
@@ -113,7 +114,7 @@ def test_other_weights_compute_anew(painted):
     again = ToyMatcher(weights_sha256="b" * 64)
     assert painted.index(matchers=[again]).added == again.images_encoded == 64
     with painted.open() as generation:
-        assert generation.feature_arrays[NAME].weights_sha256 == "b" * 64
+        assert generation.feature_arrays[NAME].identity == again.card.identity
 
 
 def test_features_of_deleted_images_do_not_stay_on_disk(painted):
@@ -183,10 +184,10 @@ def forge(root: Path, array: np.ndarray, **claims: object) -> None:
 @pytest.mark.parametrize(
     ("array", "claims", "told"),
     [
-        (np.zeros((64, 4, 3), np.float32), {}, "float32"),
-        (np.zeros((64, 12), np.float16), {}, r"\(64, 12\)"),
-        (np.zeros((63, 4, 3), np.float16), {}, r"\(63, 4, 3\)"),
-        (np.zeros((63, 4, 3), np.float16), {"rows": 63}, "63 images, the catalog has 64"),
+        (np.zeros((64, 4, 3), np.float32), {}, rf"{FEATURES}.*float32"),
+        (np.zeros((64, 12), np.float16), {}, rf"{FEATURES}.*\(64, 12\)"),
+        (np.zeros((63, 4, 3), np.float16), {}, rf"{FEATURES}.*\(63, 4, 3\)"),
+        (np.zeros((63, 4, 3), np.float16), {"rows": 63}, rf"{FEATURES}.*63 images, the catalog has 64"),
         (np.zeros((64, 4, 3), np.float16), {"dtype": "float64"}, "this version"),
     ],
 )
@@ -219,7 +220,12 @@ class TestChoice:
         over_a_backbone = replace(toy_card("apart"), parts={"backbone": "c" * 64})
         cards = (ToyMatcher().card, ToyMatcher("of-another", encoder="other").card, over_a_backbone)
         monkeypatch.setattr(models.shipped, "matcher_cards", lambda: cards)
-        monkeypatch.setattr(indexer.ingest.plan, "matcher_cards", lambda: cards)
+        monkeypatch.setattr(indexer.ingest.model_choice, "matcher_cards", lambda: cards)
+
+    def test_models_are_those_asked_for_else_the_collection_s_own_else_the_default(self):
+        assert choose_models(["b", "a", "b"], ["held"]) == ["b", "a"]
+        assert choose_models([], ("y", "x")) == ["y", "x"]
+        assert choose_models([], None) == [DEFAULT_MODEL]
 
     def test_a_new_collection_gets_those_of_its_models_that_need_no_pass_of_their_own(self):
         assert choose_matchers([], ["toy"], None) == [NAME]
@@ -246,7 +252,7 @@ class TestChoice:
     def test_the_command_keeps_features_until_told_otherwise(self, painted, monkeypatch, encoder):
         loaded = []
 
-        def library(_execution):
+        def library(*_arguments):
             return ToyLibrary(encoder, matcher=lambda name: loaded.append(name) or ToyMatcher())
 
         monkeypatch.setattr(models.library, "InstalledModels", library)

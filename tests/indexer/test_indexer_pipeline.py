@@ -2,12 +2,15 @@
 
 import os
 import resource
+from dataclasses import replace
+from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 
 import pytest
 from PIL import Image
 from toy_encoder import ToyEncoder
+from toy_indexing import index_with
 
 from indexer.collections import locked
 from indexer.errors import (
@@ -19,9 +22,11 @@ from indexer.errors import (
     ModelMismatchError,
     SourceError,
 )
-from indexer.ingest.pipeline import IndexRequest, index_collection
+from indexer.ingest.encode_images import MAX_FILE_BYTES
+from indexer.ingest.request import IndexRequest
 from indexer.layout import CollectionLayout
 from models.errors import ModelError, StorageError
+from models.imaging.decode import InProcessDecoder
 
 
 def test_a_folder_becomes_a_generation_that_can_be_searched(workshop):
@@ -33,8 +38,8 @@ def test_a_folder_becomes_a_generation_that_can_be_searched(workshop):
         (blue,) = generation.catalog.images_at(rows[0])
         assert (blue.name, blue.width, blue.height, blue.format) == ("blue.png", 12, 9, "PNG")
         assert blue.id == sha256((workshop.photos / "blue.png").read_bytes()).hexdigest()[:32]
-        assert generation.catalog.original_paths(blue.id) == [workshop.photos / "blue.png"]
-        assert generation.catalog.roots() == [workshop.photos]
+        assert generation.catalog.original_keys(blue.id) == [str(workshop.photos / "blue.png")]
+        assert generation.catalog.roots() == [str(workshop.photos)]
 
 
 def test_nothing_changed_publishes_nothing(workshop):
@@ -84,10 +89,41 @@ def test_identical_files_are_one_image_with_several_paths(workshop):
     assert workshop.encoder.images_encoded == 1
     with workshop.open() as generation:
         (image,) = generation.catalog.images_at([0])
-        paths = generation.catalog.original_paths(image.id)
-        assert [path.name for path in paths] == ["copy.png", "red.png", "other.png"]
+        keys = generation.catalog.original_keys(image.id)
+        assert [Path(key).name for key in keys] == ["copy.png", "red.png", "other.png"]
     (workshop.photos / "copy.png").unlink()
     assert workshop.index().images == 1
+
+
+def test_copies_are_encoded_once_also_when_they_come_in_different_batches(workshop):
+    for number in range(100):
+        workshop.paint(f"{number:03}.png", (number % 40, 0, 0))
+    report = workshop.index()
+    assert (report.images, report.added, report.duplicates) == (40, 40, 60)
+    assert workshop.encoder.images_encoded == 40
+
+
+class NotingDecoder(InProcessDecoder):
+    """Notes the size that each image may be shrunk to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked = []
+
+    def decode(self, content, *, shrink_to=None):
+        self.asked.append(shrink_to)
+        return super().decode(content, shrink_to=shrink_to)
+
+
+def test_images_are_decoded_once_at_a_size_that_the_largest_input_needs(workshop):
+    workshop.paint_all()
+    request, encoders = IndexRequest(workshop.data_dir, "toy", (workshop.photos,)), [ToyEncoder(), ToyEncoder("b", 11)]
+    decoder = NotingDecoder()
+    index_with(request, encoders, decoder=decoder)
+    assert decoder.asked == [11] * 4
+    os.utime(workshop.photos / "red.png", ns=(1, 1))  # is read again, and known by its content
+    index_with(request, encoders, decoder=decoder)
+    assert decoder.asked == [11] * 4
 
 
 def test_running_again_replaces_the_folders_and_add_extends_them(workshop, tmp_path):
@@ -101,7 +137,7 @@ def test_running_again_replaces_the_folders_and_add_extends_them(workshop, tmp_p
     workshop.index(folders[2])
     assert workshop.names() == ["blue.png"]
     with workshop.open() as generation:
-        assert generation.catalog.roots() == [folders[2]]
+        assert generation.catalog.roots() == [str(folders[2])]
 
 
 def test_files_that_do_not_decode_are_skipped_with_the_reason_and_not_tried_again(workshop):
@@ -129,6 +165,17 @@ def test_an_image_of_too_many_pixels_is_refused_from_its_header(workshop):
     assert "49,000,000 pixels" in reason
 
 
+def test_a_file_of_too_many_bytes_is_refused_unread(workshop):
+    workshop.paint_all()
+    with (workshop.photos / "huge.png").open("wb") as file:
+        file.truncate(MAX_FILE_BYTES + 1)
+    with (workshop.photos / "large.png").open("wb") as file:
+        file.truncate(MAX_FILE_BYTES)
+    huge, large = workshop.index().failed
+    assert huge[1] == "268,435,457 bytes, more than the limit of 268,435,456"
+    assert large[1].startswith("not an image")
+
+
 def test_a_file_that_vanishes_or_is_closed_meanwhile_is_reported(workshop, monkeypatch):
     workshop.paint_all()
     read = Path.read_bytes
@@ -146,6 +193,28 @@ def test_a_file_that_vanishes_or_is_closed_meanwhile_is_reported(workshop, monke
     assert workshop.index().images == 4
 
 
+def test_a_file_that_was_closed_when_a_run_was_stopped_is_read_by_the_next(workshop, monkeypatch):
+    for number in range(40):
+        workshop.paint(f"{number:03}.png", (number, 0, 0))
+    read = Path.read_bytes
+
+    def closed(path: Path) -> bytes:
+        if path.name == "000.png":
+            raise PermissionError(13, "Permission denied")
+        return read(path)
+
+    class Stopping(ToyEncoder):
+        def encode_images(self, prepared):
+            if self.images_encoded:
+                raise KeyboardInterrupt
+            return super().encode_images(prepared)
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(Path, "read_bytes", closed)
+        workshop.index(encoders=[Stopping()])
+    assert workshop.index().images == 40
+
+
 def test_what_lies_in_a_folder_that_is_closed_for_now_stays(workshop, monkeypatch):
     workshop.paint_all()
     workshop.paint("sub/purple.png", (128, 0, 128))
@@ -153,13 +222,17 @@ def test_what_lies_in_a_folder_that_is_closed_for_now_stays(workshop, monkeypatc
     scandir = os.scandir
 
     def closed(path):
-        if Path(path).name == "sub":
+        if not isinstance(path, int) and Path(path).name == "sub":  # deleting a folder lists it by a number
             raise PermissionError(13, "Permission denied")
         return scandir(path)
 
     monkeypatch.setattr(os, "scandir", closed)
     report = workshop.index()
     assert (report.generation, report.images, len(report.failed)) == (None, 5, 1)
+    (workshop.photos / "red.png").unlink()
+    report = workshop.index()
+    assert (report.deleted, report.images) == (1, 4)  # what is gone elsewhere goes
+    assert workshop.index(workshop.photos / "sub").images == 1  # all that there is now cannot be looked into
 
 
 @pytest.mark.parametrize("content", [{}, {"notes.txt": b"x"}, {"bad.jpg": b"not an image"}, {"photo.cr2": b"raw"}])
@@ -183,20 +256,50 @@ def test_a_folder_that_became_empty_leaves_the_last_generation(workshop):
 def test_what_was_not_followed_or_supported_is_named_when_nothing_is_left(workshop, tmp_path):
     (workshop.photos / "link.jpg").symlink_to(tmp_path)
     (workshop.photos / "photo.cr2").touch()
-    with pytest.raises(EmptyCollectionError, match=r"1 \.cr2 not supported; 1 symbolic links not followed"):
+    with pytest.raises(EmptyCollectionError, match=r" \(1 \.cr2 not supported; 1 symbolic links not followed\)$"):
+        workshop.index()
+
+
+def test_why_a_folder_is_empty_is_told(workshop, monkeypatch):
+    with pytest.raises(EmptyCollectionError) as failure:
+        workshop.index()
+    assert str(failure.value) == f"no image found in {workshop.photos}"
+    for name in ("a.tiff", "b.cr2"):
+        (workshop.photos / name).touch()
+    with pytest.raises(EmptyCollectionError, match=r"photos \(1 \.cr2 not supported; 1 \.tiff not supported\)$"):
+        workshop.index()
+    scandir = os.scandir
+
+    def closed(path):
+        if not isinstance(path, int) and Path(path) == workshop.photos:
+            raise PermissionError(13, "Permission denied")
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", closed)
+    with pytest.raises(EmptyCollectionError, match=r"photos \(/.*photos: Permission denied\)$"):
         workshop.index()
 
 
 def test_a_path_that_does_not_exist_is_refused(workshop):
-    with pytest.raises(SourceError, match="absent does not exist"):
+    with pytest.raises(SourceError, match=r"absent does not exist$"):
         workshop.index(workshop.photos / "absent")
     assert not workshop.root.exists()
+
+
+def test_a_folder_of_before_that_is_gone_is_refused_with_the_way_out(workshop):
+    workshop.paint("a/red.png", "red")
+    workshop.paint("b/green.png", "green")
+    workshop.index(workshop.photos / "a")
+    (workshop.photos / "a").rename(workshop.photos / "moved")
+    with pytest.raises(SourceError, match="a does not exist any more; index again without --add"):
+        workshop.index(workshop.photos / "b", add=True)
+    assert workshop.index(workshop.photos / "b").images == 1
 
 
 @pytest.mark.parametrize("name", ["", "Upper", "../up", "a b", "-x", "x" * 64])
 def test_a_name_that_could_not_be_a_folder_or_an_address_is_refused(workshop, name):
     with pytest.raises(CollectionNameError):
-        index_collection(IndexRequest(workshop.data_dir, name, (workshop.photos,)), [workshop.encoder])
+        index_with(IndexRequest(workshop.data_dir, name, (workshop.photos,)), [workshop.encoder])
 
 
 def test_captions_come_from_a_file_and_from_beside_the_images(workshop, write):
@@ -264,6 +367,48 @@ def test_a_bad_text_file_beside_an_image_is_reported_and_the_image_kept(workshop
     assert "not UTF-8" in report.failed[0][1]
 
 
+def test_captions_beside_what_is_no_image_are_passed_by(workshop):
+    workshop.paint_all()
+    (workshop.photos / "bad.jpg").write_bytes(b"not an image")
+    (workshop.photos / "bad.txt").write_text("nothing to see\n")
+    report = workshop.index()
+    assert (report.images, report.captions, len(report.failed)) == (4, 0, 1)
+
+
+def test_captions_of_similar_length_are_encoded_together(workshop, write):
+    batches = []
+
+    class Noting(ToyEncoder):
+        def encode_texts(self, texts):
+            batches.append([len(text) for text in texts])
+            return super().encode_texts(texts)
+
+    workshop.paint_all()
+    lengths = [(7 * number) % 100 + 1 for number in range(100)]
+    captions = write("token.txt", "".join(f"red.png#{n}\t{'x' * length}\n" for n, length in enumerate(lengths)))
+    workshop.index(captions=captions, encoders=[Noting()])
+    assert batches == [sorted(lengths)[:64], sorted(lengths)[64:]]
+
+
+def test_a_name_in_no_encoding_is_shown_as_text_that_can_be(workshop):
+    (workshop.photos / os.fsdecode(b"caf\xe9.png")).write_bytes(workshop.paint("red.png", "red").read_bytes())
+    (workshop.photos / "red.png").unlink()
+    workshop.index()
+    assert workshop.names() == ["caf?.png"]
+    with workshop.open() as generation:
+        (image,) = generation.catalog.images_at([0])
+        assert os.fsencode(generation.catalog.original_keys(image.id)[0]).endswith(b"/caf\xe9.png")
+
+
+def test_a_generation_bears_the_time_that_the_caller_tells(workshop):
+    workshop.paint_all()
+    moment = datetime(2020, 1, 2, 3, 4, 5, tzinfo=UTC)
+    request = IndexRequest(workshop.data_dir, "toy", (workshop.photos,))
+    index_with(request, [workshop.encoder], now=lambda: moment)
+    with workshop.open() as generation:
+        assert generation.created_at == moment
+
+
 def test_several_models_are_indexed_side_by_side(workshop):
     workshop.paint_all()
     models = [ToyEncoder("first"), ToyEncoder("hf:some/second", size=4)]
@@ -284,6 +429,23 @@ def test_another_model_replaces_the_one_before_and_its_vectors(workshop):
     with workshop.open() as generation, pytest.raises(ModelMismatchError):
         generation.vector_set("toy", "image")
     assert all(path.name.startswith("other.") for path in (workshop.root / "work" / "vectors").iterdir())
+
+
+def test_with_another_model_each_file_that_is_gone_or_closed_is_told_once_or_not_at_all(workshop, monkeypatch):
+    workshop.paint_all()
+    workshop.index()
+    (workshop.photos / "red.png").unlink()
+    read = Path.read_bytes
+
+    def closed(path: Path) -> bytes:
+        if path.name == "blue.png":
+            raise PermissionError(13, "Permission denied")
+        return read(path)
+
+    monkeypatch.setattr(Path, "read_bytes", closed)
+    report = workshop.index(encoders=[ToyEncoder("other")])
+    assert report.failed == ((str(workshop.photos / "blue.png"), "Permission denied"),)
+    assert (report.images, report.deleted) == (2, 2)
 
 
 def test_a_model_whose_preprocessing_changed_encodes_anew(workshop):
@@ -323,11 +485,26 @@ def test_the_last_two_generations_are_kept(workshop):
 def test_a_damaged_generation_is_built_anew_without_encoding(workshop):
     workshop.paint_all()
     workshop.index()
-    index = workshop.root / "generations" / "000001" / "toy.image.faiss"
-    index.write_bytes(b"x" + index.read_bytes()[1:])
+    vectors = workshop.root / "generations" / "000001" / "toy.image.vectors.npy"
+    vectors.write_bytes(b"x" + vectors.read_bytes()[1:])
     report = workshop.index()
     assert (report.generation, report.added) == (2, 0)
     assert len(workshop.names()) == 4
+
+
+def test_a_catalog_that_was_deleted_is_made_anew_without_encoding(workshop):
+    workshop.paint_all()
+    workshop.index()
+    with workshop.open() as generation:
+        before = generation.catalog.images_at(range(4))
+    (workshop.root / "work" / "catalog.sqlite").unlink()
+    report = workshop.index()
+    assert (report.generation, report.images, report.added) == (None, 4, 0)
+    workshop.paint("new.png", (9, 9, 9))
+    workshop.index()
+    with workshop.open() as generation:
+        after = {record.id: record for record in generation.catalog.images_at(range(5))}
+    assert [replace(after[record.id], row=record.row) for record in before] == before
 
 
 @pytest.mark.parametrize("content", [b"", b"{}", b'{"generation": 99}'])
@@ -369,8 +546,35 @@ def test_progress_tells_both_stages_to_the_end(workshop, write):
     request = IndexRequest(
         workshop.data_dir, "toy", (workshop.photos,), captions=write("token.txt", "red.png#0\tx\nblue.png#0\ty\n")
     )
-    index_collection(request, [workshop.encoder], progress=lambda *call: told.append(call))
+    index_with(request, [workshop.encoder], progress=lambda *call: told.append(call))
     assert told[-2:] == [("images", 4, 4), ("captions", 2, 2)]
+    told.clear()
+    index_with(request, [workshop.encoder], progress=lambda *call: told.append(call))
+    assert told == []  # there was nothing to do
+
+
+def test_images_are_encoded_by_32_and_known_files_noted_by_128(workshop):
+    for number in range(130):
+        workshop.paint(f"{number:03}.png", (number, 0, 0))
+    request, told = IndexRequest(workshop.data_dir, "toy", (workshop.photos,)), []
+    index_with(request, [workshop.encoder], progress=lambda _, done, total: told.append((done, total)))
+    assert told == [(32, 130), (64, 130), (96, 130), (128, 130), (130, 130)]
+    told.clear()
+    for path in workshop.photos.iterdir():
+        os.utime(path, ns=(1, 1))
+    index_with(request, [workshop.encoder], progress=lambda _, done, total: told.append((done, total)))
+    assert told == [(128, 130), (130, 130)]
+
+
+def test_rates_are_of_what_was_done_in_the_time_it_took(workshop, write):
+    workshop.paint_all()
+    captions = write("token.txt", "red.png#0\tx\nblue.png#0\ty\n")
+    report = workshop.index(captions=captions)
+    assert 4 / report.seconds < report.images_per_s < 1e6
+    assert 2 / report.seconds < report.captions_per_s < 1e6
+    again = workshop.index(captions=captions)
+    assert (again.images_per_s, again.captions_per_s) == (None, None)
+    assert 0 < again.seconds < 60
 
 
 def test_an_unknown_collection_is_named_with_those_there_are(workshop):

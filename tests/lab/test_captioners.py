@@ -16,6 +16,7 @@ from models.captioning.decoding import Greedy
 from models.captioning.show_and_tell import ShowAndTell
 from models.cards import read_captioner_card
 from models.imaging.decode import decode_image
+from models.inference.compiler import Compiler
 from models.inference.execution import Execution
 from models.text.vocabulary import END, START, Vocabulary
 
@@ -72,7 +73,7 @@ def test_a_killed_run_goes_on_and_ships_a_captioner(data: Path, tmp_path: Path) 
     assert card.weights_bytes < 8e6
     assert set(card.parts) == {"imagenet-lite", "word-vectors"}
     assert card.training["command"] == f"semblance train {name}"
-    captioner = load_captioner(card, tmp_path / "out", Execution("torch"))
+    captioner = load_captioner(card, tmp_path / "out", Compiler(Execution("torch")))
     prepared = captioner.prepare(decode_image((DEMO / "photographs" / "toucan.jpg").read_bytes()).pixels)
     (caption,) = captioner.describe(prepared[np.newaxis], Greedy())
     assert len(caption.words) <= 20

@@ -26,7 +26,7 @@ from lab.evaluation.cli import app
 from lab.evaluation.encoded import EncodedSet
 from lab.evaluation.reranking import evaluate_reranking, reranked_ranks
 from models.cards import MatcherCard, read_matcher_card
-from models.encoders.two_tower import DIMENSION, FeatureTower, ImageTower
+from models.encoders.two_tower_module import DIMENSION, FeatureTower, ImageTower
 from models.errors import CheckpointError, UnknownModelError
 from models.inference.execution import Execution
 from models.library import InstalledModels
@@ -90,7 +90,7 @@ def test_the_command_measures_and_writes(tmp_path: Path, monkeypatch: pytest.Mon
     Image.fromarray(picture).save(tmp_path / "two.png")
     Image.new("RGB", (8, 8), (255, 0, 255)).save(tmp_path / "magenta.png")
     (tmp_path / "token.txt").write_text("two.png#0\tred blue\nmagenta.png#0\tmagenta\n")
-    monkeypatch.setattr(models.library, "InstalledModels", lambda _execution: ToyLibrary())
+    monkeypatch.setattr(models.library, "InstalledModels", lambda *_arguments: ToyLibrary())
     arguments = ["--images", tmp_path, "--captions", tmp_path / "token.txt", "--output", tmp_path / "out.json"]
     result = CliRunner().invoke(app, ["reranking", *map(str, arguments), "--rerank", NAME])
     assert result.exit_code == 0, result.output
@@ -143,7 +143,7 @@ def _forget_cards() -> None:
 
 
 def _tower() -> ImageTower:
-    from models.encoders.two_tower import load_two_tower
+    from models.encoders.two_tower_module import load_two_tower
 
     return load_two_tower(
         models.shipped.encoder_card("semblance-base"), models.shipped._WEIGHTS / "semblance-base"

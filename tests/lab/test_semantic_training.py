@@ -13,6 +13,7 @@ from lab.training.job import Job
 from lab.training.semantic import LOSSES, Recipe, Training, ship
 from models.cards import read_encoder_card
 from models.encoders.semantic import load_encoder
+from models.inference.compiler import Compiler
 from models.inference.execution import Execution
 
 TINY = Recipe(
@@ -68,7 +69,7 @@ def test_what_is_shipped_loads_and_says_what_it_stands_on(job: Job) -> None:
     assert card.training["ndcg_area_on_dev"].keys() == {"untrained", "trained"}
     assert card.training["ndcg_area_on_dev"]["trained"].keys() == {"flickr8k-dev", "coco-dev"}
     assert card.quality.keys() == {"flickr8k-dev", "coco-dev"}
-    encoder = load_encoder(read_encoder_card(job.output), job.output, Execution("torch"))
+    encoder = load_encoder(read_encoder_card(job.output), job.output, Compiler(Execution("torch")))
     vectors = encoder.encode_texts(["a red wall", "red"])
     np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
 

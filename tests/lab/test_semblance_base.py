@@ -7,11 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from openvino_tolerance import openvino_tolerance
+from toy_match import toy_match
 
 from lab.data.captioned import CaptionedImages, load_split, training_data_root
 from lab.evaluation.encoded import encode_captioned, encode_files
 from lab.evaluation.retrieval import evaluate_retrieval
 from lab.metrics.ranking import best_ranks
+from models.composition import Term
 from models.encoders.compiled import CompiledDualEncoder
 from models.imaging.decode import decode_image
 from models.inference.execution import Execution
@@ -127,11 +129,11 @@ def test_animals_are_found_by_what_imagenet_calls_them_though_captions_rarely_do
 def test_heat_map_lies_on_what_the_query_names() -> None:
     """In this photograph the horse stands in the lower half, the mountains in the upper one."""
     file = PHOTOGRAPHS / "horse-snowy-mountains.jpg"
-    encoder, explainer = _encoder("torch"), InstalledModels().explainer("semblance-base")
+    encoder, explainer = _encoder("torch"), InstalledModels().explainer("semblance-base", "grad-cam")
     prepared = encoder.prepare(decode_image(file.read_bytes()).pixels)
     horse, mountains = encoder.encode_texts(["a brown horse", "snowy mountains"])
     rows = np.arange(9)[:, None]
-    centres = [
-        (heat * rows).sum() / heat.sum() for heat in (explainer.heat_map(prepared, q) for q in (horse, mountains))
-    ]
+    matches = (toy_match([Term("query", query)], query, prepared) for query in (horse, mountains))
+    heats = [explainer.explain(match).heat() for match in matches]
+    centres = [(heat * rows).sum() / heat.sum() for heat in heats]
     assert centres[0] > centres[1]

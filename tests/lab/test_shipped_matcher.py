@@ -22,6 +22,7 @@ from lab.training.loop import PassReport
 from lab.training.reranking_weight import WEIGHTS_TRIED
 from lab.training.shipped_matcher import scores_file
 from models.cards import MatcherCard, read_matcher_card
+from models.inference.compiler import Compiler
 from models.inference.execution import Execution
 from models.library import InstalledModels
 from models.matchers import ensemble, lstm_similarity, multimodal_cnn
@@ -88,7 +89,7 @@ def _check(card: MatcherCard, job: Job, architecture: object, *shape: int) -> No
     assert card.weight == WEIGHTS_TRIED[recalls.index(max(recalls))]
     before_and_after = [recall_by_sorting(job, card, 0.0), max(recalls)]
     assert card.training["dev_mean_recall_before_and_after_reranking"] == pytest.approx(before_and_after)
-    matcher = architecture.load_matcher(MatcherSource(card, folder, Execution("torch"), InstalledModels()))  # type: ignore[attr-defined]
+    matcher = architecture.load_matcher(MatcherSource(card, folder, Compiler(Execution("torch")), InstalledModels()))  # type: ignore[attr-defined]
     pixels = np.random.default_rng(1).integers(0, 256, (2, 260, 260, 3), dtype=np.uint8)
     features = matcher.encode_images(pixels)
     assert (features.shape, features.dtype) == ((2, *shape), np.float16)

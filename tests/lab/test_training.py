@@ -12,6 +12,7 @@ from lab.training.loop import PassReport
 from lab.training.semblance_base import Recipe, ship
 from models.cards import read_encoder_card, read_matcher_card
 from models.encoders.two_tower import load_encoder
+from models.inference.compiler import Compiler
 from models.inference.execution import Execution
 from models.matchers.late_interaction import load_matcher
 from models.matchers.source import MatcherSource
@@ -61,7 +62,7 @@ def test_a_killed_run_goes_on_and_ships_an_encoder_that_its_card_describes(data:
     assert card == read_encoder_card(tmp_path / "out")
     assert card.training["views"] == 3
     assert set(card.quality) == {"flickr8k-dev", "coco-dev"}
-    encoder = load_encoder(card, tmp_path / "out", Execution("torch"))
+    encoder = load_encoder(card, tmp_path / "out", Compiler(Execution("torch")))
     vectors = encoder.encode_texts(["a giraffe", "a man with a camera stands on a hill in the evening"])
     assert vectors.shape == (2, 640)
     names = np.linalg.norm(vectors[:, 512:], axis=1)
@@ -77,7 +78,7 @@ def test_a_killed_run_of_late_interaction_goes_on_and_ships_a_matcher(data: Path
     assert card == read_matcher_card(tmp_path / "out")
     assert (card.encoder, card.feature_shape) == ("semblance-base", (25, 128))
     assert card.weight == 0  # the first of equally good weights: the encoder alone ranks four photographs rightly
-    source = MatcherSource(card, tmp_path / "out", Execution("torch"))
+    source = MatcherSource(card, tmp_path / "out", Compiler(Execution("torch")))
     features = np.random.default_rng(0).normal(size=(3, 25, 128)).astype(np.float16)
     scores = load_matcher(source).score("a giraffe", features)
     assert (scores.shape, np.unique(scores).size) == ((3,), 3)

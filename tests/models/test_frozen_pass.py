@@ -8,14 +8,16 @@ import torch
 from toy_matcher import ToyMatcher, toy_card
 
 import models.shipped
+from lab.training.multimodal_cnn import pack_ensemble
 from models.cards import MatcherCard
 from models.errors import CheckpointError
+from models.inference.torch_runtime import TorchRunner
 from models.matchers import ensemble
-from models.matchers.ensemble import StackedHeads, SumOfScores, pack_ensemble
-from models.matchers.frozen_pass import FrozenPass, TorchHead
+from models.matchers.ensemble import StackedHeads, SumOfScores
+from models.matchers.frozen_pass import CompiledHead, FrozenPass
 from models.matchers.image_vector import ImageVector
 from models.protocols import FeatureNetwork
-from models.text.word_vectors import pack_words
+from models.text.packed_words import pack_words
 
 
 def card(name: str, *shape: int) -> MatcherCard:
@@ -37,7 +39,10 @@ def test_one_pass_serves_all_heads() -> None:
     backbone, linear = Means(), torch.nn.Linear(3, 6)
     network = FrozenPass(
         backbone,
-        [(card("a", 2, 3), TorchHead(linear, card("a", 2, 3))), (card("b", 3), lambda v: v.astype(np.float16))],
+        [
+            (card("a", 2, 3), CompiledHead(lambda: TorchRunner(linear), card("a", 2, 3))),
+            (card("b", 3), lambda v: v.astype(np.float16)),
+        ],
     )
     assert isinstance(network, FeatureNetwork)
     pixels = np.random.default_rng(1).integers(0, 256, (40, 4, 4, 3), dtype=np.uint8)

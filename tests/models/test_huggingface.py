@@ -7,7 +7,11 @@ import pytest
 import torch
 from openvino_tolerance import openvino_tolerance
 from PIL import Image
+from torch import Tensor
+from toy_match import toy_match
 
+from models.composition import Term
+from models.encoders.hooks import replaced_input
 from models.encoders.huggingface import load_huggingface_image_tower
 from models.errors import CheckpointError
 from models.inference.execution import Execution
@@ -69,7 +73,7 @@ def test_card_tells_dimension_and_preprocessing(huggingface_checkpoint: Path) ->
     assert len(card.weights_sha256) == 64
 
 
-def test_heat_map_covers_the_patch_grid_and_leaves_no_hook(huggingface_checkpoint: Path) -> None:
+def test_the_patch_grid_is_traced_and_no_hook_is_left(huggingface_checkpoint: Path) -> None:
     tower = load_huggingface_image_tower(f"hf:{huggingface_checkpoint}")
     square = np.ascontiguousarray(_photograph(32, 32))
     grids, vectors = tower.trace(torch.from_numpy(square[None]))
@@ -77,10 +81,34 @@ def test_heat_map_covers_the_patch_grid_and_leaves_no_hook(huggingface_checkpoin
     torch.testing.assert_close(vectors, tower(torch.from_numpy(square[None])))
     assert not tower.model.vision_model.encoder.layers[-1]._forward_pre_hooks
 
-    explainer = InstalledModels().explainer(f"hf:{huggingface_checkpoint}")
-    heat = explainer.heat_map(square, vectors[0].detach().numpy())
-    assert heat.shape == (4, 4)
-    assert 0 <= heat.min() <= heat.max() <= 1
+
+def test_the_map_weighs_the_patches_that_enter_the_last_layer_by_their_mean_gradients(
+    huggingface_checkpoint: Path,
+) -> None:
+    """The oracle: finite differences, one channel of all patches up and down."""
+    name = f"hf:{huggingface_checkpoint}"
+    square = np.ascontiguousarray(_photograph(32, 32))
+    (query,) = InstalledModels(Execution("torch")).encoder(name).encode_texts(["a dog runs on the beach"])
+    match = toy_match([Term("query", query)], query, square)
+    values = InstalledModels().explainer(name, "grad-cam").explain(match).whole().values
+
+    tower = load_huggingface_image_tower(name).double()
+    layer = tower.model.vision_model.encoder.layers[-1]
+    pixels, patches = torch.from_numpy(square[None]), tower.trace(torch.from_numpy(square[None]))[0][0].detach()[0]
+
+    def score(channel: int, step: float) -> float:
+        def change(tokens: Tensor) -> Tensor:
+            changed = tokens.clone()
+            changed[:, -16:, channel] += step
+            return changed
+
+        with torch.no_grad(), replaced_input(layer, change):
+            return float(tower(pixels)[0].numpy() @ query)
+
+    mean_gradients = [(score(channel, 1e-4) - score(channel, -1e-4)) / 2e-4 / 16 for channel in range(len(patches))]
+    expected = np.tensordot(mean_gradients, patches.numpy(), axes=1)
+    assert expected.shape == (4, 4)
+    np.testing.assert_allclose(values, expected, atol=1e-4 * np.abs(expected).max())
 
 
 def test_missing_checkpoint_is_named() -> None:

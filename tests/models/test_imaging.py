@@ -3,6 +3,7 @@
 import io
 
 import numpy as np
+import pytest
 from PIL import Image
 
 from models.cards import Preprocessing
@@ -78,19 +79,69 @@ def test_thumbnail_keeps_the_aspect_ratio_and_never_enlarges() -> None:
     assert Image.open(io.BytesIO(thumbnail_webp(photograph, 100))).size == (32, 16)
 
 
-def test_overlay_paints_only_where_it_is_hot() -> None:
-    grey = Photograph(np.full((40, 80, 3), 128, np.uint8), 80, 40, "PNG")
-    heat = np.zeros((4, 4), np.float32)
+def _grey(width: int = 80, height: int = 40) -> Photograph:
+    return Photograph(np.full((height, width, 3), 128, np.uint8), width, height, "PNG")
+
+
+def _overlay(photograph: Photograph, heat: np.ndarray, *more: object) -> np.ndarray:
+    """Return the pixels of the overlay, as numbers that can be subtracted."""
+    png = overlay_png(photograph, heat.astype(np.float32), *more)  # type: ignore[arg-type]
+    return np.asarray(Image.open(io.BytesIO(png))).astype(int)
+
+
+@pytest.mark.parametrize(
+    ("heat", "colour"),
+    [(0, (0, 0, 4)), (1 / 7, (40, 11, 84)), (0.5, (185, 57, 82)), (1, (252, 255, 164))],
+)
+def test_overlay_paints_the_colour_of_the_heat_up_to_seven_tenths_opaque(
+    heat: float, colour: tuple[int, int, int]
+) -> None:
+    painted = _overlay(_grey(), np.full((4, 4), heat))
+    expected = 128 * (1 - 0.7 * heat) + 0.7 * heat * np.array(colour)
+    np.testing.assert_allclose(painted, np.full((40, 80, 3), expected), atol=1)
+
+
+def test_overlay_leaves_the_photograph_as_it_is_where_nothing_is_hot() -> None:
+    heat = np.zeros((4, 4))
     heat[:, 0] = 1
-    painted = np.asarray(Image.open(io.BytesIO(overlay_png(grey, heat))))
+    painted = _overlay(_grey(), heat)
     assert painted.shape == (40, 80, 3)
     assert (painted[:, 60:] == 128).all()
-    assert np.abs(painted[20, 4].astype(int) - 128).max() > 60
+    np.testing.assert_allclose(painted[:, :5], np.full((40, 5, 3), 0.3 * 128 + 0.7 * np.array([252, 255, 164])), atol=1)
 
 
-def test_overlay_stays_inside_the_region_that_the_model_saw() -> None:
-    grey = Photograph(np.full((40, 80, 3), 128, np.uint8), 80, 40, "PNG")
-    painted = np.asarray(Image.open(io.BytesIO(overlay_png(grey, np.ones((2, 2), np.float32), (0.25, 0, 0.75, 1)))))
-    assert (painted[:, :20] == 128).all()
-    assert (painted[:, 60:] == 128).all()
-    assert (painted[:, 20:60] != 128).any()
+def test_overlay_never_paints_beyond_full_strength_or_below_none() -> None:
+    """Bicubic interpolation overshoots at both sides of an edge."""
+    painted = _overlay(_grey(), np.array([[1, 1, 1, 0, 0, 0]]))[20]
+    strongest = 0.3 * 128 + 0.7 * 255
+    assert painted[:, 1].max() <= strongest + 1
+    assert (painted[60:] == 128).all()
+
+
+@pytest.mark.parametrize("region", [(0.25, 0.0, 0.75, 1.0), (0.0, 0.25, 1.0, 0.5), (0.5, 0.5, 1.0, 1.0)])
+def test_overlay_stays_inside_the_region_that_the_model_saw(region: tuple[float, float, float, float]) -> None:
+    painted = (_overlay(_grey(), np.ones((2, 2)), region) != 128).any(axis=2)
+    expected = np.zeros((40, 80), bool)
+    left, top, right, bottom = region
+    expected[int(top * 40) : int(bottom * 40), int(left * 80) : int(right * 80)] = True
+    np.testing.assert_array_equal(painted, expected)
+
+
+def test_overlay_shrinks_to_the_longer_side_and_never_enlarges() -> None:
+    heat = np.zeros((2, 2))
+    assert _overlay(_grey(80, 40), heat, (0, 0, 1, 1), 20).shape == (10, 20, 3)
+    assert _overlay(_grey(40, 80), heat, (0, 0, 1, 1), 20).shape == (20, 10, 3)
+    assert _overlay(_grey(), heat, (0, 0, 1, 1), 100).shape == (40, 80, 3)
+
+
+@pytest.mark.parametrize(("width", "height"), [(1, 1000), (1000, 1), (1, 2000), (2000, 1), (3, 2000)])
+def test_overlay_of_a_strip_is_painted_where_the_model_saw_it_if_only_on_one_pixel(width: int, height: int) -> None:
+    region = _preprocessing("crop").visible_region(width, height)
+    painted = (_overlay(_grey(width, height), np.ones((2, 2)), region) != 128).any(axis=2)
+    assert painted.sum() == 1
+    assert painted[painted.shape[0] // 2 - 1 : painted.shape[0] // 2 + 2].any()
+
+
+def test_overlay_of_a_region_beyond_the_last_pixel_is_painted_on_the_last_pixel() -> None:
+    painted = (_overlay(_grey(2, 1), np.ones((2, 2)), (0.9, 0.9, 1, 1)) != 128).any(axis=2)
+    assert painted.tolist() == [[False, True]]

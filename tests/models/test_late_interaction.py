@@ -6,7 +6,7 @@ import torch
 
 from models.inference.execution import Execution
 from models.library import InstalledModels
-from models.matchers.late_interaction import LateInteraction, interact, pool_regions
+from models.matchers.late_interaction_module import LateInteraction, interact, pool_regions
 from models.shipped import matcher_cards
 
 RANDOM = torch.Generator().manual_seed(0)

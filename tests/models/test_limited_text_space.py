@@ -10,18 +10,11 @@ from lab.checkpoint import write_checkpoint
 from lab.training.limited_text_space import Pair, Recipe
 from models.backbones.lite_pair import FEATURES, INPUT
 from models.cards import read_encoder_card
-from models.encoders.limited_text_space import (
-    DIMENSION,
-    Fusion,
-    ImageMap,
-    TextSpace,
-    TextSpaceMap,
-    VisualMap,
-    WordNumbers,
-    load_encoder,
-)
+from models.encoders.limited_text_space import WordNumbers, load_encoder
+from models.encoders.limited_text_space_module import DIMENSION, Fusion, ImageMap, TextSpace, TextSpaceMap, VisualMap
 from models.encoders.unit_linear import UnitLinear
 from models.errors import CheckpointError
+from models.inference.compiler import Compiler
 from models.inference.execution import Execution
 from models.text.gru import GruSentenceEncoder
 from models.text.vocabulary import END, UNKNOWN, Vocabulary
@@ -113,7 +106,7 @@ def test_what_is_written_reads_back_as_an_encoder_whatever_the_words_width(tmp_p
     text = GruSentenceEncoder(len(vocabulary), 16, DIMENSION)
     space = TextSpace(UnitLinear(FEATURES, DIMENSION), text)
     write_checkpoint(tmp_path, space.state_dict(), CARD, int8_rows=64)
-    encoder = load_encoder(read_encoder_card(tmp_path), tmp_path, Execution("torch"))
+    encoder = load_encoder(read_encoder_card(tmp_path), tmp_path, Compiler(Execution("torch")))
     vectors = encoder.encode_texts(["a dog runs", "beach"])
     numbers, mask = map(torch.from_numpy, WordNumbers(vocabulary)(["a dog runs", "beach"]))
     expected = torch.nn.functional.normalize(text(numbers, mask), dim=1).numpy()
@@ -122,4 +115,4 @@ def test_what_is_written_reads_back_as_an_encoder_whatever_the_words_width(tmp_p
     assert np.allclose(np.linalg.norm(images, axis=1), 1, atol=1e-5)
     with pytest.raises(CheckpointError, match="architecture"):
         write_checkpoint(tmp_path, text.state_dict(), CARD)
-        load_encoder(read_encoder_card(tmp_path), tmp_path, Execution("torch"))
+        load_encoder(read_encoder_card(tmp_path), tmp_path, Compiler(Execution("torch"))).encode_texts(["a dog"])

@@ -6,7 +6,7 @@ import torch
 from lab.data.captioned import CaptionedImages
 from lab.training.captioned_batches import CaptionedRows
 from lab.training.lstm_similarity import draw_pairs, half_mismatched
-from models.matchers.lstm_similarity import HIDDEN, LstmSimilarity, ReluLstm
+from models.matchers.lstm_similarity_module import HIDDEN, LstmSimilarity, ReluLstm
 
 
 def sigmoid(x: np.ndarray) -> np.ndarray:

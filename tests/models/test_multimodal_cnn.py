@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from models.matchers.multimodal_cnn import (
+from models.matchers.multimodal_cnn_module import (
     HIDDEN,
     IMAGE,
     MAX_WORDS,

@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from models.backbones.lite_maps import at_scale
-from models.backbones.rmac import RegionAggregation, pool_regions, regions
+from models.backbones.region_layout import regions
+from models.backbones.rmac import RegionAggregation, pool_regions
 
 
 def test_a_square_map_has_one_four_and_nine_regions() -> None:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from models.errors import RuntimeUnavailableError
-from models.inference.compile import compile_module
+from models.inference.compiler import compile_module
 from models.inference.device import resolve_device
 from models.inference.execution import Execution
 from models.inference.torch_runtime import TorchRunner
@@ -57,8 +57,7 @@ def test_threads_do_not_disturb_one_another(runtime: str) -> None:
         _Tiny(),
         [torch.zeros(2, 8, 8, 3, dtype=torch.uint8)],
         [(0,)],
-        runtime=runtime,
-        threads=1,  # type: ignore[arg-type]
+        Execution(runtime, threads=1),  # type: ignore[arg-type]
     )
     inputs = [_pixels(16)[i : i + 1] for i in range(16)] * 8
     with ThreadPoolExecutor(4) as pool:

@@ -9,27 +9,28 @@ import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from toy_match import toy_match
 
 from lab.checkpoint import write_checkpoint
 from models.backbones.frozen import IMAGENET_LITE
 from models.backbones.lite_maps import LiteMaps
 from models.backbones.rmac import RegionAggregation
 from models.cards import read_encoder_card
+from models.composition import Term
 from models.encoders.compiled import CompiledDualEncoder
-from models.encoders.semantic import (
+from models.encoders.semantic import ByShape, load_encoder, load_image_tower
+from models.encoders.semantic_module import (
     BACKBONES,
     DIMENSION,
     INPUT,
-    ByShape,
     ImageTower,
     Semantic,
     TextEmbedding,
-    compile_backbone,
-    load_encoder,
-    load_image_tower,
+    backbone_graph,
 )
 from models.explain.grad_cam import GradCam
 from models.imaging.transforms import fit_square
+from models.inference.compiler import Compiler
 from models.inference.execution import Execution
 from models.shipped import part_card
 from models.text.stem_bags import STEM_BAGS, load_stem_bags
@@ -54,7 +55,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def encoder(folder: Path) -> Iterator[CompiledDualEncoder]:
-    yield load_encoder(read_encoder_card(folder), folder, Execution())
+    yield load_encoder(read_encoder_card(folder), folder, Compiler())
 
 
 def _photograph(height: int, width: int) -> np.ndarray:
@@ -123,9 +124,9 @@ def test_the_heat_map_covers_the_picture_alone_and_glows_where_the_colour_is() -
     with torch.no_grad():
         head.project.weight.copy_(torch.eye(3))
         head.project.bias.zero_()
-    heat = GradCam(ImageTower(_Colours(), head)).heat_map(  # type: ignore[arg-type]
-        fit_square(photograph, INPUT), np.array([1, 0, 0], np.float32)
-    )
+    query = np.array([1, 0, 0], np.float32)
+    match = toy_match([Term("query", query)], query, fit_square(photograph, INPUT))
+    heat = GradCam(ImageTower(_Colours(), head)).explain(match).heat()  # type: ignore[arg-type]
     assert heat.shape == (5, 9)  # 160 x 288 pixels of picture
     assert heat[:, :6].max() < 0.2
     assert heat[:, 7:].min() > 0.4
@@ -148,7 +149,7 @@ def test_by_shape_hands_each_shape_over_without_its_padding() -> None:
 def test_one_compiled_backbone_serves_every_shape() -> None:
     within = openvino_tolerance(1e-3, 0.2)
     backbone = LiteMaps(("lite0",)).eval()
-    compiled = compile_backbone(backbone, Execution("openvino"))
+    compiled = Compiler(Execution("openvino")).runner("backbone", (), lambda: backbone_graph(backbone))
     for shape in [(64, 96), (96, 64), (64, 64)]:
         pixels = torch.randint(0, 255, (1, *shape, 3), dtype=torch.uint8)
         with torch.inference_mode():

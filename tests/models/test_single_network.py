@@ -6,17 +6,21 @@ import numpy as np
 import pytest
 import torch
 from demo_set import PHOTOGRAPHS, write_training_sets
+from toy_match import toy_match
 
 from lab.checkpoint import write_checkpoint
 from lab.training.job import Job
 from lab.training.loop import PassReport
 from lab.training.single_network import IdentityLoss, Recipe, lossy, mean_words, predicting_map, recipe_of, ship
 from models.cards import EncoderCard, read_encoder_card
-from models.encoders import single_network
-from models.encoders.single_network import DIMENSION, ByRows
+from models.composition import Term
+from models.encoders import single_network, single_network_module
+from models.encoders.single_network import ByRows
+from models.encoders.single_network_module import DIMENSION
 from models.errors import CheckpointError
 from models.explain.grad_cam import GradCam
 from models.imaging.decode import decode_image
+from models.inference.compiler import Compiler
 from models.inference.execution import Execution
 from models.protocols import DualEncoder
 from models.text.text_image import PITCH
@@ -42,7 +46,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[EncoderCard, Path
 
 @pytest.fixture(scope="module")
 def encoder(trained: tuple[EncoderCard, Path]) -> DualEncoder:
-    return single_network.load_encoder(*trained, Execution("torch"))
+    return single_network.load_encoder(*trained, Compiler(Execution("torch")))
 
 
 def test_it_ships_what_is_tuned_and_no_more(trained: tuple[EncoderCard, Path]) -> None:
@@ -69,13 +73,27 @@ def test_what_explains_is_what_encodes(encoder: DualEncoder, trained: tuple[Enco
     tower = single_network.load_image_tower(*trained)
     _, explained = tower.trace(torch.from_numpy(prepared[None]))
     assert (explained.detach().numpy() * encoder.encode_images(prepared[None])).sum() > 0.999
-    heat = GradCam(tower).heat_map(prepared, encoder.encode_texts(["a red flower"])[0])
-    assert heat.shape == (7, 7)
+
+
+def test_the_map_adds_up_to_how_the_score_grows_with_the_last_map(
+    encoder: DualEncoder, trained: tuple[EncoderCard, Path]
+) -> None:
+    prepared = encoder.prepare(decode_image((PHOTOGRAPHS / "bee-red-blossom.jpg").read_bytes()).pixels)
+    (query,) = encoder.encode_texts(["a red flower"])
+    tower = single_network.load_image_tower(*trained)
+    values = GradCam(tower).explain(toy_match([Term("query", query)], query, prepared)).whole().values
+    assert values.shape == (7, 7)
+    with torch.inference_mode():
+        early, last = (feature_map.double() for feature_map in tower.maps(torch.from_numpy(prepared[None])))
+        tower.project.double()
+        more, less = (tower.project(tower.features(early, last * (1 + step)))[0] for step in (1e-3, -1e-3))
+    slope = float((more - less).numpy() @ query) / 2e-3
+    assert values.sum() == pytest.approx(slope, rel=1e-3)
 
 
 def test_openvino_gives_what_torch_gives(encoder: DualEncoder, trained: tuple[EncoderCard, Path]) -> None:
     pytest.importorskip("openvino")
-    other = single_network.load_encoder(*trained, Execution("openvino"))
+    other = single_network.load_encoder(*trained, Compiler(Execution("openvino")))
     texts = ["a dog", "two dogs run over the beach and the sand and the water near a man", ""]
     assert (encoder.encode_texts(texts) * other.encode_texts(texts)).sum(axis=1).min() > 0.99
 
@@ -97,16 +115,16 @@ def test_each_height_runs_by_itself() -> None:
 
     images = np.zeros((3, 4 * PITCH, 2, 3), np.uint8)
     images[:, 0, 0, 0] = 7, 8, 9
-    vectors = ByRows(network)(images, np.array([4, 3, 4]))
+    vectors = ByRows(network, 128)(images, np.array([4, 3, 4]))
     assert vectors[:, 0].tolist() == [7, 8, 9]
     assert seen == [(1, 3 * PITCH, 2, 3), (2, 4 * PITCH, 2, 3)]
 
 
 def test_the_early_map_is_averaged_over_squares_place_by_place() -> None:
-    network = single_network.new_network()
+    network = single_network_module.new_network()
     early, last = torch.randn(2, 40, 8, 12), torch.randn(2, 1280, 2, 3)
     got = network.features(early, last)
-    assert got.shape == (2, single_network.FEATURES)
+    assert got.shape == (2, single_network_module.FEATURES)
     # place (1, 2) of the 4 x 4 in a square of 32 pixels: the mean over 2 x 3 squares
     place = sum(early[:, :, 1 + 4 * row, 2 + 4 * column] for row in range(2) for column in range(3)) / 6
     torch.testing.assert_close(got[:, 40 * 6 : 40 * 7], place)
@@ -114,7 +132,7 @@ def test_the_early_map_is_averaged_over_squares_place_by_place() -> None:
 
 
 def test_only_the_projection_is_trained() -> None:
-    trained = [name for name, value in single_network.new_network().named_parameters() if value.requires_grad]
+    trained = [name for name, value in single_network_module.new_network().named_parameters() if value.requires_grad]
     assert trained == ["project.map.weight"]
 
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from lab.training.word_colours import pixel_values
 from models.text.text_image import (
     BLANK,
     COLUMNS,
@@ -15,7 +16,6 @@ from models.text.text_image import (
     SUPERPIXELS,
     VALUES,
     TextImages,
-    pixel_values,
     rows_of,
 )
 from models.text.vocabulary import RESERVED, Vocabulary

@@ -5,20 +5,19 @@ from __future__ import annotations
 import io
 import re
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import uvicorn
 from fastapi import FastAPI
-from numpy.typing import NDArray
 from PIL import Image
 from toy_encoder import ToyEncoder
+from toy_indexing import index_with
 
-from indexer.ingest.pipeline import IndexRequest, index_collection
-from models.types import Pixels, Vectors
+from indexer.ingest.request import IndexRequest
 
 COLOURS = {
     "red": (255, 0, 0),
@@ -62,16 +61,6 @@ def assert_problem(answer: Any, status: int, *told: str) -> dict[str, Any]:
     return problem
 
 
-class ToyExplainer:
-    """Explains the toy encoder: a place is as hot as its own colour is near the query."""
-
-    method = "grad-cam"
-
-    def heat_map(self, prepared: Pixels, query: Vectors) -> NDArray[np.float32]:
-        heat = (prepared / 255 @ query[:3]).clip(0)
-        return np.asarray(heat / heat.max() if heat.max() > 0 else heat, dtype=np.float32)
-
-
 def save_colours(folder: Path, names: list[str]) -> None:
     """Save one plain picture a colour, each in another format or size."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -81,10 +70,19 @@ def save_colours(folder: Path, names: list[str]) -> None:
 
 
 def index(
-    data_dir: Path, name: str, folder: Path, encoder: ToyEncoder | None = None, captions: Path | None = None
+    data_dir: Path, name: str, folder: Path | str, encoder: ToyEncoder | None = None, captions: Path | None = None
 ) -> None:
-    """Index a folder as the command would."""
-    index_collection(IndexRequest(data_dir, name, (folder,), captions), [encoder or ToyEncoder()])
+    """Index a folder, or another storage by its address, as the command would."""
+    index_with(IndexRequest(data_dir, name, (folder,), captions), [encoder or ToyEncoder()])
+
+
+def wait_until_loaded(app: FastAPI, within_s: float = 60) -> None:
+    """Return when an application that has started has loaded its collections, or refused them."""
+    for _ in range(round(within_s / 0.01)):
+        if app.state.parts.generations.loading == ():
+            return
+        time.sleep(0.01)
+    raise AssertionError("the collections were not loaded")
 
 
 @contextmanager
@@ -99,6 +97,7 @@ def served(app: FastAPI) -> Iterator[str]:
         while not server.started:
             assert thread.is_alive()
             thread.join(0.01)
+        wait_until_loaded(app)
         port = server.servers[0].sockets[0].getsockname()[1]
         yield f"http://127.0.0.1:{port}"
     finally:

@@ -10,13 +10,15 @@ from typing import Any
 
 import httpx
 import pytest
-from colour_collection import COLOURS, ToyExplainer, index, save_colours, served
+import sqlalchemy
+from colour_collection import COLOURS, index, save_colours, served, wait_until_loaded
 from fastapi import FastAPI
 from starlette.testclient import TestClient
 from toy_captioner import NAMES as TOY_CAPTIONERS
 from toy_captioner import ToyCaptioner
 from toy_encoder import ToyEncoder
-from toy_library import ToyLibrary
+from toy_explainer import ToyExplainer
+from toy_library import Explainers, ToyLibrary
 from toy_matcher import ToyMatcher
 
 from service.app import create_app
@@ -53,14 +55,13 @@ def build_app(data_dir: Path) -> Callable[..., FastAPI]:
 
     def build(
         load_encoder: Callable[[str], Any] = ToyEncoder,
-        load_explainer: Any = None,
         load_matcher: Callable[[str], Any] = ToyMatcher,
         load_captioner: Callable[[str], Any] = ToyCaptioner,
+        explainers: Callable[[str], Explainers] = lambda _model: {"grad-cam": ToyExplainer},
         **settings: Any,
     ) -> FastAPI:
-        explainer = load_explainer or (lambda _name: ToyExplainer())
         chosen = Settings(**{"data_dir": data_dir, "captioner": TOY_CAPTIONERS[0], **settings})
-        return create_app(chosen, ToyLibrary(load_encoder, load_matcher, load_captioner, explainer))
+        return create_app(chosen, ToyLibrary(load_encoder, load_matcher, load_captioner, explainers))
 
     return build
 
@@ -69,7 +70,14 @@ def build_app(data_dir: Path) -> Callable[..., FastAPI]:
 def start(build_app: Callable[..., FastAPI]) -> Iterator[Callable[..., TestClient]]:
     """Start the application in this process; keyword arguments as for ``build_app``."""
     with ExitStack() as stack:
-        yield lambda **settings: stack.enter_context(TestClient(build_app(**settings)))
+
+        def begin(**settings: Any) -> TestClient:
+            app = build_app(**settings)
+            client = stack.enter_context(TestClient(app))
+            wait_until_loaded(app)
+            return client
+
+        yield begin
 
 
 @pytest.fixture
@@ -88,3 +96,16 @@ def http(build_app: Callable[..., FastAPI]) -> Iterator[Callable[..., httpx.Clie
             return stack.enter_context(httpx.Client(base_url=address, timeout=20))
 
         yield start
+
+
+@pytest.fixture
+def statements() -> Iterator[list[str]]:
+    """Every SQL statement that is executed while the test runs, on any database."""
+    executed: list[str] = []
+
+    def record(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
+        executed.append(statement)
+
+    sqlalchemy.event.listen(sqlalchemy.Engine, "before_cursor_execute", record)
+    yield executed
+    sqlalchemy.event.remove(sqlalchemy.Engine, "before_cursor_execute", record)

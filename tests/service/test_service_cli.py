@@ -21,6 +21,7 @@ from toy_library import ToyLibrary
 from typer.testing import CliRunner
 
 import service.offline
+import service.server
 from service.cli import app
 
 HEAVY = ("torch", "faiss", "fastapi", "transformers", "openvino", "sqlalchemy", "PIL", "uvicorn", "numpy")
@@ -29,7 +30,7 @@ HEAVY = ("torch", "faiss", "fastapi", "transformers", "openvino", "sqlalchemy", 
 @pytest.fixture(autouse=True)
 def toy_model(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Let the commands load the toy model by its name, and the log be as it was."""
-    monkeypatch.setattr(service.offline, "InstalledModels", lambda _execution: ToyLibrary())
+    monkeypatch.setattr(service.offline, "InstalledModels", lambda *_arguments: ToyLibrary())
     yield
     structlog.reset_defaults()
 
@@ -80,7 +81,7 @@ def test_a_search_tells_how_likely_each_result_is_and_that_nothing_matches(
     data_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     encoder = ToyEncoder(calibrations={"text-to-image": replace(CALIBRATION, threshold=1.0)})
-    monkeypatch.setattr(service.offline, "InstalledModels", lambda _execution: ToyLibrary(lambda _name: encoder))
+    monkeypatch.setattr(service.offline, "InstalledModels", lambda *_arguments: ToyLibrary(lambda _name: encoder))
     code, output, errors = run("search", "colours", "red", "-k", "7", "--data-dir", data_dir)
     assert code == 0
     assert "Nothing in this collection seems to match" in errors
@@ -125,22 +126,75 @@ def test_a_wrong_setting_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     assert errors.startswith("semblance: SEMBLANCE_MAX_K: ")
 
 
+@pytest.mark.parametrize(
+    ("variable", "value", "told"),
+    [
+        ("SEMBLANCE_DEFAULT_COLLECTION", "sounds", "no collection named 'sounds'; there are: colours"),
+        ("SEMBLANCE_MODEL", "semblance-huge", "no model named 'semblance-huge'"),
+        ("SEMBLANCE_RERANK", "nobody", "no matcher named 'nobody'"),
+        ("SEMBLANCE_CAPTIONER", "nobody", "no captioner named 'nobody'"),
+        ("SEMBLANCE_HOST", "no-such-host.invalid", "'no-such-host.invalid' is no address of this machine"),
+    ],
+)
+def test_serve_tells_what_is_wrong_before_it_loads_anything(
+    data_dir: Path, monkeypatch: pytest.MonkeyPatch, variable: str, value: str, told: str
+) -> None:
+    monkeypatch.setenv(variable, value)
+    monkeypatch.setattr(service.server, "run", lambda *_: pytest.fail("it must not come so far"))
+    code, output, errors = run("serve", "--data-dir", data_dir, "--port", "0")
+    assert (code, output) == (1, "")
+    assert errors.startswith(f"semblance: {told}")
+    assert errors.count("\n") == 1
+
+
+def test_serve_tells_a_wrong_folder_and_a_used_port_before_it_loads_anything(
+    data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service.server, "run", lambda *_: pytest.fail("it must not come so far"))
+    code, _, errors = run("serve", "--data-dir", data_dir / "absent")
+    assert (code, errors.count("\n")) == (1, 1)
+    assert f"{data_dir / 'absent'} does not exist" in errors
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        code, _, errors = run("serve", "--data-dir", data_dir, "--port", str(port))
+    assert (code, errors.count("\n")) == (1, 1)
+    assert f"cannot listen on 127.0.0.1, port {port}: Address already in use" in errors
+    assert "--port" in errors
+
+
 def test_serve_answers_logs_json_and_stops_when_told(tmp_path: Path) -> None:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [sys.executable, "-c", "from service.cli import app; app()", "serve", "--port", str(port)]
+    command = [sys.executable, "-c", "from service.cli import app; app()", "serve", "--port", "0"]
     environment = {**os.environ, "SEMBLANCE_DATA_DIR": str(tmp_path)}
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
         assert process.stdout
         lines = []
         for line in process.stdout:
             lines.append(json.loads(line))
-            if "running on" in lines[-1]["event"]:
+            if lines[-1]["event"] == "ready":
                 break
-        assert httpx.get(f"http://127.0.0.1:{port}/livez").status_code == 200
+        assert httpx.get(f"{lines[-1]['address']}/livez").status_code == 200
         process.send_signal(signal.SIGTERM)
         lines += [json.loads(line) for line in process.stdout]
     assert any("semblance index" in line["event"] for line in lines)
     assert [line["route"] for line in lines if line["event"] == "request"] == ["/livez"]
     assert process.returncode in (0, -signal.SIGTERM)
+
+
+def test_a_person_reads_lines_and_a_container_json(tmp_path: Path) -> None:
+    """By the setting; left to itself it is JSON here, for standard error is no terminal."""
+    program = "from service.logs import configure_logging; import structlog; configure_logging(FORMAT); "
+    program += "structlog.get_logger().info('ready', address='http://127.0.0.1:8000')"
+    told = {
+        form: subprocess.run(
+            [sys.executable, "-c", program.replace("FORMAT", repr(form))], capture_output=True, text=True, check=True
+        )
+        for form in ("auto", "json", "text")
+    }
+    for form in ("auto", "json"):
+        line = json.loads(told[form].stdout)
+        assert (line["event"], line["address"], line["level"]) == ("ready", "http://127.0.0.1:8000", "info")
+    assert told["text"].stdout == ""
+    assert "ready" in told["text"].stderr
+    assert "http://127.0.0.1:8000" in told["text"].stderr

@@ -12,12 +12,13 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
-from colour_collection import ToyExplainer, assert_problem, names, png
-from numpy.typing import NDArray
+from colour_collection import assert_problem, names, png
 from PIL import Image
 from starlette.testclient import TestClient
+from toy_explainer import ToyExplainer
 
-from models.types import Pixels, Vectors
+from models.evidence import Evidence
+from models.protocols import Match
 from service.api.schemas import ExplanationAnswer
 
 
@@ -57,18 +58,27 @@ def test_a_query_of_a_single_word_is_worth_its_whole_score(client: TestClient, r
     assert answer["words"][0]["words"][0]["value"] == pytest.approx(answer["score"], abs=2e-6)
 
 
-def test_the_heat_map_covers_its_region_with_shares_of_one(client: TestClient, red: dict[str, Any]) -> None:
+def test_the_heat_map_has_a_value_for_each_place_and_covers_its_region(client: TestClient, red: dict[str, Any]) -> None:
     heat = explain(client, red["id"], query="red").json()["heat_map"]
-    assert (heat["rows"], heat["columns"]) == np.shape(heat["values"]) == (8, 8)
-    assert np.max(heat["values"]) == 1
+    assert (heat["rows"], heat["columns"]) == (8, 8)
+    np.testing.assert_array_equal(heat["values"], np.ones((8, 8)))  # a plain picture: each place is the hottest
     assert heat["region"] == [0, 0, 1, 1]
+
+
+def test_nothing_in_a_picture_that_speaks_against_the_query_is_hot(client: TestClient) -> None:
+    (blue,) = client.post("/search/text", json={"query": "blue", "k": 1}).json()["results"]
+    heat = explain(client, blue["id"], query="green", modifier=["-blue", "-blue"]).json()["heat_map"]
+    np.testing.assert_array_equal(heat["values"], np.zeros((8, 8)))
 
 
 def test_the_picture_is_the_photograph_with_the_heat_painted_over(client: TestClient, red: dict[str, Any]) -> None:
     address = explain(client, red["id"], query="red light", modifier="-blue").json()["overlay_url"]
     answer = client.get(address)
     assert answer.headers["content-type"] == "image/png"
-    assert Image.open(io.BytesIO(answer.content)).size == (60, 40)
+    picture = Image.open(io.BytesIO(answer.content))
+    assert picture.size == (60, 40)
+    paint = 0.7 * np.array([252, 255, 164])  # where the heat is 1, as everywhere in a plain picture
+    np.testing.assert_allclose(np.asarray(picture), np.full((40, 60, 3), 0.3 * np.array([255, 0, 0]) + paint), atol=1)
 
 
 def test_another_image_of_the_collection_can_be_the_query(client: TestClient, red: dict[str, Any]) -> None:
@@ -107,11 +117,12 @@ def test_a_caller_that_knows_the_explanation_is_told_so(client: TestClient, red:
         ({"query": "red", "method": "guess"}, "grad-cam"),
         ({"query": "red", "format": "gif"}, "query.format"),
         ({"query": "red", "modifier": "-"}, "sign"),
+        ({"query": "red", "modifier": ["-red", "-red"]}, "cancel"),
         ({"query": "red", "colour": "red"}, "query.colour"),
     ],
 )
 def test_a_wrong_parameter_is_refused(
-    client: TestClient, red: dict[str, Any], parameters: dict[str, str], told: str
+    client: TestClient, red: dict[str, Any], parameters: dict[str, Any], told: str
 ) -> None:
     assert_problem(explain(client, red["id"], **parameters), 422, told)
 
@@ -148,15 +159,15 @@ class SlowExplainer(ToyExplainer):
     def __init__(self) -> None:
         self.started, self.go_on = threading.Event(), threading.Event()
 
-    def heat_map(self, prepared: Pixels, query: Vectors) -> NDArray[np.float32]:
+    def explain(self, match: Match) -> Evidence:
         self.started.set()
         assert self.go_on.wait(20)
-        return super().heat_map(prepared, query)
+        return super().explain(match)
 
 
 def test_explaining_never_blocks_a_search_and_its_own_waiting_is_bounded(http: Callable[..., httpx.Client]) -> None:
     explainer = SlowExplainer()
-    client = http(load_explainer=lambda _name: explainer, max_explanations=2)
+    client = http(explainers=lambda _model: {"grad-cam": lambda: explainer}, max_explanations=2)
     image_id = client.post("/search/text", json={"query": "red"}).json()["results"][0]["id"]
     address = f"/explain?image_id={image_id}&query="
     with ThreadPoolExecutor(2) as callers:

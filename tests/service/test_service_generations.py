@@ -54,7 +54,7 @@ def grow(data_dir: Path, colours: list[str]) -> None:
     index(data_dir, "colours", data_dir.parent / "pictures")
 
 
-def damage(data_dir: Path, suffix: str = ".faiss") -> str:
+def damage(data_dir: Path, suffix: str = ".npy") -> str:
     """Flip one bit in a file of the current generation, and return the file's name."""
     newest = max((data_dir / "collections" / "colours" / "generations").iterdir())
     file = next(path for path in sorted(newest.iterdir()) if path.name.endswith(suffix))
@@ -114,7 +114,7 @@ def test_a_collection_deleted_and_made_again_is_another_one_though_its_numbers_s
         assert serving.generation.catalog.image_count == 2
 
 
-@pytest.mark.parametrize("suffix", [".faiss", ".npy", ".sqlite", "manifest.json"])
+@pytest.mark.parametrize("suffix", [".npy", ".sqlite", "manifest.json"])
 def test_a_damaged_generation_is_refused_by_name_and_the_last_good_one_stays(
     generations: Generations, growing: Path, suffix: str
 ) -> None:
@@ -204,7 +204,7 @@ def test_collections_are_described(client: TestClient) -> None:
     assert (colours["images"], colours["captions"]) == (len(COLOURS), len(COLOURS))
     assert colours["models"] == [{"name": "toy", "dimension": 4}]
     assert colours["matchers"] == []
-    assert colours["index"]["exact"] is True
+    assert colours["index"] == {"kind": "flat", "exact": True, "recall_at_10": 1.0}
     assert_problem(client.get("/collections/sounds"), 404, "colours")
     assert_problem(client.post("/collections/sounds/reload"), 404, "colours")
     assert_problem(client.post("/collections/No..Name/reload"), 404)

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import io
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from colour_collection import COLOURS, assert_problem, index, save_colours
+from colour_collection import COLOURS, assert_problem, index, png, save_colours
 from PIL import Image
 from starlette.testclient import TestClient
+from toy_source import MemorySource
+
+from indexer.sources.opening import SOURCES
 
 
 @pytest.fixture
@@ -81,3 +85,43 @@ def test_a_file_that_became_a_link_out_of_the_collection_is_not_served(
     inside = outside.rename(tmp_path / "pictures" / "moved.png")
     picture.symlink_to(inside)
     assert client.get(f"/images/{image_id}/file").content == inside.read_bytes()
+
+
+def test_a_copy_inside_is_served_in_place_of_a_file_that_leads_out_or_is_gone(
+    start: Callable[..., TestClient], tmp_path: Path
+) -> None:
+    folder = tmp_path / "pictures"
+    save_colours(folder, ["red"])
+    for name in ("1.png", "2.png"):
+        shutil.copyfile(folder / "red.png", folder / name)
+    index(tmp_path / "copies", "copies", folder)
+    client = start(data_dir=tmp_path / "copies")
+    image_id = client.post("/search/text", json={"query": "red"}).json()["results"][0]["id"]
+    content = (folder / "red.png").read_bytes()
+    (tmp_path / "outside.png").write_bytes(b"secret")
+    (folder / "1.png").unlink()
+    (folder / "1.png").symlink_to(tmp_path / "outside.png")
+    (folder / "2.png").unlink()
+    assert client.get(f"/images/{image_id}/file").content == content
+    assert client.get(f"/images/{image_id}/thumbnail").status_code == 200
+
+
+def test_an_original_of_another_storage_is_read_checked_and_served_whole(
+    start: Callable[..., TestClient], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = {"memory://photos/red.png": png("red"), "memory://photos/blue.png": png("blue")}
+    monkeypatch.setitem(SOURCES, "memory", lambda roots: MemorySource(roots, files))
+    index(tmp_path / "far", "far", "memory://photos")
+    client = start(data_dir=tmp_path / "far")
+    ids = [result["id"] for result in client.post("/search/text", json={"query": "red"}).json()["results"]]
+    answer = client.get(f"/images/{ids[0]}/file", headers={"Range": "bytes=2-5"})
+    assert (answer.status_code, answer.content) == (200, files["memory://photos/red.png"])
+    assert (answer.headers["content-type"], answer.headers["cache-control"]) == ("image/png", "private, no-cache")
+    known = {"If-None-Match": answer.headers["etag"]}
+    assert client.get(f"/images/{ids[0]}/file", headers=known).status_code == 304
+    assert client.get(f"/images/{ids[1]}/file", headers=known).status_code == 200
+    assert Image.open(io.BytesIO(client.get(f"/images/{ids[0]}/thumbnail").content)).size == (20, 10)
+    files["memory://photos/red.png"] = png("green")
+    del files["memory://photos/blue.png"]
+    for image_id in ids:
+        assert_problem(client.get(f"/images/{image_id}/file"), 404, "index again")

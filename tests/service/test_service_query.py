@@ -1,118 +1,67 @@
-"""The grammar of modifiers and the limits of a query."""
+"""What each kind of query knows of itself."""
 
-import re
+from __future__ import annotations
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from models.errors import QueryError
-from service.search.query import (
-    WEIGHT_BESIDE_SENTENCE,
-    Modifier,
-    QueryLimits,
-    check_page,
-    parse_modifiers,
-    parse_sentence,
-)
+from service.search.query import CollectionImage, Embedding, ImageFile, Modifier, Page, Query, Sentence, Source
 
-LIMITS = QueryLimits(max_query_chars=40, max_modifiers=4, max_k=50, max_offset=200)
-SIGNS = "+-\u2212\u2013"
-
-words = st.text(st.characters(codec="utf-8", exclude_categories=("Z", "C")), min_size=1, max_size=12).filter(
-    lambda word: word[0] not in SIGNS
-)
-phrases = st.lists(words, min_size=1, max_size=3).map(" ".join)
-signed_phrases = st.tuples(st.sampled_from(SIGNS), phrases)
-
-
-def written(*modifiers: Modifier) -> list[tuple[str, float]]:
-    return [(modifier.text, modifier.weight) for modifier in modifiers]
+BEACH, PEOPLE = Modifier("beach", 0.5), Modifier("people", -0.5)
 
 
 @pytest.mark.parametrize(
-    ("value", "expected"),
+    ("source", "label", "text", "kind"),
     [
-        ("beach", [("beach", WEIGHT_BESIDE_SENTENCE)]),
-        (" beach", [("beach", WEIGHT_BESIDE_SENTENCE)]),  # ?modifier=+beach: a plus in a query string is a space
-        ("+beach", [("beach", WEIGHT_BESIDE_SENTENCE)]),
-        ("-people", [("people", -WEIGHT_BESIDE_SENTENCE)]),
-        ("\u2212people", [("people", -WEIGHT_BESIDE_SENTENCE)]),
-        ("\u2013people", [("people", -WEIGHT_BESIDE_SENTENCE)]),
-        ("+golden  retriever", [("golden retriever", WEIGHT_BESIDE_SENTENCE)]),
-        ("+beach -people", [("beach", WEIGHT_BESIDE_SENTENCE), ("people", -WEIGHT_BESIDE_SENTENCE)]),
-        (" beach -two people +dog", [("beach", 0.5), ("two people", -0.5), ("dog", 0.5)]),
-        ("t-shirt", [("t-shirt", WEIGHT_BESIDE_SENTENCE)]),
-        ("-black-and-white photo", [("black-and-white photo", -WEIGHT_BESIDE_SENTENCE)]),
-        ("C++", [("C++", WEIGHT_BESIDE_SENTENCE)]),
-        ("-C++ +t-shirt", [("C++", -WEIGHT_BESIDE_SENTENCE), ("t-shirt", WEIGHT_BESIDE_SENTENCE)]),
-        ("1/2 + 1"[:3], [("1/2", WEIGHT_BESIDE_SENTENCE)]),
+        (Sentence("a dog"), "a dog", "a dog", "text"),
+        (ImageFile(b"..."), "image", None, "image"),
+        (CollectionImage("ab12"), "image", None, "image"),
+        (Embedding((1.0, 2.0)), "embedding", None, None),
     ],
 )
-def test_only_a_sign_before_a_word_gives_the_direction(value: str, expected: list[tuple[str, float]]) -> None:
-    assert written(*parse_modifiers([value], LIMITS)) == expected
+def test_each_source_knows_its_label_its_words_and_its_kind(
+    source: Source, label: str, text: str | None, kind: str | None
+) -> None:
+    assert (source.label, source.text, source.kind) == (label, text, kind)
+    assert source.weight == 1
+    assert Query(source).parts == [source]
 
 
-@pytest.mark.parametrize(
-    "value", ["", "   ", "+", "-", " - ", "--beach", "+-beach", "+ beach", "beach -", "a - b", "+a +", "\ud800"]
-)
-def test_an_empty_value_or_a_bare_sign_is_refused(value: str) -> None:
-    with pytest.raises(QueryError):
-        parse_modifiers([value], LIMITS)
+def test_a_modifier_is_labelled_as_people_write_it() -> None:
+    assert (BEACH.label, PEOPLE.label) == ("+beach", "-people")
 
 
-@given(st.lists(signed_phrases, min_size=1, max_size=4))
-def test_several_terms_in_one_value_mean_the_same_as_repeated_values(terms: list[tuple[str, str]]) -> None:
-    values = [sign + phrase for sign, phrase in terms]
-    limits = QueryLimits()
-    parsed = parse_modifiers([" ".join(values)], limits)
-    assert parsed == parse_modifiers(values, limits)
-    assert [modifier.weight > 0 for modifier in parsed] == [sign == "+" for sign, _ in terms]
-    assert [modifier.text for modifier in parsed] == [phrase for _, phrase in terms]
+def test_the_source_comes_before_the_modifiers_and_its_words_too() -> None:
+    query = Query(Sentence("a dog"), (BEACH, PEOPLE))
+    assert query.parts == [Sentence("a dog"), BEACH, PEOPLE]
+    assert query.words == ["a dog", "beach", "people"]
+    assert query.image_files == []
 
 
-@given(signed_phrases)
-def test_a_label_parses_back_to_its_modifier(term: tuple[str, str]) -> None:
-    (modifier,) = parse_modifiers(["".join(term)], QueryLimits())
-    assert parse_modifiers([modifier.label], QueryLimits()) == (modifier,)
+def test_only_an_image_file_has_to_be_decoded() -> None:
+    assert Query(ImageFile(b"pixels"), (BEACH,)).image_files == [b"pixels"]
+    assert Query(ImageFile(b"pixels"), (BEACH,)).words == ["beach"]
+    for source in (CollectionImage("ab12"), Embedding((1.0, 2.0))):
+        assert Query(source).image_files == Query(source).words == []
 
 
-@given(st.lists(st.text(), max_size=3))
-def test_any_text_is_parsed_or_refused_as_a_query_error(values: list[str]) -> None:
-    try:
-        parsed = parse_modifiers(values, QueryLimits())
-    except QueryError:
-        return
-    for modifier in parsed:
-        assert modifier.text
-        assert modifier.text[0] not in SIGNS
-        assert not re.search(rf"\s[{re.escape(SIGNS)}]", modifier.text)
-        assert abs(modifier.weight) == WEIGHT_BESIDE_SENTENCE
+def test_modifiers_alone_are_a_query_and_nothing_at_all_is_none() -> None:
+    query = Query(None, (BEACH,))
+    assert (query.parts, query.words, query.kind) == ([BEACH], ["beach"], None)
+    with pytest.raises(QueryError, match=r"^The query has no source .* and no modifier\.$"):
+        Query(None)
 
 
-def test_too_many_modifiers_are_refused_with_the_limit() -> None:
-    with pytest.raises(QueryError, match="limit is 4"):
-        parse_modifiers(["+a +b +c", "-d", "e"], LIMITS)
+def test_modifiers_take_a_query_s_kind_away() -> None:
+    assert Query(Sentence("a dog")).kind == "text"
+    assert Query(CollectionImage("ab12")).kind == "image"
+    assert Query(Sentence("a dog"), (BEACH,)).kind is None
 
 
-def test_a_sentence_keeps_its_words_and_loses_its_extra_spaces() -> None:
-    assert parse_sentence("  a dog - not\ta cat \n", LIMITS) == "a dog - not a cat"
+def test_the_bytes_of_an_image_are_not_printed_but_tell_queries_apart() -> None:
+    assert "secret" not in repr(Query(ImageFile(b"secret")))
+    assert Query(ImageFile(b"one")) != Query(ImageFile(b"two"))
 
 
-@pytest.mark.parametrize(
-    ("text", "complaint"), [("", "empty"), (" \n\t", "empty"), ("x" * 41, "41.*40"), ("a\udfff", "Unicode")]
-)
-def test_an_empty_over_long_or_broken_sentence_is_refused(text: str, complaint: str) -> None:
-    with pytest.raises(QueryError, match=complaint):
-        parse_sentence(text, LIMITS)
-
-
-@pytest.mark.parametrize(("k", "offset"), [(0, 0), (-1, 0), (51, 0), (10, -1), (10, 201)])
-def test_pages_beyond_the_limits_are_refused(k: int, offset: int) -> None:
-    with pytest.raises(QueryError):
-        check_page(k, offset, LIMITS)
-
-
-def test_pages_at_the_limits_are_accepted() -> None:
-    check_page(50, 200, LIMITS)
-    check_page(1, 0, LIMITS)
+def test_a_page_ends_behind_its_last_result() -> None:
+    assert (Page(10).offset, Page(10).end, Page(10, 25).end) == (0, 10, 35)

@@ -1,4 +1,4 @@
-"""Re-ranking over HTTP: a matcher's order, exact sums, whole pages; and the choice of a model."""
+"""Which matcher re-ranks; re-ranking over HTTP: its order, exact sums, whole pages; and the choice of a model."""
 
 from __future__ import annotations
 
@@ -16,20 +16,104 @@ import structlog
 from colour_collection import COLOURS, assert_problem, names, png
 from PIL import Image
 from toy_encoder import CALIBRATION, ToyEncoder
+from toy_indexing import index_with
 from toy_library import ToyLibrary
 from toy_matcher import NAME, WEIGHT, ToyMatcher
 from typer.testing import CliRunner
 
 import service.offline
-from indexer.ingest.pipeline import IndexRequest, index_collection
-from models.errors import UnknownModelError
+from indexer.ingest.request import IndexRequest
+from models.errors import QueryError, UnknownModelError
 from models.types import Features, Pixels
 from service.cli import app
 from service.search.confidence import NOTHING_MATCHES
+from service.search.query import CollectionImage, Modifier, Query, Sentence
+from service.search.rerank import NO_MATCHER, RerankChoice, Reranking, choose_reranking
 
 LABEL = f"rerank: {NAME}"
 LEFT = 5
 """Of 8 columns: what a picture of two colours has of the first."""
+
+
+RED = Query(Sentence("red"))
+MATCHERS = {NAME: ToyMatcher(), "other": ToyMatcher("other")}
+
+
+class TestChoice:
+    """Which matcher re-ranks, if any."""
+
+    @pytest.mark.parametrize(
+        ("asked", "default", "chosen"),
+        [
+            (None, NO_MATCHER, None),
+            (None, NAME, NAME),
+            ("", NAME, NAME),
+            ("other", NAME, "other"),
+            ("other", NO_MATCHER, "other"),
+            (NO_MATCHER, NAME, None),
+        ],
+    )
+    def test_what_is_asked_for_goes_before_the_default(
+        self, asked: str | None, default: str, chosen: str | None
+    ) -> None:
+        reranking = choose_reranking(RerankChoice(asked, default, 7), MATCHERS, RED, "image")
+        assert (reranking and reranking.matcher.card.name) == chosen
+        if reranking is not None:
+            assert (reranking.text, reranking.depth) == ("red", 7)
+
+    def test_the_matcher_reads_the_sentence_and_not_the_modifiers(self) -> None:
+        query = Query(Sentence("red"), (Modifier("blue", 0.5),))
+        reranking = choose_reranking(RerankChoice(NAME), MATCHERS, query, "image")
+        assert reranking is not None
+        assert reranking.text == "red"
+
+    @pytest.mark.parametrize(
+        ("query", "target", "name", "told"),
+        [
+            (
+                RED,
+                "image",
+                "third",
+                rf"^This collection and model have no matcher 'third' .*; there are: {NAME}, other\.$",
+            ),
+            (RED, "image", "x" * 90, rf"matcher '{'x' * 64}' to re-rank with"),
+            (RED, "text", NAME, r"^A matcher scores images, and this query is for captions: leave rerank out\.$"),
+            (
+                Query(CollectionImage("ab")),
+                "image",
+                NAME,
+                r"^A matcher scores a sentence, and this query has none: leave rerank out\.$",
+            ),
+            (Query(None, (Modifier("blue", 0.5),)), "image", NAME, "this query has none"),
+        ],
+    )
+    def test_one_that_does_not_fit_is_refused_if_asked_for_and_else_passed_over(
+        self, query: Query, target: Any, name: str, told: str
+    ) -> None:
+        with pytest.raises(QueryError, match=told):
+            choose_reranking(RerankChoice(name), MATCHERS, query, target)
+        assert choose_reranking(RerankChoice(None, name), MATCHERS, query, target) is None
+
+    def test_where_there_are_none_it_is_told_how_to_get_one(self) -> None:
+        told = r"there are: none; semblance index --matcher NAME stores what one needs\.$"
+        with pytest.raises(QueryError, match=told):
+            choose_reranking(RerankChoice(NAME), {}, RED, "image")
+
+    def test_without_any_choice_fifty_would_be_re_ranked_and_nothing_is(self) -> None:
+        assert (RerankChoice().name, RerankChoice().depth) == ("none", 50)
+        assert choose_reranking(RerankChoice(), MATCHERS, RED, "image") is None
+
+    def test_what_is_added_is_the_weighted_score_to_six_decimals(self) -> None:
+        features = np.array([[[1, 0, 0]] * 4, [[0.6, 0.8, 0]] * 4, [[0, 1 / 3, 0]] * 4], np.float16)
+        reranking = Reranking(ToyMatcher(), "red green", 5)
+        assert reranking.label == f"rerank: {NAME}"
+        added = reranking.contributions(features)
+        assert added.dtype == np.float64
+        third = float(np.float16(1 / 3))
+        expected = [WEIGHT * (1 + 0) / 2, WEIGHT * (0.6 + 0.8) / 2, WEIGHT * third / 2]
+        assert added.tolist() == pytest.approx(expected, abs=2e-4)
+        assert added.tolist() == [round(value, 6) for value in added.tolist()]
+        assert added[2] != round(expected[2], 4)
 
 
 class SecondEncoder(ToyEncoder):
@@ -63,8 +147,8 @@ def mixed(tmp_path_factory: pytest.TempPathFactory) -> Path:
         Image.fromarray(pixels_of(name)).save(root / "pictures" / f"{name}.png")
         (root / "pictures" / f"{name}.txt").write_text(f"{name}\n")
     request = IndexRequest(root / "data", "mixed", (root / "pictures",))
-    index_collection(request, [ToyEncoder(), SecondEncoder("second")], [ToyMatcher()])
-    index_collection(IndexRequest(root / "data", "bare", (root / "pictures",)), [ToyEncoder()])
+    index_with(request, [ToyEncoder(), SecondEncoder("second")], [ToyMatcher()])
+    index_with(IndexRequest(root / "data", "bare", (root / "pictures",)), [ToyEncoder()])
     return root / "data"
 
 
@@ -228,7 +312,7 @@ def test_a_matcher_at_work_holds_up_no_other_request(http: Callable[..., httpx.C
 
 
 def test_the_command_line_re_ranks_too(mixed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(service.offline, "InstalledModels", lambda _execution: ToyLibrary(load_encoder))
+    monkeypatch.setattr(service.offline, "InstalledModels", lambda *_arguments: ToyLibrary(load_encoder))
     command = ["search", "mixed", "red blue", "--data-dir", str(mixed), "-k", "1"]
     try:
         best = [CliRunner().invoke(app, [*command, *more]).output for more in ([], ["--rerank", NAME])]

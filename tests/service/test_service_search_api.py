@@ -275,6 +275,24 @@ def test_no_page_is_offered_that_would_be_refused(start: Callable[..., TestClien
     assert text(client, "red", k=3, offset=3).json()["next"] is None
 
 
+@pytest.mark.parametrize("k", [1, 2, len(COLOURS)])
+def test_a_search_asks_the_catalog_as_often_for_many_results_as_for_one(
+    client: TestClient, ids: dict[str, str], statements: list[str], k: int
+) -> None:
+    def count(search: Callable[[], Any]) -> int:
+        statements.clear()
+        assert len(names(search())) == min(k, len(COLOURS) - 1)
+        return len(statements)
+
+    k = min(k, len(COLOURS) - 1)  # an image of the collection does not find itself
+    assert count(lambda: text(client, "red", k=k)) == 1
+    assert count(lambda: text(client, "red", k=k, target="text")) == 2  # captions, and their images
+    assert count(lambda: image(client, png("red"), k=k)) == 1
+    by_id = {"id": ids["red"]}
+    assert count(lambda: client.post(f"/search/image?k={k}", json=by_id)) == 2  # that image, and those found
+    assert count(lambda: client.post(f"/search/image?k={k}&target=text", json=by_id)) == 3
+
+
 class TestConfidence:
     """What a model with a calibration says of its results; the toy model's holds a match where a score is over 0.8."""
 

@@ -11,8 +11,9 @@ import pytest
 from colour_collection import COLOURS, assert_problem, save_colours
 from PIL import Image
 from toy_encoder import ToyEncoder
+from toy_indexing import index_with
 
-from indexer.ingest.pipeline import IndexRequest, index_collection
+from indexer.ingest.request import IndexRequest
 from models.inference.execution import Execution
 from models.library import InstalledModels
 from models.protocols import FeatureNetwork
@@ -34,7 +35,7 @@ def indexed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     (network,) = InstalledModels().feature_sources(NAMES)
     assert isinstance(network, FeatureNetwork)
     request = IndexRequest(root / "data", "colours", (root / "pictures",))
-    index_collection(request, [ToyEncoder("semblance-base")], [network])
+    index_with(request, [ToyEncoder("semblance-base")], [network])
     return root / "data", root / "pictures"
 
 

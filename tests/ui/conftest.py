@@ -15,10 +15,14 @@ from PIL import Image
 from playwright.sync_api import sync_playwright
 from toy_captioner import NAMES as CAPTIONERS
 from toy_encoder import CALIBRATION, ToyEncoder
+from toy_indexing import index_with
 from toy_library import ToyLibrary
 
-from indexer.ingest.pipeline import IndexRequest, index_collection
-from models.types import Pixels, Vectors
+from indexer.ingest.request import IndexRequest
+from models.evidence import Evidence, EvidenceMap, ImageRole
+from models.explain.breakdown import breakdown
+from models.explain.words import word_saliency
+from models.protocols import Match
 from service.app import create_app
 from service.settings import load_settings
 
@@ -39,12 +43,14 @@ SHADES = {"bright": (255, (90, 60)), "dim": (170, (48, 64)), "dark": (110, (96, 
 class BrightestCells:
     """Explains a toy score: each cell of a 4 x 4 grid is as hot as its colour agrees with the query."""
 
-    method = "grad-cam"
+    looks_at = frozenset[ImageRole]({"result"})
 
-    def heat_map(self, prepared: Pixels, query: Vectors) -> np.ndarray:
-        step = prepared.shape[0] // 4
-        cells = prepared.reshape(4, step, 4, step, 3).mean(axis=(1, 3)) / 255
-        return np.clip(cells @ query[:3], 0, 1).astype(np.float32)
+    def explain(self, match: Match) -> Evidence:
+        image = match.images["result"]
+        step = image.pixels.shape[0] // 4
+        cells = image.pixels.reshape(4, step, 4, step, 3).mean(axis=(1, 3)) / 255
+        found = EvidenceMap((cells @ match.query.vector[:3]).astype(np.float32), image.region)
+        return Evidence((found,), 1.0, word_saliency(match), breakdown(match))
 
 
 @pytest.fixture(scope="session")
@@ -67,11 +73,11 @@ def photographs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def data_dir(photographs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Hold two collections: ``colours`` with captions and ``plain`` without."""
     data = tmp_path_factory.mktemp("data")
-    index_collection(IndexRequest(data_dir=data, collection="colours", paths=(photographs,)), [ToyEncoder()])
+    index_with(IndexRequest(data_dir=data, collection="colours", paths=(photographs,)), [ToyEncoder()])
     few = tmp_path_factory.mktemp("few")
     for colour in ("red", "blue"):
         Image.new("RGB", (64, 48), tuple(255 * c for c in COLOURS[colour])).save(few / f"plain-{colour}.jpg")
-    index_collection(IndexRequest(data_dir=data, collection="plain", paths=(few,)), [ToyEncoder()])
+    index_with(IndexRequest(data_dir=data, collection="plain", paths=(few,)), [ToyEncoder()])
     return data
 
 
@@ -88,7 +94,9 @@ def quiet() -> Iterator[None]:
 def serving(encoder: ToyEncoder | None = None, **settings: object) -> Iterator[str]:
     """Serve until the block ends; gives the address."""
     chosen = load_settings(**{"captioner": CAPTIONERS[0], **settings})
-    app = create_app(chosen, ToyLibrary(lambda _: encoder or ToyEncoder(), explainer=lambda _: BrightestCells()))
+    app = create_app(
+        chosen, ToyLibrary(lambda _: encoder or ToyEncoder(), explainers=lambda _: {"grad-cam": BrightestCells})
+    )
     server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_config=None))
     thread = threading.Thread(target=server.run)
     thread.start()
@@ -125,7 +133,7 @@ def key() -> str:
 def keyed_address(key: str, photographs: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Serve one collection to those who have the key."""
     data = tmp_path_factory.mktemp("keyed")
-    index_collection(IndexRequest(data_dir=data, collection="colours", paths=(photographs,)), [ToyEncoder()])
+    index_with(IndexRequest(data_dir=data, collection="colours", paths=(photographs,)), [ToyEncoder()])
     with serving(data_dir=data, api_keys=key) as url:
         yield url
 

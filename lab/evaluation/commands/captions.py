@@ -37,13 +37,14 @@ def captions(
     from lab.data.captioned import read_captioned
     from lab.evaluation.captions import evaluate_captions
     from models.captioning.decoders import make_decoder
+    from models.inference.cache_folder import cache_folder
     from models.inference.execution import Execution
     from models.library import InstalledModels
 
     names = [decoder] if decoder else ["greedy", "beam"]
     decoders = {name: make_decoder(name, width=width, temperature=temperature, seed=seed) for name in names}
     data = read_captioned(images, captions, split, name=split.stem if split else "")
-    captioner = InstalledModels(Execution(device=device)).captioner(model)
+    captioner = InstalledModels(Execution(device=device), cache_folder()).captioner(model)
     with encoding_bar("captioning images") as on_progress:
         figures = evaluate_captions(captioner, data, decoders, on_progress)
     typer.echo(f"{model}: {len(data):,} images")

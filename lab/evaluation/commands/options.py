@@ -54,11 +54,14 @@ def evaluation_cache() -> ContentCache:
 def cached_models(device: str) -> CachedModels:
     """Return the models on a device; they compute nothing of a photograph or sentence a second time."""
     from lab.evaluation.cached_models import CachedModels
+    from models.inference.cache_folder import cache_folder
     from models.inference.device import resolve_device
     from models.inference.execution import Execution
     from models.library import InstalledModels
 
-    return CachedModels(InstalledModels(Execution(device=device)), evaluation_cache(), resolve_device(device))
+    return CachedModels(
+        InstalledModels(Execution(device=device), cache_folder()), evaluation_cache(), resolve_device(device)
+    )
 
 
 def encode_set(

@@ -1,0 +1,226 @@
+"""What a catalog holds and does, whatever database keeps it.
+
+A catalog knows which image or caption each row of the vectors is, and under which keys of the photo source the image's
+files are (see ``sources.base``). It has one working state, which the indexer changes, and frozen states: one for each
+generation, which readers see and which never change. SQLite keeps each state in a file; a database server would keep
+them in schemas of one database.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+ID_LENGTH = 32  # hex digits of the SHA-256 that are an image's or a caption's id
+
+
+@dataclass(frozen=True)
+class ImageRecord:
+    """What is known of an image.
+
+    Attributes:
+        id: half of the content's SHA-256, 32 hex digits: the same wherever the file is and however often indexed.
+        row: of its vector, in this generation.
+        width: in pixels, upright.
+        height: in pixels, upright.
+        format: ``JPEG``, ``PNG``, ``WEBP``, ``GIF`` or ``HEIF``.
+        taken_at: the camera's local time, or None.
+        camera: make and model, or None.
+        name: of the first file that holds it, without its folder.
+        captions: in the order given.
+    """
+
+    id: str
+    row: int
+    width: int
+    height: int
+    format: str
+    taken_at: datetime | None
+    camera: str | None
+    name: str
+    captions: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class CaptionRecord:
+    """A caption and the images that it describes, by id; ``id`` is half of the text's SHA-256."""
+
+    id: str
+    row: int
+    text: str
+    image_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class SeenFile:
+    """A file as it was when last read: an image (``sha256`` of its content) or a failure, with the reason."""
+
+    key: str
+    size: int
+    mtime_ns: int
+    sha256: bytes | None
+    failure: str | None = None
+
+
+@dataclass(frozen=True)
+class ImageFacts:
+    """What an image's file told of it; sizes in pixels, upright."""
+
+    sha256: bytes
+    width: int
+    height: int
+    format: str
+    taken_at: datetime | None
+    camera: str | None
+
+
+def content_id(sha256: bytes) -> str:
+    """Return the id of an image or a caption."""
+    return sha256.hex()[:ID_LENGTH]
+
+
+def text_sha256(caption: str) -> bytes:
+    """Return the SHA-256 of a caption, of which its id is a half."""
+    return hashlib.sha256(caption.encode()).digest()
+
+
+class CatalogReader(Protocol):
+    """Answers from one frozen state; safe in many threads until it is closed."""
+
+    @property
+    def image_count(self) -> int:
+        """Number of images; their rows are 0 to ``image_count - 1``."""
+        ...
+
+    @property
+    def caption_count(self) -> int:
+        """Number of distinct captions; their rows are 0 to ``caption_count - 1``."""
+        ...
+
+    def images_at(self, rows: Sequence[int]) -> list[ImageRecord]:
+        """Return the images of rows, in the order given. On the path of every search: one query of the database.
+
+        Raises:
+            KeyError: a row does not exist.
+        """
+        ...
+
+    def captions_at(self, rows: Sequence[int]) -> list[CaptionRecord]:
+        """Return the captions of rows, in the order given; the images of each are in the order of their ids.
+
+        Raises:
+            KeyError: a row does not exist.
+        """
+        ...
+
+    def images_with_ids(self, ids: Sequence[str]) -> list[ImageRecord]:
+        """Return the images of ids, in the order given, by one query of the database.
+
+        Raises:
+            KeyError: no image has one of these ids.
+        """
+        ...
+
+    def image(self, image_id: str) -> ImageRecord | None:
+        """Return one image, None where no image has that id."""
+        ...
+
+    def original_keys(self, image_id: str) -> list[str]:
+        """Return the keys of the files that hold an image, in the order of their bytes; none for an unknown id."""
+        ...
+
+    def roots(self) -> list[str]:
+        """Return the roots of the photo source that the collection was made from, in the order given."""
+        ...
+
+    def close(self) -> None:
+        """Let go of the database."""
+        ...
+
+
+class CatalogWriter(Protocol):
+    """Changes the working state. Every method is one transaction; one process at a time, any of its threads."""
+
+    def sources(self) -> tuple[list[str], list[str]]:
+        """Return the roots and the caption files of the last run, each in the order given."""
+        ...
+
+    def set_sources(self, roots: Sequence[str], caption_files: Sequence[str]) -> None:
+        """Note the roots and the caption files of this run instead."""
+        ...
+
+    def seen_files(self) -> dict[str, SeenFile]:
+        """Return every file by key."""
+        ...
+
+    def record(self, facts: Iterable[ImageFacts], seen: Iterable[SeenFile]) -> None:
+        """Note images and files.
+
+        Args:
+            facts: of images; those of an image that is known are kept as they are.
+            seen: replaces what is known of the same keys; the image of each is known already or among ``facts``.
+        """
+        ...
+
+    def forget(self, keys: Sequence[str]) -> int:
+        """Forget files, the images that no file holds any more and their captions; return how many images went."""
+        ...
+
+    def set_captions(self, by_image: Mapping[str, Sequence[str]]) -> None:
+        """Give images (by id) their captions, in order and each once; all other images have none."""
+        ...
+
+    def number_rows(self, name_of: Callable[[str], str]) -> tuple[list[bytes], list[str]]:
+        """Give images and captions their rows; return the images' SHA-256 and the captions' texts in row order.
+
+        Images are in the order of their first key (by its bytes), captions in that of their ids. Images that no file
+        holds any more have been forgotten before.
+
+        Args:
+            name_of: turns an image's first key into its name, text that UTF-8 can carry.
+        """
+        ...
+
+    def fingerprint(self, models: object) -> str:
+        """Return a digest of all that readers see: roots, images with keys and captions, and the models.
+
+        Args:
+            models: what identifies them, as JSON can carry it.
+        """
+        ...
+
+    def freeze(self, locator: str) -> None:
+        """Keep the present state for readers, for good.
+
+        Args:
+            locator: under which no state is kept yet (see ``CatalogDatabase``).
+        """
+        ...
+
+    def close(self) -> None:
+        """Let go of the database."""
+        ...
+
+
+class CatalogDatabase(Protocol):
+    """Keeps the working state and the frozen states of one collection's catalog.
+
+    A locator says where a frozen state is. What it looks like is the database's own affair: SQLite takes the path of a
+    file. A server would take the name of a schema, and the generation's folder would hold a file that states the name,
+    so that the manifest vouches for it as for every other file.
+    """
+
+    def open_writer(self) -> CatalogWriter:
+        """Open the working state; it is made where there is none, or brought up to the present schema.
+
+        Raises:
+            StorageError: it is damaged, or of a newer version; the message says what to do.
+        """
+        ...
+
+    def open_reader(self, locator: str) -> CatalogReader:
+        """Open a frozen state."""
+        ...

@@ -1,0 +1,160 @@
+"""Changes the working state of the catalog in its SQLite file, and writes frozen states to files of their own."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+
+from sqlalchemy import Table, bindparam, delete, func, select, text, update
+from sqlalchemy.dialects.sqlite import insert
+
+from indexer.catalog.base import ImageFacts, SeenFile, content_id, text_sha256
+from indexer.catalog.session import open_working
+from indexer.catalog.tables import caption_files as caption_files_table
+from indexer.catalog.tables import captions, files, image_captions, images
+from indexer.catalog.tables import roots as roots_table
+
+
+class SqliteWriter:
+    """The ``CatalogWriter`` of a file, which is made with its folder where it is not there."""
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._engine = open_working(path)
+
+    def sources(self) -> tuple[list[str], list[str]]:
+        """See ``CatalogWriter``."""
+        return self._listed(roots_table), self._listed(caption_files_table)
+
+    def set_sources(self, roots: Sequence[str], caption_files: Sequence[str]) -> None:
+        """See ``CatalogWriter``."""
+        with self._engine.begin() as connection:
+            for table, places in ((roots_table, roots), (caption_files_table, caption_files)):
+                connection.execute(delete(table))
+                if places:
+                    connection.execute(insert(table), [{"position": i, "path": p} for i, p in enumerate(places)])
+
+    def seen_files(self) -> dict[str, SeenFile]:
+        """See ``CatalogWriter``."""
+        statement = select(files.c.path, files.c.size, files.c.mtime_ns, images.c.sha256, files.c.failure)
+        with self._engine.connect() as connection:
+            lines = connection.execute(statement.select_from(files.outerjoin(images))).all()
+        return {line.path: SeenFile(*line) for line in lines}
+
+    def record(self, facts: Iterable[ImageFacts], seen: Iterable[SeenFile]) -> None:
+        """See ``CatalogWriter``."""
+        new_images = [{"id": content_id(image.sha256), **vars(image)} for image in facts]
+        new_files = [
+            {
+                "path": file.key,
+                "size": file.size,
+                "mtime_ns": file.mtime_ns,
+                "image_id": content_id(file.sha256) if file.sha256 else None,
+                "failure": file.failure,
+            }
+            for file in seen
+        ]
+        with self._engine.begin() as connection:
+            if new_images:
+                connection.execute(insert(images).on_conflict_do_nothing(), new_images)
+            if new_files:
+                upsert = insert(files)
+                changed = {name: upsert.excluded[name] for name in ("size", "mtime_ns", "image_id", "failure")}
+                connection.execute(upsert.on_conflict_do_update(index_elements=["path"], set_=changed), new_files)
+
+    def forget(self, keys: Sequence[str]) -> int:
+        """See ``CatalogWriter``."""
+        unheld = ~select(files.c.path).where(files.c.image_id == images.c.id).exists()
+        unused = ~select(image_captions.c.image_id).where(image_captions.c.caption_id == captions.c.id).exists()
+        with self._engine.begin() as connection:
+            if keys:
+                statement = delete(files).where(files.c.path == bindparam("gone"))
+                connection.execute(statement, [{"gone": key} for key in keys])
+            going = select(images.c.id).where(unheld)
+            connection.execute(delete(image_captions).where(image_captions.c.image_id.in_(going)))
+            connection.execute(delete(captions).where(unused))
+            return connection.execute(delete(images).where(unheld)).rowcount
+
+    def set_captions(self, by_image: Mapping[str, Sequence[str]]) -> None:
+        """See ``CatalogWriter``."""
+        wanted = {image: tuple(texts) for image, texts in by_image.items() if texts}
+        if wanted == self._captions():
+            return
+        ids = {caption: content_id(text_sha256(caption)) for texts in wanted.values() for caption in texts}
+        links = [
+            {"image_id": image, "position": position, "caption_id": ids[caption]}
+            for image, texts in wanted.items()
+            for position, caption in enumerate(texts)
+        ]
+        with self._engine.begin() as connection:
+            connection.execute(delete(image_captions))
+            connection.execute(delete(captions))
+            if links:
+                connection.execute(insert(captions), [{"id": key, "text": caption} for caption, key in ids.items()])
+                connection.execute(insert(image_captions), links)
+
+    def number_rows(self, name_of: Callable[[str], str]) -> tuple[list[bytes], list[str]]:
+        """See ``CatalogWriter``."""
+        first_key = func.min(files.c.path, type_=files.c.path.type)
+        statement = select(images.c.id, images.c.sha256, first_key).join_from(files, images).group_by(images.c.id)
+        texts_of = self._captions()
+        with self._engine.begin() as connection:
+            pictures = connection.execute(statement.order_by(first_key)).all()
+            texts = connection.execute(select(captions.c.id, captions.c.text).order_by(captions.c.id)).all()
+            # Rows are unique at every moment, so the old ones go first.
+            connection.execute(update(images).values(row=None))
+            connection.execute(update(captions).values(row=None))
+            if pictures:
+                connection.execute(
+                    update(images)
+                    .where(images.c.id == bindparam("id_"))
+                    .values(row=bindparam("at"), name=bindparam("label"), captions=bindparam("texts")),
+                    [
+                        {"id_": image, "at": row, "label": name_of(key), "texts": texts_of.get(image, ())}
+                        for row, (image, _, key) in enumerate(pictures)
+                    ],
+                )
+            if texts:
+                connection.execute(
+                    update(captions).where(captions.c.id == bindparam("id_")).values(row=bindparam("at")),
+                    [{"id_": caption, "at": row} for row, (caption, _) in enumerate(texts)],
+                )
+        return [line.sha256 for line in pictures], [line.text for line in texts]
+
+    def fingerprint(self, models: object) -> str:
+        """See ``CatalogWriter``."""
+        digest = hashlib.sha256(json.dumps(models).encode())
+        visible = (
+            select(roots_table).order_by(roots_table.c.position),
+            select(images.c.id, files.c.path).join_from(files, images).order_by(files.c.path),
+            select(image_captions).order_by(image_captions.c.image_id, image_captions.c.position),
+        )
+        with self._engine.connect() as connection:
+            for statement in visible:
+                digest.update(b"\n")
+                for line in connection.execute(statement):
+                    digest.update(repr(tuple(line)).encode())
+        return digest.hexdigest()
+
+    def freeze(self, locator: str) -> None:
+        """See ``CatalogWriter``; the locator is the path of a file that does not exist yet."""
+        with self._engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            connection.execute(text("VACUUM INTO :path"), {"path": locator})
+
+    def close(self) -> None:
+        """See ``CatalogWriter``."""
+        self._engine.dispose()
+
+    def _listed(self, table: Table) -> list[str]:
+        with self._engine.connect() as connection:
+            return list(connection.scalars(select(table.c.path).order_by(table.c.position)))
+
+    def _captions(self) -> dict[str, tuple[str, ...]]:
+        statement = select(image_captions.c.image_id, captions.c.text).join_from(image_captions, captions)
+        found: dict[str, list[str]] = {}
+        with self._engine.connect() as connection:
+            for image, caption in connection.execute(statement.order_by(image_captions.c.position)):
+                found.setdefault(image, []).append(caption)
+        return {image: tuple(texts) for image, texts in found.items()}

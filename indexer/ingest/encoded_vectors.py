@@ -1,0 +1,89 @@
+"""The vectors and features encoded so far, of every model and side, each in its own log.
+
+A matcher's features are the rows of its image side; it has no text side. A log's name bears a digest of what made its
+rows, so that a model with other weights or other preprocessing starts a log of its own.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from indexer.layout import file_stem
+from indexer.store.vector_log import VectorLog
+from models.cards import EncoderCard, MatcherCard
+from models.errors import ModelError
+from models.types import Side
+
+SIDES: tuple[Side, ...] = ("image", "text")
+_SUFFIX = ".vectors"
+
+
+class EncodedVectors:
+    """The logs of a collection's models and matchers, whose names differ."""
+
+    def __init__(self, folder: Path, cards: Sequence[EncoderCard | MatcherCard]) -> None:
+        self._folder = folder
+        self._names = {(card.name, side): _file_name(card, side) for card in cards for side in _sides(card)}
+        self._forms = {card.name: _form(card) for card in cards}
+        self._logs = {
+            (name, side): VectorLog(folder / file_name, *self._forms[name])
+            for (name, side), file_name in self._names.items()
+        }
+
+    def log(self, model: str, side: Side) -> VectorLog:
+        """Return one model's log of one side."""
+        return self._logs[model, side]
+
+    def lacking(self, side: Side, key: bytes) -> list[str]:
+        """Return the models and matchers that have not encoded a key yet."""
+        return [model for (model, of), log in self._logs.items() if of == side and key not in log]
+
+    def append(self, model: str, side: Side, keys: Sequence[bytes], rows: NDArray[Any]) -> None:
+        """Store what is not there yet of a batch.
+
+        Raises:
+            ModelError: the model gave something other than one finite row a key.
+        """
+        shape, dtype = self._forms[model]
+        wanted = (len(keys), *shape)
+        with np.errstate(over="ignore"):  # what float16 cannot hold becomes infinite, and is refused
+            rows = rows.astype(dtype, copy=False)
+        if rows.shape != wanted or not np.isfinite(rows).all():
+            raise ModelError(f"model {model} gave {rows.shape} numbers, or not finite ones, instead of {wanted}")
+        log = self._logs[model, side]
+        if new := [place for place, key in enumerate(keys) if key not in log]:
+            log.append([keys[place] for place in new], rows[new])
+
+    def compact(self, live: Mapping[Side, Collection[bytes]]) -> None:
+        """Drop the rows of what is gone, and the logs of models that the collection no longer uses."""
+        for (_, side), log in self._logs.items():
+            log.compact(live[side])
+        for path in self._folder.glob(f"*{_SUFFIX}"):
+            if path.name not in self._names.values():
+                path.unlink()
+
+    def close(self) -> None:
+        """Close every log."""
+        for log in self._logs.values():
+            log.close()
+
+
+def _sides(card: EncoderCard | MatcherCard) -> tuple[Side, ...]:
+    return SIDES if isinstance(card, EncoderCard) else ("image",)
+
+
+def _form(card: EncoderCard | MatcherCard) -> tuple[tuple[int, ...], str]:
+    """Return the shape and the type of one row."""
+    return ((card.dimension,), "<f4") if isinstance(card, EncoderCard) else (card.feature_shape, "<f2")
+
+
+def _file_name(card: EncoderCard | MatcherCard, side: Side) -> str:
+    size = card.dimension if isinstance(card, EncoderCard) else card.feature_shape
+    identity = f"{card.weights_sha256} {size} {card.preprocessing.digest if side == 'image' else ''}"
+    return f"{file_stem(card.name)}.{side}.{hashlib.sha256(identity.encode()).hexdigest()[:16]}{_SUFFIX}"

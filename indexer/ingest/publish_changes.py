@@ -1,0 +1,96 @@
+"""The last step: publishes what differs from the current generation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
+
+from indexer.catalog.base import CatalogWriter, text_sha256
+from indexer.errors import DamagedGenerationError, NoGenerationError
+from indexer.ingest.encoded_vectors import EncodedVectors
+from indexer.ingest.plan import Plan
+from indexer.layout import CollectionLayout
+from indexer.publish import Content, publish
+from indexer.store.manifest import damaged_files, read_manifest, read_pointer
+from models.cards import EncoderCard, MatcherCard
+from models.types import Side
+
+
+@dataclass(frozen=True)
+class Published:
+    """The counts of what is current now; ``generation`` is its number, None where nothing had to be published."""
+
+    generation: int | None
+    images: int
+    captions: int
+
+
+def publish_changes(
+    layout: CollectionLayout,
+    plan: Plan,
+    cards: Sequence[EncoderCard | MatcherCard],
+    vectors: EncodedVectors,
+    catalog: CatalogWriter,
+    created_at: Callable[[], datetime],
+) -> Published:
+    """Publish a generation of what the catalog and the vectors hold, unless the current one is sound and the same.
+
+    Args:
+        layout: the collection's places.
+        plan: of the run.
+        cards: of all that rows are kept of: models, the collection's own choice first, then matchers.
+        vectors: hold the rows of every image and every caption; what no generation needs any more is dropped.
+        catalog: its rows are numbered and its state is frozen.
+        created_at: tells the time that the generation bears.
+
+    Raises:
+        StorageError: the disk is full or cannot be written; the current generation stays.
+    """
+    catalog.set_sources(plan.source.roots, plan.caption_files)
+    fingerprint = catalog.fingerprint([card.identity for card in cards])
+    if current := _sound_current(layout, fingerprint):
+        return current
+    keys: dict[Side, list[bytes]] = {}
+    keys["image"], texts = catalog.number_rows(lambda key: _printable(plan.source.name(key)))
+    keys["text"] = [text_sha256(text) for text in texts]
+
+    def rows(model: str, side: Side) -> Iterable[NDArray[Any]]:
+        return vectors.log(model, side).rows(keys[side])
+
+    def freeze(path: Path) -> None:
+        catalog.freeze(str(path))
+
+    content = Content(
+        images=len(keys["image"]),
+        captions=len(texts),
+        sha256=fingerprint,
+        snapshot=freeze,
+        cards=[card for card in cards if isinstance(card, EncoderCard)],
+        rows=rows,
+        matchers=[card for card in cards if isinstance(card, MatcherCard)],
+    )
+    manifest = publish(layout, content, created_at())
+    vectors.compact(keys)
+    return Published(manifest.generation, manifest.images, manifest.captions)
+
+
+def _sound_current(layout: CollectionLayout, fingerprint: str) -> Published | None:
+    """Return the counts of the current generation where it has this content and no damage."""
+    try:
+        manifest = read_manifest(layout, read_pointer(layout))
+    except (NoGenerationError, DamagedGenerationError):
+        return None
+    if manifest.content_sha256 != fingerprint:
+        return None
+    damage = next(damaged_files(layout.generation(manifest.generation), manifest), None)
+    return None if damage else Published(None, manifest.images, manifest.captions)
+
+
+def _printable(name: str) -> str:
+    """Return a file's name as text that UTF-8 can carry, whatever bytes a file system holds."""
+    return name.encode("utf-8", "replace").decode()

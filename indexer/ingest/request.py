@@ -1,0 +1,79 @@
+"""What a run of the indexer is asked for, and what it reports."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+from typing import Literal
+
+from models.inference.execution import Execution
+
+Stage = Literal["images", "captions"]
+Progress = Callable[[Stage, int, int], None]
+"""Called with the stage, how many are done and how many there are."""
+
+
+@dataclass(frozen=True)
+class IndexRequest:
+    """What to index.
+
+    Attributes:
+        data_dir: where collections are kept.
+        collection: its name; it is made where there is none.
+        paths: folders or single files, or addresses of another storage (see ``sources.opening``).
+        captions: a caption file (see ``ingest.captions``), beside the text files that lie next to images.
+        add: extend the folders and caption files of the last run instead of replacing them.
+        models: names of the models to encode with; by default the collection's own, in a new one the shipped one.
+        matchers: names of those whose features to keep, or ``none`` alone (see ``ingest.model_choice``).
+        execution: how models run where a process makes a library of its own.
+    """
+
+    data_dir: Path
+    collection: str
+    paths: tuple[str | PathLike[str], ...]
+    captions: Path | None = None
+    add: bool = False
+    models: tuple[str, ...] = ()
+    matchers: tuple[str, ...] = ()
+    execution: Execution = Execution(device="auto")  # noqa: RUF009 - it is immutable
+
+
+@dataclass(frozen=True)
+class IndexReport:
+    """What indexing did.
+
+    Attributes:
+        collection: its name.
+        generation: the number published, or None because nothing had changed.
+        images: in the collection now.
+        captions: distinct ones in the collection now.
+        added: images encoded in this run.
+        reused: images whose vectors were there already.
+        deleted: images that no file holds any more.
+        duplicates: files whose content another file has too.
+        failed: files that could not be read or decoded, each with the reason.
+        unsupported: number of files by suffix, of formats that cannot be read here.
+        links: symbolic links that were not followed.
+        unmatched_captions: names in caption files that fit no image, or several that differ.
+        images_per_s: read, decoded, encoded and stored; None where there were none to do.
+        captions_per_s: encoded and stored; None where there were none to do.
+        seconds: for everything.
+    """
+
+    collection: str
+    generation: int | None
+    images: int
+    captions: int
+    added: int
+    reused: int
+    deleted: int
+    duplicates: int
+    failed: tuple[tuple[str, str], ...]
+    unsupported: Mapping[str, int]
+    links: int
+    unmatched_captions: tuple[str, ...]
+    images_per_s: float | None
+    captions_per_s: float | None
+    seconds: float

@@ -1,0 +1,1 @@
+"""Where photographs come from: one protocol, one file for each kind of storage."""

@@ -1,0 +1,99 @@
+"""What a storage of photographs must do to be indexed and served.
+
+A *root* is what a person asks to be indexed: a folder or a single file of the storage. A *key* names one file. Only the
+source knows how keys are made; everybody else may rely on this alone: a key is the same for as long as the file stays
+where it is, and it ends with the file's name, suffix included.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+
+class OutsideSourceError(PermissionError):
+    """A key leads to a file outside of the roots, such as by a symbolic link."""
+
+
+@dataclass(frozen=True)
+class FoundFile:
+    """A file as its storage describes it: one whose size and time of change are as before holds what it held."""
+
+    key: str
+    size: int
+    mtime_ns: int
+
+
+@dataclass
+class Listing:
+    """What is below the roots.
+
+    Attributes:
+        keys: of all files, each once, whatever is in them; hidden ones (a leading dot) are left out.
+        unreadable: places that could not be looked into, each with the reason.
+        links: number of symbolic links, which are not followed.
+    """
+
+    keys: list[str] = field(default_factory=list)
+    unreadable: list[tuple[str, str]] = field(default_factory=list)
+    links: int = 0
+
+
+class PhotoSource(Protocol):
+    """The photographs below some roots of one storage; safe in many threads. Construction reads nothing."""
+
+    @property
+    def roots(self) -> Sequence[str]:
+        """What it was made from."""
+        ...
+
+    def missing_roots(self) -> list[str]:
+        """Return the roots that do not exist."""
+        ...
+
+    def list_files(self) -> Listing:
+        """List the files below the roots without reading them."""
+        ...
+
+    def stat(self, key: str) -> FoundFile:
+        """Describe a file that was listed.
+
+        Raises:
+            OSError: it is gone or closed.
+        """
+        ...
+
+    def read(self, key: str) -> bytes:
+        """Return a file's content.
+
+        Raises:
+            OutsideSourceError: what the key leads to is not below the roots.
+            OSError: it is gone, closed or no file.
+        """
+        ...
+
+    def local_path(self, key: str) -> Path | None:
+        """Return where the file can be opened on this machine, None where the storage is another one.
+
+        Raises:
+            OutsideSourceError: what the key leads to is not below the roots.
+            OSError: it is gone, closed or no file.
+        """
+        ...
+
+    def name(self, key: str) -> str:
+        """Return a file's name without its folder. Nothing is read; the file need not exist."""
+        ...
+
+    def relative_names(self, key: str) -> list[str]:
+        """Return a file's name relative to each root that is a folder above it, with ``/`` between folders.
+
+        Nothing is read; the file need not exist.
+        """
+        ...
+
+    def is_below(self, key: str, place: str) -> bool:
+        """Tell whether a file is, or lies in, a place that a listing named. Nothing is read; it need not exist."""
+        ...

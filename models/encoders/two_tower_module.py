@@ -1,0 +1,146 @@
+"""``semblance-base``: an image tower of two EfficientNet-Lites and a MiniLM text tower on one unit sphere.
+
+The two backbones see the picture at two resolutions; their errors differ, and two small towers beat one of the same
+cost. Two-tower training by a symmetric contrastive loss follows Radford et al. 2021 (CLIP).
+
+A vector has two blocks: what captioned photographs taught (``LEARNED`` dimensions), and what ImageNet's classes say
+(see ``models.encoders.classes``). How much the second counts is up to the query, and lies in its vector: much for a
+bare noun, little for a sentence. Both are one vector and one inner product to all others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from models.backbones.lite_pair import FEATURES, INPUT, LitePair
+from models.cards import EncoderCard
+from models.checkpoint import load_into, read_weights
+from models.encoders.classes import ClassMixture, NameSpace
+from models.encoders.heads import ResidualHead
+from models.inference.graph import Graph
+from models.text.minilm import SENTENCE, MiniLM, token_examples
+
+LEARNED = 512
+_CLASSES = 128
+DIMENSION = LEARNED + _CLASSES
+HIDDEN = 1024
+
+_BARE_PIECES, _SENTENCE_PIECES = 4, 6
+"""Up to how many word pieces a query is a bare name, and from how many on a sentence; in between it is some of both."""
+_CLASS_WEIGHT_IMAGE, _CLASS_WEIGHT_SENTENCE, _CLASS_WEIGHT_BARE = 0.5, 0.2, 1.0
+"""What the class block weighs beside the learned one in an image's vector, a sentence's and a bare name's."""
+
+
+class ImageTower(LitePair):
+    """``(B, 260, 260, 3)`` uint8 pixels to ``(B, 640)`` unit vectors."""
+
+    def __init__(self, dropout: float = 0.0, noise: float = 0.0) -> None:
+        super().__init__()
+        self.head = ResidualHead(FEATURES, LEARNED, HIDDEN, dropout, noise)
+        self.classes = ClassMixture(FEATURES, _CLASSES)
+
+    def train(self, mode: bool = True) -> ImageTower:
+        """Set the mode; the backbones' batch norms stay with ImageNet's statistics, for small sets are poor in them."""
+        super().train(mode)
+        self.backbones.eval()
+        return self
+
+    def embed(self, maps: list[Tensor]) -> Tensor:
+        """Embed feature maps."""
+        features = self.pool(maps)
+        return F.normalize(torch.cat([self.head(features), _CLASS_WEIGHT_IMAGE * self.classes(features)], dim=1), dim=1)
+
+    def trace(self, pixels: Tensor) -> tuple[list[Tensor], Tensor]:
+        """Embed pixels; also return the feature maps as leaves that gradients reach."""
+        with torch.no_grad():
+            maps = self.maps(pixels)
+        leaves = [feature_map.requires_grad_() for feature_map in maps]
+        return leaves, self.embed(leaves)
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        """Embed pixels."""
+        return self.embed(self.maps(pixels))
+
+
+class FeatureTower(nn.Module):
+    """``(B, 260, 260, 3)`` uint8 pixels to vectors with the flat features of matchers behind them, ``(B, 640 + …)``.
+
+    Args:
+        tower: gives the vectors.
+        heads: each maps the tower's feature maps to one matcher's features, ``(B, *feature_shape)``.
+    """
+
+    def __init__(self, tower: ImageTower, heads: Sequence[nn.Module]) -> None:
+        super().__init__()
+        self.tower, self.heads = tower, nn.ModuleList(heads)
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        """Run the backbones once for all."""
+        maps = self.tower.maps(pixels)
+        return torch.cat([self.tower.embed(maps), *(head(maps).flatten(1) for head in self.heads)], dim=1)
+
+
+class TextTower(MiniLM):
+    """Token ids and mask ``(B, T)`` to ``(B, 640)`` unit vectors: MiniLM, mean over tokens, head."""
+
+    def __init__(self, dropout: float = 0.0, noise: float = 0.0) -> None:
+        super().__init__()
+        self.head = ResidualHead(SENTENCE, LEARNED, HIDDEN, dropout, noise)
+        self.names = NameSpace(SENTENCE, _CLASSES)
+
+    def forward(self, ids: Tensor, mask: Tensor) -> Tensor:
+        """Embed sentences."""
+        pooled, bareness = self.pooled(ids, mask), bareness_of(mask, _BARE_PIECES, _SENTENCE_PIECES)
+        weight = _CLASS_WEIGHT_SENTENCE + (_CLASS_WEIGHT_BARE - _CLASS_WEIGHT_SENTENCE) * bareness
+        return F.normalize(torch.cat([self.head(pooled), weight * self.names(pooled)], dim=1), dim=1)
+
+
+def bareness_of(mask: Tensor, bare: int, sentence: int) -> Tensor:
+    """Return how much a bare name, and not a sentence, each of ``(B, T)`` rows of tokens is, 1 to 0, ``(B, 1)``.
+
+    Up to ``bare`` word pieces it is a bare name, from ``sentence`` on a sentence.
+    """
+    pieces = mask.sum(dim=1, keepdim=True).float() - 2  # without [CLS] and [SEP]
+    return ((sentence - pieces) / (sentence - bare)).clamp(0, 1)
+
+
+class TwoTower(nn.Module):
+    """Both towers."""
+
+    def __init__(self, dropout: float = 0.0, image_noise: float = 0.0, text_noise: float = 0.0) -> None:
+        super().__init__()
+        self.image = ImageTower(dropout, image_noise)
+        self.text = TextTower(dropout, text_noise)
+
+    @torch.no_grad()
+    def name_classes(self, vectors: Tensor) -> None:
+        """Take MiniLM's vectors ``(1000, 384)`` of the class names, in the classifier's order."""
+        self.text.names.span(vectors)
+        self.image.classes.names.copy_(self.text.names(vectors))
+
+
+def load_two_tower(card: EncoderCard, folder: Path) -> TwoTower:
+    """Load shipped weights.
+
+    Raises:
+        CheckpointError: missing or damaged, or not of this architecture.
+    """
+    towers = TwoTower()
+    load_into(towers, read_weights(folder, card), card)
+    return towers.eval()
+
+
+def image_graph(towers: TwoTower, feature_heads: Sequence[nn.Module]) -> Graph:
+    """Return the image tower, with the features of matchers behind the vectors (see ``FeatureTower``)."""
+    pixels = torch.zeros(1, INPUT.size, INPUT.size, 3, dtype=torch.uint8)
+    return Graph(FeatureTower(towers.image, feature_heads).eval(), [pixels], [(0,)])
+
+
+def text_graph(towers: TwoTower) -> Graph:
+    """Return the text tower."""
+    return Graph(towers.text, token_examples(), [(0, 1), (0, 1)])

@@ -1,0 +1,103 @@
+"""What an explanation consists of: where in the pictures, by which words, and from which terms a score comes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.composition import SHOWN_DECIMALS
+
+ImageRole = Literal["result", "query"]
+"""Which image of a match: the one that was found, or the one that was searched by."""
+Region = tuple[float, float, float, float]
+"""A part of a photograph: left, top, right, bottom, as fractions of its width and height."""
+
+
+@dataclass(frozen=True)
+class EvidenceMap:
+    """What each place of an image adds to the score.
+
+    Attributes:
+        values: ``(rows, columns)``, positive where the place speaks for the query, negative where it speaks against it;
+            in units of the score where the method gives that.
+        region: the part of the photograph that the rows and columns cover.
+        image: on which it lies.
+        term: label of the term of the query that it is of; None where it is of the whole query.
+    """
+
+    values: NDArray[np.float32]
+    region: Region
+    image: ImageRole = "result"
+    term: str | None = None
+
+
+@dataclass(frozen=True)
+class WordSaliency:
+    """One word of a text: where it stands, and what it adds.
+
+    Attributes:
+        word: as written.
+        start: offset of its first character in the text.
+        end: offset behind its last character.
+        value: the score minus the score without the word; negative where the word speaks against the image.
+    """
+
+    word: str
+    start: int
+    end: int
+    value: float
+
+
+@dataclass(frozen=True)
+class TermWords:
+    """What the words of one term of the query add to the score."""
+
+    label: str
+    words: tuple[WordSaliency, ...]
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Why a result has its score.
+
+    Attributes:
+        maps: of the whole query, one on each image that the method looks at; a method may add those of single terms.
+        scale: the value of a map that is painted at full strength, 0 where nothing is to be painted; the same for all
+            maps, so that they can be compared.
+        words: of each term of the query that is made of words, in the query's order.
+        contributions: ``(label, value)`` of each exact part of the score: of the query's terms, and of the matcher
+            where one re-ranked.
+    """
+
+    maps: tuple[EvidenceMap, ...]
+    scale: float
+    words: tuple[TermWords, ...]
+    contributions: tuple[tuple[str, float], ...]
+
+    @property
+    def score(self) -> float:
+        """The score that is explained, as a search gives it: the sum of the contributions."""
+        return round(sum(value for _, value in self.contributions), SHOWN_DECIMALS)
+
+    def whole(self, image: ImageRole = "result") -> EvidenceMap:
+        """Return the map of the whole query on one image.
+
+        Raises:
+            LookupError: the method has not looked at that image.
+        """
+        for found in self.maps:
+            if (found.image, found.term) == (image, None):
+                return found
+        raise LookupError(f"there is no map of the whole query on the {image} image")
+
+    def heat(self, image: ImageRole = "result") -> NDArray[np.float32]:
+        """Return what speaks for the query on one image, ``(rows, columns)`` in 0..1, where 1 is ``scale`` or more.
+
+        Raises:
+            LookupError: as ``whole``.
+        """
+        values = self.whole(image).values
+        return (values / self.scale).clip(0, 1) if self.scale > 0 else np.zeros_like(values)

@@ -1,0 +1,39 @@
+"""The methods of explanation by name: what each fits, and the module that builds it. Loads no torch.
+
+A method is one module and one line of ``METHODS``. Its module has ``load_explainer(source) -> Explainer``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Method:
+    """A way to explain a score.
+
+    Attributes:
+        name: as requests give it.
+        module: that has its ``load_explainer``.
+        architectures: of the encoders that it fits, as their cards name them.
+    """
+
+    name: str
+    module: str
+    architectures: frozenset[str]
+
+
+METHODS = (
+    Method(
+        "grad-cam",
+        "models.explain.grad_cam",
+        frozenset({"huggingface", "limited_text_space", "linear_mapping", "semantic", "single_network", "two_tower"}),
+    ),
+)
+"""The one to prefer first."""
+
+
+def fitting_methods(architecture: str, methods: Sequence[Method] = METHODS) -> tuple[str, ...]:
+    """Return the names of the methods that fit encoders of an architecture, in the order of the table."""
+    return tuple(method.name for method in methods if architecture in method.architectures)

@@ -1,0 +1,42 @@
+"""What a method of explanation is built from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from models.protocols import ModelLibrary
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+class ExplainableTower(Protocol):
+    """An image tower that can say which feature maps its embedding comes from."""
+
+    def trace(self, pixels: Tensor) -> tuple[list[Tensor], Tensor]:
+        """Embed ``(B, S, S, 3)`` uint8 pixels.
+
+        Returns:
+            The feature maps ``(B, C, h, w)`` of one or more backbones, as leaves that gradients reach, and the
+            ``(B, D)`` unit vectors computed from them.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class ExplainerSource:
+    """The model whose scores are explained; what a method does not ask for is not loaded.
+
+    Attributes:
+        model: name of the dual encoder.
+        device: torch device that it runs on.
+        models: gives the encoder itself, and its matchers.
+        load_image_tower: loads its image tower in torch, for methods that need gradients.
+    """
+
+    model: str
+    device: str
+    models: ModelLibrary
+    load_image_tower: Callable[[], ExplainableTower]

@@ -1,0 +1,87 @@
+"""Makes runners of graphs: by OpenVINO on a CPU, converted once and kept, or by torch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from models.errors import RuntimeUnavailableError
+from models.inference.conversion_cache import ConversionCache
+from models.inference.device import resolve_device
+from models.inference.execution import Execution
+from models.inference.graph import Graph
+from models.inference.runner import Runner
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+
+class Compiler:
+    """Compiles graphs for one way to run them.
+
+    Args:
+        execution: runtime, device and threads; the device ``auto`` takes a GPU where there is one.
+        cache: folder of converted models; None keeps none.
+
+    Raises:
+        RuntimeUnavailableError: the runtime is not installed, cannot serve the device, or torch cannot use it.
+    """
+
+    def __init__(self, execution: Execution = Execution(), cache: Path | None = None) -> None:  # noqa: B008 - immutable
+        self.device = resolve_device(execution.device)
+        self.threads = execution.threads
+        self._by_openvino = _chooses_openvino(execution.runtime, self.device)
+        self._cache = None if cache is None else ConversionCache(cache)
+
+    def runner(
+        self, name: str, made_of: Sequence[str], build: Callable[[], Graph], *, full_precision: bool = False
+    ) -> Runner:
+        """Return what runs a graph.
+
+        Args:
+            name: of the graph, as a part of a file name.
+            made_of: the hashes of all weights in it, and whatever else tells it from others of its name.
+            build: makes it; not called where a converted model of it is kept.
+            full_precision: compute in float32 where bfloat16 would be faster.
+
+        Raises:
+            CheckpointError: its weights are missing or damaged.
+        """
+        if not self._by_openvino:
+            from models.inference.torch_runtime import TorchRunner
+
+            mixed = False if full_precision else None
+            return TorchRunner(build().module, device=self.device, threads=self.threads, mixed_precision=mixed)
+        from models.inference.openvino_runtime import OpenVinoRunner, compiled
+
+        return OpenVinoRunner(compiled(name, made_of, build, self.threads, full_precision, self._cache))
+
+
+def compile_module(
+    module: nn.Module,
+    examples: Sequence[Tensor],
+    dynamic_axes: Sequence[tuple[int, ...]],
+    execution: Execution = Execution(),  # noqa: B008 - it is immutable
+) -> Runner:
+    """Compile a module that has no name: nothing of it is kept. Arguments are those of ``Graph``."""
+    return Compiler(execution).runner("unnamed", (), lambda: Graph(module, examples, dynamic_axes))
+
+
+def _chooses_openvino(runtime: str, device: str) -> bool:
+    """Tell whether OpenVINO is to run the models.
+
+    Raises:
+        RuntimeUnavailableError: it was asked for and is not installed, or cannot serve the device.
+    """
+    installed = find_spec("openvino") is not None
+    if runtime == "torch" or (runtime == "auto" and (device != "cpu" or not installed)):
+        return False
+    if device != "cpu":
+        raise RuntimeUnavailableError(f"OpenVINO serves the CPU here, not {device!r}; use the torch runtime")
+    if not installed:
+        raise RuntimeUnavailableError(
+            "OpenVINO is not installed: pip install 'semblance[cpu]' or use the torch runtime"
+        )
+    return True

@@ -1,0 +1,172 @@
+"""A search from its query to its results, the same for the service and for the command line.
+
+An encoder is the one thing that a plan does not call: the service batches the texts of many requests and decodes images
+in threads, the command line does one after the other. A caller therefore encodes ``query.words`` and
+``query.image_files`` in its own way, and gives the vectors to ``SearchPlan.run``, which does everything else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from indexer.store.generation import Generation
+from models.cards import EncoderCard
+from models.composition import Term, compose
+from models.errors import QueryError
+from models.imaging.decode import ImageDecoder
+from models.protocols import DualEncoder, Matcher
+from models.types import Pixels, Side, Vectors
+from service.search.confidence import calibration_for
+from service.search.engine import Found, find_image, search
+from service.search.query import CollectionImage, Embedding, ImageFile, Modifier, Page, Query, Sentence
+from service.search.rerank import RerankChoice, Reranking, choose_reranking
+
+
+@dataclass(frozen=True)
+class EncodedQuery:
+    """A query with the vectors that only an encoder can make.
+
+    Attributes:
+        query: what is searched for.
+        words: a vector ``(D,)`` for each of ``query.words``.
+        images: a vector ``(D,)`` for each of ``query.image_files``.
+    """
+
+    query: Query
+    words: Sequence[Vectors]
+    images: Sequence[Vectors]
+
+
+@dataclass(frozen=True)
+class ResolvedQuery:
+    """A query of which every part has its vector.
+
+    Attributes:
+        terms: of the parts, in their order.
+        row: of the image of the collection that is searched by; None where the source is something else.
+    """
+
+    terms: tuple[Term, ...]
+    row: int | None
+
+
+@dataclass(frozen=True)
+class SearchPlan:
+    """A search of which everything is decided.
+
+    Attributes:
+        generation: pinned by the caller until ``run`` has returned.
+        card: of the model whose vectors are searched.
+        query: what is searched for.
+        target: ``image`` finds photographs, ``text`` the collection's captions.
+        page: which of the results are wanted.
+        reranking: how the best candidates are re-ranked, if they are.
+    """
+
+    generation: Generation
+    card: EncoderCard
+    query: Query
+    target: Side
+    page: Page
+    reranking: Reranking | None
+
+    def run(self, encoded: EncodedQuery) -> Found:
+        """Return the page of results.
+
+        Args:
+            encoded: the plan's query, encoded by the model of ``card``.
+
+        Raises:
+            ImageNotFoundError: the query is by an image that the collection does not hold.
+            QueryError: an embedding does not fit the model, or the terms cancel each other out.
+        """
+        resolved = resolve(encoded, self.generation, self.card.name)
+        return search(
+            self.generation,
+            self.card.name,
+            compose(resolved.terms),
+            self.page,
+            target=self.target,
+            excluded_row=resolved.row if self.target == "image" else None,
+            reranking=self.reranking,
+            calibration=calibration_for(self.card, self.query, self.target),
+        )
+
+
+def plan_search(
+    generation: Generation,
+    card: EncoderCard,
+    matchers: Mapping[str, Matcher],
+    query: Query,
+    *,
+    target: Side,
+    page: Page,
+    rerank: RerankChoice,
+) -> SearchPlan:
+    """Decide how to search; nothing is encoded or read before all of it is known to fit.
+
+    Args:
+        generation: what is searched.
+        card: of the model that answers.
+        matchers: those that can re-rank its results in this generation, by name.
+        query: what is searched for.
+        target: ``image`` finds photographs, ``text`` the collection's captions.
+        page: which of the results are wanted.
+        rerank: the matcher that is asked for.
+
+    Raises:
+        QueryError: that matcher does not fit.
+    """
+    return SearchPlan(generation, card, query, target, page, choose_reranking(rerank, matchers, query, target))
+
+
+def prepare_image(content: bytes, encoder: DualEncoder, decoder: ImageDecoder) -> Pixels:
+    """Decode an image file to the encoder's input ``(S, S, 3)``.
+
+    Raises:
+        ImageError: it is not an image that can be decoded, or too large.
+    """
+    return encoder.prepare(decoder.decode(content, shrink_to=encoder.card.preprocessing.size).pixels)
+
+
+def resolve(encoded: EncodedQuery, generation: Generation, model: str) -> ResolvedQuery:
+    """Give every part of a query its vector: encoded, stored in the generation, or the caller's own.
+
+    Raises:
+        ImageNotFoundError: the query is by an image that the generation does not hold.
+        QueryError: an embedding is not one of the model's space.
+    """
+    stored = generation.vector_set(model, "image")
+    words, images, row = iter(encoded.words), iter(encoded.images), None
+    terms = []
+    for part in encoded.query.parts:
+        match part:
+            case Sentence() | Modifier():
+                vector = next(words)
+            case ImageFile():
+                vector = next(images)
+            case CollectionImage():
+                row = find_image(generation, part.id).row
+                (vector,) = stored.vectors([row])
+            case Embedding():
+                vector = unit_embedding(part.values, stored.dimension)
+        terms.append(Term(part.label, vector, part.weight, part.text))
+    return ResolvedQuery(tuple(terms), row)
+
+
+def unit_embedding(values: Sequence[float], dimension: int) -> Vectors:
+    """Scale a caller's numbers to a unit vector ``(D,)``.
+
+    Raises:
+        QueryError: there are not ``dimension`` numbers, one is not finite, or all are zero.
+    """
+    if len(values) != dimension:
+        raise QueryError(f"The embedding has {len(values)} numbers: this collection's model has {dimension}.")
+    vector = np.array(values, dtype=np.float64)
+    length = np.linalg.norm(vector)
+    if not np.isfinite(length) or length == 0:
+        raise QueryError("The embedding must be finite numbers that are not all zero.")
+    return np.ascontiguousarray(vector / length, dtype=np.float32)

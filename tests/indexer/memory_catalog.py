@@ -1,0 +1,143 @@
+"""The catalog as plain dictionaries: what every database must answer, said in the most obvious way."""
+
+import json
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from copy import deepcopy
+from dataclasses import dataclass, field
+
+from indexer.catalog.base import CaptionRecord, ImageFacts, ImageRecord, SeenFile, content_id, text_sha256
+
+
+@dataclass
+class State:
+    """What a catalog holds; rows and names are those given last."""
+
+    roots: list[str] = field(default_factory=list)
+    caption_files: list[str] = field(default_factory=list)
+    images: dict[str, ImageFacts] = field(default_factory=dict)
+    files: dict[str, SeenFile] = field(default_factory=dict)
+    captions: dict[str, list[str]] = field(default_factory=dict)
+    image_rows: list[tuple[str, str]] = field(default_factory=list)
+    caption_rows: list[str] = field(default_factory=list)
+
+    def keys_of(self, image_id: str) -> list[str]:
+        keys = [key for key, file in self.files.items() if file.sha256 and content_id(file.sha256) == image_id]
+        return sorted(keys, key=os.fsencode)
+
+
+class MemoryWriter:
+    """A ``CatalogWriter``."""
+
+    def __init__(self, state: State, frozen: dict[str, State]) -> None:
+        self._state, self._frozen = state, frozen
+
+    def sources(self) -> tuple[list[str], list[str]]:
+        return list(self._state.roots), list(self._state.caption_files)
+
+    def set_sources(self, roots: Sequence[str], caption_files: Sequence[str]) -> None:
+        self._state.roots, self._state.caption_files = list(roots), list(caption_files)
+
+    def seen_files(self) -> dict[str, SeenFile]:
+        return dict(self._state.files)
+
+    def record(self, facts: Iterable[ImageFacts], seen: Iterable[SeenFile]) -> None:
+        for image in facts:
+            self._state.images.setdefault(content_id(image.sha256), image)
+        self._state.files.update({file.key: file for file in seen})
+
+    def forget(self, keys: Sequence[str]) -> int:
+        for key in keys:
+            self._state.files.pop(key, None)
+        going = [image for image in self._state.images if not self._state.keys_of(image)]
+        for image in going:
+            del self._state.images[image]
+            self._state.captions.pop(image, None)
+        return len(going)
+
+    def set_captions(self, by_image: Mapping[str, Sequence[str]]) -> None:
+        self._state.captions = {image: list(texts) for image, texts in by_image.items() if texts}
+
+    def number_rows(self, name_of: Callable[[str], str]) -> tuple[list[bytes], list[str]]:
+        first = {image: self._state.keys_of(image)[0] for image in self._state.images}
+        ordered = sorted(first, key=lambda image: os.fsencode(first[image]))
+        self._state.image_rows = [(image, name_of(first[image])) for image in ordered]
+        texts = {text for texts in self._state.captions.values() for text in texts}
+        self._state.caption_rows = sorted(texts, key=lambda text: content_id(text_sha256(text)))
+        return [self._state.images[image].sha256 for image in ordered], list(self._state.caption_rows)
+
+    def fingerprint(self, models: object) -> str:
+        state = self._state
+        holders = {image: state.keys_of(image) for image in sorted(state.images)}
+        captions = {image: state.captions[image] for image in sorted(state.captions)}
+        return json.dumps([models, state.roots, holders, captions])
+
+    def freeze(self, locator: str) -> None:
+        assert locator not in self._frozen
+        self._frozen[locator] = deepcopy(self._state)
+
+    def close(self) -> None:
+        pass
+
+
+class MemoryReader:
+    """A ``CatalogReader``."""
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+        self.image_count, self.caption_count = len(state.image_rows), len(state.caption_rows)
+
+    def images_at(self, rows: Sequence[int]) -> list[ImageRecord]:
+        return self.images_with_ids([dict(enumerate(self._state.image_rows))[row][0] for row in rows])
+
+    def captions_at(self, rows: Sequence[int]) -> list[CaptionRecord]:
+        return [self._caption(row, dict(enumerate(self._state.caption_rows))[row]) for row in rows]
+
+    def images_with_ids(self, ids: Sequence[str]) -> list[ImageRecord]:
+        records = {record.id: record for record in map(self._image, range(self.image_count))}
+        return [records[image_id] for image_id in ids]
+
+    def image(self, image_id: str) -> ImageRecord | None:
+        known = image_id in dict(self._state.image_rows)
+        return self.images_with_ids([image_id])[0] if known else None
+
+    def original_keys(self, image_id: str) -> list[str]:
+        return self._state.keys_of(image_id)
+
+    def roots(self) -> list[str]:
+        return list(self._state.roots)
+
+    def close(self) -> None:
+        pass
+
+    def _image(self, row: int) -> ImageRecord:
+        image_id, name = self._state.image_rows[row]
+        facts = self._state.images[image_id]
+        return ImageRecord(
+            id=image_id,
+            row=row,
+            width=facts.width,
+            height=facts.height,
+            format=facts.format,
+            taken_at=facts.taken_at,
+            camera=facts.camera,
+            name=name,
+            captions=tuple(self._state.captions.get(image_id, ())),
+        )
+
+    def _caption(self, row: int, text: str) -> CaptionRecord:
+        images = sorted(image for image, texts in self._state.captions.items() if text in texts)
+        return CaptionRecord(content_id(text_sha256(text)), row, text, tuple(images))
+
+
+class MemoryDatabase:
+    """A ``CatalogDatabase``; a locator is any name."""
+
+    def __init__(self) -> None:
+        self._working, self._frozen = State(), {}
+
+    def open_writer(self) -> MemoryWriter:
+        return MemoryWriter(self._working, self._frozen)
+
+    def open_reader(self, locator: str) -> MemoryReader:
+        return MemoryReader(self._frozen[locator])

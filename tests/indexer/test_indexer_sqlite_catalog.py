@@ -1,0 +1,125 @@
+"""What is SQLite's own of the catalog: schema, migrations, statements, and files that nobody can write."""
+
+import threading
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import event, func, insert, select
+from sqlalchemy.exc import IntegrityError, OperationalError
+
+from indexer.catalog.base import ImageFacts, SeenFile, content_id
+from indexer.catalog.opening import catalog_database
+from indexer.catalog.session import open_snapshot, open_working
+from indexer.catalog.sqlite_database import SqliteDatabase
+from indexer.catalog.sqlite_reader import SqliteReader
+from indexer.catalog.tables import images, metadata, roots
+from indexer.errors import StorageFullError
+from indexer.layout import CollectionLayout
+from models.errors import StorageError
+
+HASHES = [bytes([number]) * 32 for number in range(3)]
+
+
+@pytest.fixture
+def snapshot(tmp_path: Path) -> Path:
+    """Three images in a frozen state."""
+    writer = SqliteDatabase(tmp_path / "work" / "catalog.sqlite").open_writer()
+    writer.record(
+        [ImageFacts(key, 4, 3, "PNG", None, None) for key in HASHES],
+        [SeenFile(f"/{key[0]}.png", 1, 2, key) for key in HASHES],
+    )
+    writer.set_captions({content_id(HASHES[0]): ["one", "two"]})
+    writer.number_rows(str)
+    writer.freeze(str(tmp_path / "snapshot.sqlite"))
+    writer.close()
+    return tmp_path / "snapshot.sqlite"
+
+
+def test_migrations_make_the_tables_that_the_code_declares(tmp_path):
+    engine = open_working(tmp_path / "catalog.sqlite")
+    with engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": False})
+        assert compare_metadata(context, metadata) == []
+    engine.dispose()
+
+
+def test_a_collection_s_catalog_is_a_file_of_its_working_folder(tmp_path):
+    layout = CollectionLayout(tmp_path / "toy")
+    catalog_database(layout).open_writer().close()
+    assert [path.name for path in layout.work.iterdir()] == ["catalog.sqlite"]
+
+
+def test_a_file_that_is_no_catalog_is_refused_with_advice(tmp_path):
+    (tmp_path / "catalog.sqlite").write_bytes(b"not a database, but long enough to look at" * 100)
+    with pytest.raises(StorageError, match="delete it"):
+        SqliteDatabase(tmp_path / "catalog.sqlite").open_writer()
+
+
+def test_a_catalog_of_a_newer_version_is_refused_with_advice(tmp_path):
+    engine = open_working(tmp_path / "catalog.sqlite")
+    with engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
+    engine.dispose()
+    with pytest.raises(StorageError, match="newer version: delete it"):
+        open_working(tmp_path / "catalog.sqlite")
+
+
+@pytest.mark.parametrize(
+    "look_up",
+    [
+        lambda reader: reader.images_at([0, 1, 2]),
+        lambda reader: reader.images_with_ids([content_id(key) for key in HASHES]),
+        lambda reader: reader.captions_at([0, 1]),
+    ],
+)
+def test_many_records_are_one_statement(snapshot, look_up):
+    reader, statements = SqliteReader(snapshot), []
+    event.listen(reader._engine, "before_cursor_execute", lambda *call: statements.append(call[2]))
+    look_up(reader)
+    assert len(statements) == 1
+    reader.close()
+
+
+def test_a_frozen_state_cannot_be_written(snapshot):
+    engine = open_snapshot(snapshot)
+    with engine.connect() as connection, pytest.raises(OperationalError, match="readonly"):
+        connection.execute(roots.delete())
+    engine.dispose()
+
+
+def test_a_reader_goes_on_when_its_file_has_been_deleted(snapshot):
+    reader = SqliteReader(snapshot)
+    snapshot.unlink()
+    together, answers = threading.Barrier(8, timeout=30), []
+
+    def look_up() -> None:
+        with reader._engine.connect() as connection:
+            together.wait()  # each thread holds a connection of its own
+            answers.append(connection.scalar(select(func.count()).select_from(images)))
+
+    threads = [threading.Thread(target=look_up) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert answers == [3] * 8
+    assert [record.name for record in reader.images_at([2, 0])] == ["/2.png", "/0.png"]
+    reader.close()
+
+
+def test_a_file_of_an_image_that_is_not_known_is_refused(tmp_path):
+    writer = SqliteDatabase(tmp_path / "catalog.sqlite").open_writer()
+    with pytest.raises(IntegrityError):
+        writer.record([], [SeenFile("/1.png", 1, 2, HASHES[1])])
+    assert writer.seen_files() == {}
+    writer.close()
+
+
+def test_a_full_disk_is_told_as_such(tmp_path):
+    engine = open_working(tmp_path / "catalog.sqlite")
+    with engine.connect() as connection, pytest.raises(StorageFullError, match="free some space"):
+        connection.exec_driver_sql("PRAGMA max_page_count=1")  # SQLite rounds it up to the pages there are
+        connection.execute(insert(roots), [{"position": n, "path": "x" * 4000} for n in range(9)])
+    engine.dispose()
