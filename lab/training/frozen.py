@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from lab.data.captioned import CaptionedImages
 from lab.training.features import cached_features
 from lab.training.job import Job
-from models.backbones.frozen import IMAGENET_LITE, FrozenTower, MeanOverPlaces, load_backbone
+from models.backbones.frozen import IMAGENET_LITE, FrozenTower, load_backbone
 from models.inference.compiler import compile_module
 from models.inference.runner import Runner
 from models.shipped import part_card
@@ -65,4 +65,15 @@ class _Places(nn.Module):
         return feature_map.flatten(2).transpose(1, 2)
 
 
-_HEADS = {"maps": _Places, "means": MeanOverPlaces}
+class _Means(_Places):
+    """The head that averages over the places, ``(B, C, h, w)`` to ``(B, C)``.
+
+    ``MeanOverPlaces`` computes the same, but OpenVINO rounds it differently, and the shipped weights would not be
+    reproduced to the bit.
+    """
+
+    def forward(self, feature_map: Tensor) -> Tensor:
+        return super().forward(feature_map).mean(dim=1)
+
+
+_HEADS = {"maps": _Places, "means": _Means}
