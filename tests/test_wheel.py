@@ -48,7 +48,7 @@ def run(environment: Path, *arguments: object, program: str = "semblance") -> su
     command = [str(environment / "bin" / program), *map(str, arguments)]
     variables = {"PATH": "/usr/bin:/bin", "COLUMNS": "120", "NO_COLOR": "1"}
     return subprocess.run(
-        command, cwd=environment.parent, env=variables, capture_output=True, text=True, check=False, timeout=300
+        command, cwd=environment.parent, env=variables, capture_output=True, text=True, check=False, timeout=600
     )
 
 
