@@ -1,6 +1,6 @@
 """Runs sentences of one length together, and never pads one: what else is in a batch must not change a vector.
 
-Padding is masked, yet in bfloat16 it moves where sums are rounded: a caption may get another vector beside a longer one.
+Padding is masked, yet in bfloat16 it moves where sums are rounded: a caption may get another vector beside others.
 """
 
 from __future__ import annotations
