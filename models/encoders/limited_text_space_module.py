@@ -128,6 +128,7 @@ class TextSpace(nn.Module):
 
 
 def image_tower(card: EncoderCard, space: TextSpace) -> FrozenTower:
+    """Put the image half on its frozen backbone."""
     backbone = load_backbone(IMAGENET_LITE, card.parts.get(IMAGENET_LITE))
     return FrozenTower(backbone, nn.Sequential(MeanOverPlaces(), space.image)).eval()
 

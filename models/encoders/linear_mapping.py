@@ -10,6 +10,7 @@ from models.cards import EncoderCard
 from models.encoders.compiled import CompiledDualEncoder
 from models.inference.compiler import Compiler
 from models.inference.graph import Graph
+from models.text.by_length import ByLength
 from models.text.tokeniser import load_minilm_tokeniser
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ def load_encoder(card: EncoderCard, folder: Path, compiler: Compiler) -> Compile
     return CompiledDualEncoder(
         card,
         lambda: compiler.runner(f"{card.name}.image", card.made_of, image),
-        lambda: compiler.runner(f"{card.name}.text", card.made_of, text),
+        lambda: ByLength(compiler.runner(f"{card.name}.text", card.made_of, text), card.dimension),
         load_minilm_tokeniser(),
     )
 

@@ -49,11 +49,13 @@ class SentenceTower(nn.Module):
 
 
 def image_tower(card: EncoderCard, maps: LinearMapping) -> FrozenTower:
+    """Put the image half on its frozen backbone."""
     backbone = load_backbone(IMAGENET_LITE, card.parts.get(IMAGENET_LITE))
     return FrozenTower(backbone, nn.Sequential(MeanOverPlaces(), maps.image)).eval()
 
 
 def load_maps(card: EncoderCard, folder: Path) -> LinearMapping:
+    """Load both maps; raises as ``models.encoders.linear_mapping.load_encoder``."""
     maps = LinearMapping()
     load_into(maps, read_weights(folder, card), card)
     return maps.eval()

@@ -11,6 +11,7 @@ from models.cards import EncoderCard, MatcherCard
 from models.encoders.compiled import CompiledDualEncoder
 from models.inference.compiler import Compiler
 from models.inference.graph import Graph
+from models.text.by_length import ByLength
 from models.text.tokeniser import MAX_TOKENS, TOKENISER, Tokeniser
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ def load_encoder(
     return CompiledDualEncoder(
         card,
         lambda: compiler.runner(f"{card.name}.image", [card.weights_sha256, *hashes], image),
-        lambda: compiler.runner(f"{card.name}.text", [card.weights_sha256], text),
+        lambda: ByLength(compiler.runner(f"{card.name}.text", [card.weights_sha256], text), card.dimension),
         Tokeniser(folder / TOKENISER, MAX_TOKENS),
         matchers,
     )

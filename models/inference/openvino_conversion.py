@@ -10,6 +10,7 @@ import openvino
 import torch
 from openvino.frontend import FrontEndManager
 from openvino.frontend.pytorch.ts_decoder import TorchScriptPythonDecoder
+from torch import Tensor, nn
 
 from models.inference.graph import Graph
 
@@ -23,10 +24,7 @@ def convert(graph: Graph) -> Any:
     module, examples = graph.module.eval(), tuple(graph.examples)
     with torch.inference_mode(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # tracing warns of every Python number; what varies, the caller names
-        if graph.has_loop:
-            script = torch.jit.script(module)
-        else:
-            script = torch.jit.trace(module, examples, check_trace=False)  # type: ignore[no-untyped-call]
+        script = _traced(module, examples) if not graph.has_loop else torch.jit.script(module)
         frontend = FrontEndManager().load_by_framework("pytorch")
         decoder = TorchScriptPythonDecoder(script, example_input=examples)  # must outlive the conversion
         model = frontend.convert(frontend.load(decoder))
@@ -39,3 +37,7 @@ def convert(graph: Graph) -> Any:
     ]
     model.reshape(dict(zip(model.inputs, shapes, strict=True)))
     return model
+
+
+def _traced(module: nn.Module, examples: tuple[Tensor, ...]) -> Any:
+    return torch.jit.trace(module, examples, check_trace=False)  # type: ignore[no-untyped-call]
