@@ -50,7 +50,7 @@ def create_app(
         library: loads the models; by default those that are installed.
         on_loaded: called when all collections are loaded.
     """
-    library = library or InstalledModels(settings.execution, cache_folder())
+    library = library or InstalledModels(settings.execution, cache_folder(settings.cache_dir))
     metrics = Metrics()
 
     @asynccontextmanager

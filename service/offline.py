@@ -63,7 +63,7 @@ def search_once(
     with open_current(collection_dir(settings.data_dir, collection)) as generation:
         model = settings.model or generation.models[0]
         images = generation.vector_set(model, "image")
-        library = InstalledModels(settings.execution, cache_folder())
+        library = InstalledModels(settings.execution, cache_folder(settings.cache_dir))
         encoder = library.encoder(model)
         check_same_model(images, encoder.card)
         matchers: dict[str, Matcher] = {}

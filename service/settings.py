@@ -30,6 +30,9 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="SEMBLANCE_", env_ignore_empty=True, extra="forbid", frozen=True)
 
     data_dir: Path = _setting(DEFAULT_DATA_DIR, "path", "folder that holds the indexed collections")
+    cache_dir: Path | None = _setting(
+        None, "path", "folder that keeps converted models; unset: the user's own cache folder"
+    )
     default_collection: str | None = _setting(
         None, "name", "collection that answers when a request names none; not needed where there is only one"
     )

@@ -27,6 +27,7 @@ from models.backbones.lite_pair import INPUT
 from models.cards import MatcherCard, read_matcher_card
 from models.encoders.two_tower import load_encoder
 from models.encoders.two_tower_module import ImageTower, load_two_tower
+from models.inference.cache_folder import cache_folder
 from models.inference.compiler import Compiler, compile_module
 from models.matchers.late_interaction_module import FEATURE_SHAPE, LateInteraction, interact, pool_regions
 from models.names import DEFAULT_MODEL
@@ -146,7 +147,9 @@ class Training:
         return CaptionedRows(rows, parts)
 
     def _prepare_dev(self, data: CaptionedImages) -> _Dev:
-        encoded = encode_captioned(load_encoder(self._card, weights_folder(ENCODER), Compiler()), data)
+        encoded = encode_captioned(
+            load_encoder(self._card, weights_folder(ENCODER), Compiler(cache=cache_folder())), data
+        )
         return _Dev(self._prepare([data], views=1), encoded.captions @ encoded.images.T)
 
     def _regions(self, data: CaptionedImages, view: int) -> NDArray[np.float16]:

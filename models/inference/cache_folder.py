@@ -10,7 +10,7 @@ from platformdirs import user_cache_path
 CACHE_DIR_VARIABLE = "SEMBLANCE_CACHE_DIR"
 
 
-def cache_folder() -> Path:
-    """Return the folder of converted models: below ``SEMBLANCE_CACHE_DIR``, or the user's own cache folder."""
-    chosen = os.environ.get(CACHE_DIR_VARIABLE)
-    return (Path(chosen) if chosen else user_cache_path("semblance")) / "converted"
+def cache_folder(chosen: Path | None = None) -> Path:
+    """Return the folder of converted models: below the chosen, ``SEMBLANCE_CACHE_DIR`` or the user's cache folder."""
+    named = chosen or os.environ.get(CACHE_DIR_VARIABLE)
+    return (Path(named) if named else user_cache_path("semblance")) / "converted"
