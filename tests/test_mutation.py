@@ -20,6 +20,8 @@ from benchmarks.mutation import (
 )
 from benchmarks.provenance import COLUMNS
 
+pytestmark = pytest.mark.slow
+
 MODULE = """
 def larger(a: int, b: int) -> int:
     return a if a > b else b

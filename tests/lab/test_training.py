@@ -49,6 +49,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_training_sets(tmp_path_factory.mktemp("data"))
 
 
+@pytest.mark.slow
 def test_a_killed_run_goes_on_and_ships_an_encoder_that_its_card_describes(data: Path, tmp_path: Path) -> None:
     killed, resumed = _Told(killed_after="heads 1"), _Told()
     with pytest.raises(KeyboardInterrupt):
@@ -69,6 +70,7 @@ def test_a_killed_run_goes_on_and_ships_an_encoder_that_its_card_describes(data:
     assert names[0] > 0.6 > 0.3 > names[1] > 0  # a bare name speaks to the class block, a sentence little
 
 
+@pytest.mark.slow
 def test_a_killed_run_of_late_interaction_goes_on_and_ships_a_matcher(data: Path, tmp_path: Path) -> None:
     recipe, killed, resumed = late_interaction.Recipe(views=1, passes=2, batch=4), _Told("heads 1"), _Told()
     with pytest.raises(KeyboardInterrupt):
