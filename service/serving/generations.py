@@ -11,7 +11,7 @@ from pathlib import Path
 import structlog
 
 from indexer.collections import collection_dir, collection_names
-from indexer.errors import CollectionNotFoundError, ModelMismatchError
+from indexer.errors import CollectionNameError, CollectionNotFoundError, ModelMismatchError
 from indexer.store.arrays import VectorSet
 from indexer.store.generation import Generation, current_pointer, open_current
 from indexer.store.manifest import Pointer
@@ -174,8 +174,9 @@ class Generations:
                 if self._pointer_in_service(name) != current_pointer(folder):
                     self._swap(name, self._open(name, folder))
                 self._refused.pop(name, None)
-            except CollectionNotFoundError:
+            except (CollectionNotFoundError, CollectionNameError):
                 self._swap(name, None)
+                self._refused.pop(name, None)
                 raise
             except SemblanceError as error:
                 self._refused[name] = error

@@ -15,7 +15,7 @@ from starlette.testclient import TestClient
 from toy_encoder import ToyEncoder
 from toy_library import ToyLibrary
 
-from indexer.errors import CollectionNotFoundError, DamagedGenerationError, ModelMismatchError
+from indexer.errors import CollectionNameError, CollectionNotFoundError, DamagedGenerationError, ModelMismatchError
 from models.cards import EncoderCard
 from service.serving.encoder import Encoders
 from service.serving.generations import CollectionChoiceError, Generations
@@ -101,6 +101,12 @@ def test_reloading_what_has_not_changed_keeps_the_open_generation(generations: G
         generations.reload("colours")
         with generations.pin("colours") as after:
             assert before is after
+
+
+def test_reloading_an_impossible_name_is_refused_and_leaves_the_default_collection(generations: Generations) -> None:
+    with pytest.raises(CollectionNameError):
+        generations.reload("..")
+    assert generations.default == "colours"
 
 
 def test_a_collection_deleted_and_made_again_is_another_one_though_its_numbers_start_over(
