@@ -4,8 +4,8 @@
 
 DATA/collections/NAME/
   CURRENT                 names the generation to read (see ``store.generation``)
-  generations/000007/     immutable: manifest.json, catalog.sqlite, MODEL.SIDE.vectors.npy, MODEL.SIDE.faiss,
-                          MATCHER.features.npy
+  generations/000007/     immutable: manifest.json, catalog.sqlite, MODEL.SIDE.vectors.npy, MATCHER.features.npy,
+                          MODEL.SIDE.faiss where the kind of index needs a file
   work/                   the indexer's own: catalog.sqlite, vectors/MODEL.SIDE.IDENTITY.vectors (append-only logs)
   lock                    held by the one indexer at work
 """

@@ -121,7 +121,7 @@ def train(vectors: Vectors, lists: int, seed: int) -> faiss.IndexIVFScalarQuanti
     index = faiss.IndexIVFScalarQuantizer(
         faiss.IndexFlatIP(dimension), dimension, lists, faiss.ScalarQuantizer.QT_8bit, faiss.METRIC_INNER_PRODUCT
     )
-    index.cp.seed, index.cp.max_points_per_centroid = seed, _TRAINING_ROWS_PER_LIST
+    index.cp.seed = seed
     sample = min(len(vectors), lists * _TRAINING_ROWS_PER_LIST)
     rows = np.sort(np.random.default_rng(seed).choice(len(vectors), sample, replace=False))
     index.train(np.ascontiguousarray(vectors[rows]))

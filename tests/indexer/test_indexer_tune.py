@@ -100,6 +100,12 @@ def test_the_share_found_is_of_all_neighbours_of_all_queries():
     assert recall_against(truth, BruteForceStore(vectors[:3]), queries) == 0.75
 
 
+def test_nothing_is_missed_where_there_are_fewer_rows_than_are_asked_for():
+    kind = FirstRows(4)
+    chosen = choose_index(unit(4, 1), unit(5, 2), [kind])
+    assert (chosen.recall_at_10, kind.seeds) == (1.0, [0])
+
+
 def test_recall_counts_rows_that_are_as_near_as_the_last():
     vectors = np.array([[1, 0], [1, 0], [0, 1]], dtype=np.float32)
     truth = np.array([[1.0]], dtype=np.float32)
