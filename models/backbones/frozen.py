@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from models.backbones.lite_pair import FEATURES, INPUT, LitePair
-from models.cards import Preprocessing
+from models.cards import EncoderCard, Preprocessing
 from models.checkpoint import load_part
 from models.inference.graph import Graph
 
@@ -89,6 +89,19 @@ def load_backbone(name: str = IMAGENET_LITE, expected_sha256: str | None = None)
 def mean_graph(name: str, expected_sha256: str) -> Graph:
     """Return a frozen backbone's mean over places, ``(B, S, S, 3)`` uint8 to ``(B, C)``; see ``load_backbone``."""
     backbone = load_backbone(name, expected_sha256)
-    size = backbone.preprocessing.size
-    tower = FrozenTower(backbone, MeanOverPlaces()).eval()
-    return Graph(tower, [torch.zeros(1, size, size, 3, dtype=torch.uint8)], [(0,)])
+    return _graph(FrozenTower(backbone, MeanOverPlaces()).eval(), backbone.preprocessing.size)
+
+
+def mean_tower(card: EncoderCard, head: nn.Module) -> FrozenTower:
+    """Put a head of ``(B, C)`` on the mean over places of the frozen backbone that a card names."""
+    backbone = load_backbone(IMAGENET_LITE, card.parts.get(IMAGENET_LITE))
+    return FrozenTower(backbone, nn.Sequential(MeanOverPlaces(), head)).eval()
+
+
+def mean_tower_graph(card: EncoderCard, head: nn.Module) -> Graph:
+    """Return ``mean_tower`` as a graph."""
+    return _graph(mean_tower(card, head), card.preprocessing.size)
+
+
+def _graph(tower: FrozenTower, side: int) -> Graph:
+    return Graph(tower, [torch.zeros(1, side, side, 3, dtype=torch.uint8)], [(0,)])

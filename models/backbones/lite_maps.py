@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from models.backbones.efficientnet_lite import CHANNELS
 from models.backbones.frozen import load_backbone
-from models.imaging.transforms import INSIDE_STEP
+from models.imaging.transforms import inside_sides
 
 
 class LiteMaps(nn.Module):
@@ -44,9 +44,8 @@ class LiteMaps(nn.Module):
 def at_scale(pixels: Tensor, longer_side: int) -> Tensor:
     """Scale ``(B, H, W, 3)`` uint8 pixels to another longer side, both sides rounded to multiples of 32."""
     height, width = pixels.shape[1:3]
-    scale = longer_side / max(height, width)
-    size = [max(1, round(side * scale / INSIDE_STEP)) * INSIDE_STEP for side in (height, width)]
-    if size == [height, width]:
+    size = inside_sides(height, width, longer_side)
+    if size == (height, width):
         return pixels
     smooth = F.interpolate(
         pixels.permute(0, 3, 1, 2).float(), size=size, mode="bilinear", align_corners=False, antialias=True

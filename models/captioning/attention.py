@@ -26,9 +26,8 @@ from models.captioning.runner import NetworkCaptioner, compile_captioner, load_w
 from models.captioning.words import TiedWords
 from models.cards import CaptionerCard
 from models.inference.compiler import Compiler
-from models.text.shipped_vocabulary import WORD_VECTORS
+from models.text.shipped_vocabulary import WORD_VECTORS, load_vocabulary
 from models.text.vocabulary import START
-from models.text.word_vectors import load_word_vectors
 
 DIMENSION = 512
 """Dimension of word vectors, of embedded places and of the LSTM's state."""
@@ -124,7 +123,7 @@ class ShowAttendTell(nn.Module):
 
 def load_captioner(card: CaptionerCard, folder: Path, compiler: Compiler) -> NetworkCaptioner:
     """Load the network, put it on its frozen backbone and compile the image's part."""
-    network = ShowAttendTell(FEATURES, len(load_word_vectors(card.parts[WORD_VECTORS]).vocabulary))
+    network = ShowAttendTell(FEATURES, len(load_vocabulary(card.parts[WORD_VECTORS])))
     load_weights(network, card, folder)
     head = _Places(network.image)
     return compile_captioner(card, head, network, network.attend, compiler=compiler)

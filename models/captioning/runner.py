@@ -22,9 +22,8 @@ from models.inference.graph import Graph
 from models.inference.one_thread import one_thread
 from models.inference.runner import Runner
 from models.protocols import Decoder, GeneratedCaption, Sentence
-from models.text.shipped_vocabulary import WORD_VECTORS
+from models.text.shipped_vocabulary import WORD_VECTORS, load_vocabulary
 from models.text.vocabulary import PADDING, Vocabulary
-from models.text.word_vectors import load_word_vectors
 from models.types import Pixels
 
 N = TypeVar("N", bound=nn.Module)
@@ -118,10 +117,12 @@ def compile_captioner(
     compiler: Compiler,
 ) -> NetworkCaptioner:
     """Compile a card's frozen backbone together with the head that embeds its feature map."""
-    backbone = load_backbone(IMAGENET_LITE, card.parts[IMAGENET_LITE])
-    size = card.preprocessing.size
-    example = torch.zeros(2, size, size, 3, dtype=torch.uint8)
-    tower = FrozenTower(backbone, head).eval()
-    graph = Graph(tower, [example], [(0,)])
-    embed = compiler.runner(f"{card.name}.image", card.made_of, lambda: graph)
-    return NetworkCaptioner(card, embed, network, load_word_vectors(card.parts[WORD_VECTORS]).vocabulary, attend)
+
+    def image() -> Graph:
+        backbone = load_backbone(IMAGENET_LITE, card.parts[IMAGENET_LITE])
+        size = card.preprocessing.size
+        example = torch.zeros(2, size, size, 3, dtype=torch.uint8)
+        return Graph(FrozenTower(backbone, head).eval(), [example], [(0,)])
+
+    embed = compiler.runner(f"{card.name}.image", card.made_of, image)
+    return NetworkCaptioner(card, embed, network, load_vocabulary(card.parts[WORD_VECTORS]), attend)

@@ -21,8 +21,7 @@ from models.captioning.runner import NetworkCaptioner, compile_captioner, load_w
 from models.captioning.words import TiedWords
 from models.cards import CaptionerCard
 from models.inference.compiler import Compiler
-from models.text.shipped_vocabulary import WORD_VECTORS
-from models.text.word_vectors import load_word_vectors
+from models.text.shipped_vocabulary import WORD_VECTORS, load_vocabulary
 
 DIMENSION = 512
 """Dimension of word vectors, of the embedded image and of the LSTM's state."""
@@ -83,7 +82,7 @@ def load_network(card: CaptionerCard, folder: Path) -> ShowAndTell:
     Raises:
         CheckpointError: missing, damaged or not of this architecture.
     """
-    network = ShowAndTell(FEATURES, len(load_word_vectors(card.parts[WORD_VECTORS]).vocabulary))
+    network = ShowAndTell(FEATURES, len(load_vocabulary(card.parts[WORD_VECTORS])))
     return load_weights(network, card, folder)
 
 

@@ -1,1 +1,4 @@
-"""Two-tower models on one unit sphere, one file a model family."""
+"""Two-tower models on one unit sphere.
+
+Each family is a file that loads it without torch, and a ``*_module`` of its networks.
+"""

@@ -36,17 +36,22 @@ class CompiledDualEncoder:
         tokenise: Callable[[Sequence[str]], tuple[NDArray[Any], ...]],
         matchers: Sequence[MatcherCard] = (),
     ) -> None:
-        self.card, self.matchers = card, matchers
-        self._load_image_tower, self._load_text_tower, self._tokenise = image_tower, text_tower, tokenise
+        self.card, self.matchers, self._tokenise = card, matchers, tokenise
+        self._loaders = {"image": image_tower, "text": text_tower}
         self._towers: LoadOnce[str, Runner] = LoadOnce()
 
     @property
     def _image_tower(self) -> Runner:
-        return self._towers.get("image", self._load_image_tower)
+        return self._towers.get("image", lambda: self._load("image"))
 
     @property
     def _text_tower(self) -> Runner:
-        return self._towers.get("text", self._load_text_tower)
+        return self._towers.get("text", lambda: self._load("text"))
+
+    def _load(self, side: str) -> Runner:
+        runner = self._loaders[side]()
+        del self._loaders[side]  # it may hold the modules that the runner was made of, and they can go
+        return runner
 
     def prepare(self, pixels: Pixels) -> Pixels:
         """Scale ``(H, W, 3)`` pixels to the model's square."""

@@ -53,9 +53,9 @@ def load_encoder(card: EncoderCard, folder: Path, compiler: Compiler) -> Compile
         return load_space(card, folder)
 
     def image() -> Graph:
-        from models.encoders.limited_text_space_module import image_graph
+        from models.backbones.frozen import mean_tower_graph
 
-        return image_graph(card, space())
+        return mean_tower_graph(card, space().image)
 
     def text() -> Graph:
         from models.encoders.limited_text_space_module import text_graph
@@ -72,6 +72,7 @@ def load_encoder(card: EncoderCard, folder: Path, compiler: Compiler) -> Compile
 
 def load_image_tower(card: EncoderCard, folder: Path) -> FrozenTower:
     """Load the image half in torch, to explain it; raises as ``load_encoder``."""
-    from models.encoders.limited_text_space_module import image_tower, load_space
+    from models.backbones.frozen import mean_tower
+    from models.encoders.limited_text_space_module import load_space
 
-    return image_tower(card, load_space(card, folder))
+    return mean_tower(card, load_space(card, folder).image)

@@ -21,7 +21,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from models.backbones.frozen import IMAGENET_LITE, FrozenTower, MeanOverPlaces, load_backbone
 from models.backbones.lite_pair import FEATURES
 from models.cards import EncoderCard
 from models.checkpoint import foreign_weights, load_into, read_weights
@@ -127,12 +126,6 @@ class TextSpace(nn.Module):
         self.image, self.text = image, text
 
 
-def image_tower(card: EncoderCard, space: TextSpace) -> FrozenTower:
-    """Put the image half on its frozen backbone."""
-    backbone = load_backbone(IMAGENET_LITE, card.parts.get(IMAGENET_LITE))
-    return FrozenTower(backbone, nn.Sequential(MeanOverPlaces(), space.image)).eval()
-
-
 def load_space(card: EncoderCard, folder: Path) -> TextSpace:
     """Load shipped weights.
 
@@ -146,12 +139,6 @@ def load_space(card: EncoderCard, folder: Path) -> TextSpace:
     space = TextSpace(UnitLinear(FEATURES, DIMENSION), GruSentenceEncoder(numbers, width, DIMENSION))
     load_into(space, state, card)
     return space.eval()
-
-
-def image_graph(card: EncoderCard, space: TextSpace) -> Graph:
-    """Return the image half."""
-    side = card.preprocessing.size
-    return Graph(image_tower(card, space), [torch.zeros(1, side, side, 3, dtype=torch.uint8)], [(0,)])
 
 
 def text_graph(space: TextSpace) -> Graph:

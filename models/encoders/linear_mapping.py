@@ -31,9 +31,9 @@ def load_encoder(card: EncoderCard, folder: Path, compiler: Compiler) -> Compile
         return load_maps(card, folder)
 
     def image() -> Graph:
-        from models.encoders.linear_mapping_module import image_graph
+        from models.backbones.frozen import mean_tower_graph
 
-        return image_graph(card, maps())
+        return mean_tower_graph(card, maps().image)
 
     def text() -> Graph:
         from models.encoders.linear_mapping_module import text_graph
@@ -50,6 +50,7 @@ def load_encoder(card: EncoderCard, folder: Path, compiler: Compiler) -> Compile
 
 def load_image_tower(card: EncoderCard, folder: Path) -> FrozenTower:
     """Load the image half in torch, to explain it; raises as ``load_encoder``."""
-    from models.encoders.linear_mapping_module import image_tower, load_maps
+    from models.backbones.frozen import mean_tower
+    from models.encoders.linear_mapping_module import load_maps
 
-    return image_tower(card, load_maps(card, folder))
+    return mean_tower(card, load_maps(card, folder).image)

@@ -8,10 +8,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import torch
 from torch import Tensor, nn
 
-from models.backbones.frozen import IMAGENET_LITE, FrozenTower, MeanOverPlaces, load_backbone
 from models.backbones.lite_pair import FEATURES
 from models.cards import EncoderCard
 from models.checkpoint import load_into, read_weights
@@ -48,23 +46,11 @@ class SentenceTower(nn.Module):
         return self.head(self.sentences(ids, mask))  # type: ignore[no-any-return]
 
 
-def image_tower(card: EncoderCard, maps: LinearMapping) -> FrozenTower:
-    """Put the image half on its frozen backbone."""
-    backbone = load_backbone(IMAGENET_LITE, card.parts.get(IMAGENET_LITE))
-    return FrozenTower(backbone, nn.Sequential(MeanOverPlaces(), maps.image)).eval()
-
-
 def load_maps(card: EncoderCard, folder: Path) -> LinearMapping:
     """Load both maps; raises as ``models.encoders.linear_mapping.load_encoder``."""
     maps = LinearMapping()
     load_into(maps, read_weights(folder, card), card)
     return maps.eval()
-
-
-def image_graph(card: EncoderCard, maps: LinearMapping) -> Graph:
-    """Return the image half."""
-    side = card.preprocessing.size
-    return Graph(image_tower(card, maps), [torch.zeros(1, side, side, 3, dtype=torch.uint8)], [(0,)])
 
 
 def text_graph(card: EncoderCard, maps: LinearMapping) -> Graph:

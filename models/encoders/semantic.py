@@ -15,7 +15,7 @@ from models.backbones.region_layout import SCALES, region_maxima
 from models.cards import EncoderCard
 from models.encoders.compiled import CompiledDualEncoder
 from models.imaging.scale import scale_smoothly
-from models.imaging.transforms import INSIDE_STEP, picture_box
+from models.imaging.transforms import inside_sides, picture_box
 from models.inference.compiler import Compiler
 from models.inference.graph import Graph
 from models.inference.runner import Runner
@@ -41,8 +41,7 @@ class RegionReader:
 def at_scale(pixels: Pixels, longer_side: int) -> Pixels:
     """Scale ``(B, H, W, 3)`` uint8 pixels to another longer side, both sides rounded to multiples of 32."""
     height, width = pixels.shape[1:3]
-    scale = longer_side / max(height, width)
-    rows, columns = (max(1, round(side * scale / INSIDE_STEP)) * INSIDE_STEP for side in (height, width))
+    rows, columns = inside_sides(height, width, longer_side)
     return pixels if (rows, columns) == (height, width) else scale_smoothly(pixels, rows, columns)
 
 

@@ -50,8 +50,8 @@ def load_encoder(
     hashes = [matcher.weights_sha256 for matcher in matchers]
     return CompiledDualEncoder(
         card,
-        lambda: compiler.runner(f"{card.name}.image", [card.weights_sha256, *hashes], image),
-        lambda: ByLength(compiler.runner(f"{card.name}.text", [card.weights_sha256], text), card.dimension),
+        lambda: compiler.runner(f"{card.name}.image", [*card.made_of, *hashes], image),
+        lambda: ByLength(compiler.runner(f"{card.name}.text", card.made_of, text), card.dimension),
         Tokeniser(folder / TOKENISER, MAX_TOKENS),
         matchers,
     )

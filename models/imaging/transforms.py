@@ -26,8 +26,7 @@ def fit_square(pixels: Pixels, preprocessing: Preprocessing) -> Pixels:
     if preprocessing.fit == "squash":
         return _resize(pixels, size, size, preprocessing)
     if preprocessing.fit == "inside":
-        scale = size / max(height, width)
-        rows, columns = (max(1, round(side * scale / INSIDE_STEP)) * INSIDE_STEP for side in (height, width))
+        rows, columns = inside_sides(height, width, size)
         square = np.zeros((size, size, 3), np.uint8)
         square[:rows, :columns] = np.maximum(_resize(pixels, rows, columns, preprocessing), 1)
         return square
@@ -35,6 +34,13 @@ def fit_square(pixels: Pixels, preprocessing: Preprocessing) -> Pixels:
     scaled = _resize(pixels, int(size * height / shorter), int(size * width / shorter), preprocessing)
     top, left = (scaled.shape[0] - size) // 2, (scaled.shape[1] - size) // 2
     return np.ascontiguousarray(scaled[top : top + size, left : left + size])
+
+
+def inside_sides(height: int, width: int, longer_side: int) -> tuple[int, int]:
+    """Return the sides scaled to another longer one, both rounded to multiples of ``INSIDE_STEP``, at least one."""
+    scale = longer_side / max(height, width)
+    rows, columns = (max(1, round(side * scale / INSIDE_STEP)) * INSIDE_STEP for side in (height, width))
+    return rows, columns
 
 
 def picture_box(square: Pixels) -> tuple[int, int, int, int]:

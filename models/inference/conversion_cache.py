@@ -55,15 +55,15 @@ class ConversionCache:
             os.utime(entry / _DIGESTS)
         return entry
 
-    def keep(self, name: str, key: str, write: Callable[[Path], None]) -> Path | None:
-        """Keep what ``write`` puts into a folder; return the entry, None where it could not be kept."""
+    def keep(self, name: str, key: str, write: Callable[[Path], None]) -> None:
+        """Keep what ``write`` puts into a folder, where it can be kept."""
         entry = self._folder / f"{name}-{key}"
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
             aside = Path(tempfile.mkdtemp(prefix=f".{entry.name}.", dir=self._folder))
         except OSError as error:
             log.info("converted model not kept", entry=entry.name, reason=error.strerror)
-            return None
+            return
         try:
             write(aside)
             _seal(aside)
@@ -73,9 +73,8 @@ class ConversionCache:
         except (OSError, RuntimeError) as error:  # a full disk, or OpenVINO's word for one
             log.warning("converted model not kept", entry=entry.name, reason=str(error)[:200])
             shutil.rmtree(aside, ignore_errors=True)
-            return self.find(name, key)  # another process may have been faster
+            return
         self._delete_unused()
-        return entry
 
     def _delete_unused(self) -> None:
         oldest = time.time() - _UNUSED_S

@@ -1,4 +1,6 @@
-"""Matchers: pair scorers that re-rank what a dual encoder found, one architecture a file.
+"""Matchers: pair scorers that re-rank what a dual encoder found.
+
+Each architecture is a file that loads it and, where it has networks of its own, a ``*_module`` of them.
 
 An architecture's module has two functions, which ``models.library`` calls by the ``architecture`` of a card; each takes
 a ``MatcherSource``:

@@ -59,16 +59,19 @@ class SumOfScores:
 
 def load_vector_head(source: MatcherSource) -> VectorHead:
     """Load the members' heads."""
-    arrays = read_arrays(source.folder, source.card)
-    return StackedHeads([source.members.vector_head(member.name) for member in _members(arrays, source.card)])
+    return _heads(source, _members(read_arrays(source.folder, source.card), source.card))
 
 
 def load_matcher(source: MatcherSource) -> FrozenMatcher:
     """Load the members."""
     arrays = read_arrays(source.folder, source.card)
-    members = [source.members.matcher(member.name) for member in _members(arrays, source.card)]
-    score = SumOfScores(members, arrays["spreads"].tolist())
-    return FrozenMatcher(source.card, load_vector_head(source), score, source.compiler)
+    cards = _members(arrays, source.card)
+    score = SumOfScores([source.members.matcher(card.name) for card in cards], arrays["spreads"].tolist())
+    return FrozenMatcher(source.card, _heads(source, cards), score, source.compiler)
+
+
+def _heads(source: MatcherSource, members: Sequence[MatcherCard]) -> StackedHeads:
+    return StackedHeads([source.members.vector_head(card.name) for card in members])
 
 
 def _members(arrays: dict[str, NDArray[Any]], card: MatcherCard) -> list[MatcherCard]:

@@ -82,7 +82,7 @@ def load_matcher(source: MatcherSource) -> LateInteractionMatcher:
         CheckpointError: missing or damaged, or not of this architecture.
     """
     card, compiler = source.card, source.compiler
-    made_of = [card.weights_sha256, encoder_card(card.encoder).weights_sha256]
+    made_of = [*card.made_of, *encoder_card(card.encoder).made_of]
 
     def regions() -> Graph:
         from models.matchers.late_interaction_module import region_graph

@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+from models.cards import MatcherCard
 from models.inference.graph import Graph
-from models.matchers.frozen_pass import CompiledHead, FrozenMatcher
+from models.matchers.frozen_pass import FrozenMatcher
 from models.matchers.source import MatcherSource, VectorHead
-from models.matchers.word_scorer import MAX_WORDS, WordScorer
-from models.text.shipped_vocabulary import WORD_VECTORS, load_vocabulary
+from models.matchers.word_scorer import compiled_head, load_word_matcher
 
 
 def load_vector_head(source: MatcherSource) -> VectorHead:
     """Load what makes the image's vector of the frozen backbone's."""
-    card = source.card
-
-    def head() -> Graph:
-        from models.matchers.lstm_similarity_module import head_graph
-
-        return head_graph(card, source.folder)
-
-    return CompiledHead(
-        lambda: source.compiler.runner(f"{card.name}.head", card.made_of, head, full_precision=True), card
-    )
+    return compiled_head(source, _head)
 
 
 def load_matcher(source: MatcherSource) -> FrozenMatcher:
@@ -29,14 +22,16 @@ def load_matcher(source: MatcherSource) -> FrozenMatcher:
     Raises:
         CheckpointError: missing or damaged, or not of this architecture.
     """
-    card = source.card
+    return load_word_matcher(source, _head, _scores)
 
-    def scores() -> Graph:
-        from models.matchers.lstm_similarity_module import score_graph
 
-        return score_graph(card, source.folder)
+def _head(card: MatcherCard, folder: Path) -> Graph:
+    from models.matchers.lstm_similarity_module import head_graph
 
-    # scores a hair apart must stay apart
-    network = source.compiler.runner(f"{card.name}.scores", card.made_of, scores, full_precision=True)
-    scorer = WordScorer(network, load_vocabulary(card.parts[WORD_VECTORS]), MAX_WORDS[card.architecture])
-    return FrozenMatcher(card, load_vector_head(source), scorer, source.compiler)
+    return head_graph(card, folder)
+
+
+def _scores(card: MatcherCard, folder: Path) -> Graph:
+    from models.matchers.lstm_similarity_module import score_graph
+
+    return score_graph(card, folder)

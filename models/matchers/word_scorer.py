@@ -1,19 +1,25 @@
-"""Scores a sentence's words with images by a compiled network."""
+"""Matchers that score a sentence's words with images, over a frozen backbone, by compiled networks."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from models.cards import MatcherCard
+from models.inference.graph import Graph
+from models.inference.runner import Runner
+from models.matchers.frozen_pass import CompiledHead, FrozenMatcher
+from models.matchers.source import MatcherSource
+from models.text.shipped_vocabulary import WORD_VECTORS, load_vocabulary
 from models.text.vocabulary import PADDING, Vocabulary
 from models.types import Features
 
-if TYPE_CHECKING:
-    from models.inference.runner import Runner
-
+MakeGraph: TypeAlias = Callable[[MatcherCard, Path], Graph]
+"""Makes a matcher's graph from its card and the folder of its weights."""
 
 MAX_WORDS = {"lstm_similarity": 16, "multimodal_cnn": 24}
 """Of a sentence, by architecture; further words are cut. Captions of photographs have 11; one in ten has more than 16,
@@ -45,3 +51,33 @@ class WordScorer:
         numbers, mask = np.full((1, self._max_words), PADDING, np.int64), np.zeros((1, self._max_words), np.int64)
         numbers[:, : words.shape[1]], mask[:, : real.shape[1]] = words, real
         return self._run(numbers, mask, features.astype(np.float32)).reshape(len(features))
+
+
+def compiled_head(source: MatcherSource, make: MakeGraph) -> CompiledHead:
+    """Return what makes the image's vector of the frozen backbone's; ``make`` is called when an image comes."""
+    return CompiledHead(lambda: _runner(source, "head", make), source.card)
+
+
+def load_word_matcher(source: MatcherSource, head: MakeGraph, scores: MakeGraph) -> FrozenMatcher:
+    """Load a matcher.
+
+    Args:
+        source: of the matcher.
+        head: see ``compiled_head``.
+        scores: makes the network of ``WordScorer``.
+
+    Raises:
+        CheckpointError: missing or damaged, or not of this architecture.
+    """
+    card = source.card
+    vocabulary = load_vocabulary(card.parts[WORD_VECTORS])
+    scorer = WordScorer(_runner(source, "scores", scores), vocabulary, MAX_WORDS[card.architecture])
+    return FrozenMatcher(card, compiled_head(source, head), scorer, source.compiler)
+
+
+def _runner(source: MatcherSource, part: str, make: MakeGraph) -> Runner:
+    card = source.card
+    # in full precision: scores a hair apart must stay apart
+    return source.compiler.runner(
+        f"{card.name}.{part}", card.made_of, lambda: make(card, source.folder), full_precision=True
+    )

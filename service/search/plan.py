@@ -20,7 +20,7 @@ from models.imaging.decode import ImageDecoder
 from models.protocols import DualEncoder, Matcher
 from models.types import Pixels, Side, Vectors
 from service.search.confidence import calibration_for
-from service.search.engine import Found, find_image, search
+from service.search.engine import Found, find_image, image_vector, search
 from service.search.query import CollectionImage, Embedding, ImageFile, Modifier, Page, Query, Sentence
 from service.search.rerank import RerankChoice, Reranking, choose_reranking
 
@@ -139,7 +139,6 @@ def resolve(encoded: EncodedQuery, generation: Generation, model: str) -> Resolv
         ImageNotFoundError: the query is by an image that the generation does not hold.
         QueryError: an embedding is not one of the model's space.
     """
-    stored = generation.vector_set(model, "image")
     words, images, row = iter(encoded.words), iter(encoded.images), None
     terms = []
     for part in encoded.query.parts:
@@ -149,10 +148,10 @@ def resolve(encoded: EncodedQuery, generation: Generation, model: str) -> Resolv
             case ImageFile():
                 vector = next(images)
             case CollectionImage():
-                row = find_image(generation, part.id).row
-                (vector,) = stored.vectors([row])
+                record = find_image(generation, part.id)
+                row, vector = record.row, image_vector(generation, model, record)
             case Embedding():
-                vector = unit_embedding(part.values, stored.dimension)
+                vector = unit_embedding(part.values, generation.vector_set(model, "image").dimension)
         terms.append(Term(part.label, vector, part.weight, part.text))
     return ResolvedQuery(tuple(terms), row)
 

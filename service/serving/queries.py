@@ -127,21 +127,21 @@ class Queries:
         if known is not None:
             return known
         with self._explaining.admit():
-            encoded = await self._encode(served, asked.query)
-            return await self._explanations.explain(served, asked, encoded)
+            return await self._explain_anew(served, asked)
 
     async def overlay(self, served: ServedGeneration, asked: ExplainRequest) -> bytes:
         """Return the PNG of an explanation's heat map over the photograph; raises as ``explain``."""
         with self._explaining.admit():
-            evidence = self._explanations.known(asked)
-            if evidence is None:
-                encoded = await self._encode(served, asked.query)
-                evidence = await self._explanations.explain(served, asked, encoded)
+            evidence = self._explanations.known(asked) or await self._explain_anew(served, asked)
             return await self._explanations.overlay(served, asked, evidence)
 
     def close(self) -> None:
         """Wait for what runs, and cancel what has not started."""
         self._threads.shutdown(cancel_futures=True)
+
+    async def _explain_anew(self, served: ServedGeneration, asked: ExplainRequest) -> Evidence:
+        encoded = await self._encode(served, asked.query)
+        return await self._explanations.explain(served, asked, encoded)
 
     async def _encode(self, served: ServedGeneration, query: Query) -> EncodedQuery:
         """Encode a query's words and its image file, in batches with other requests."""
