@@ -47,12 +47,12 @@ def pages() -> dict[Path, str]:
 
 def benchmarks_page() -> str:
     """Return what the benchmarks measured, each beside what its program says of itself."""
-    parts = [f"# Benchmarks\n\n{_MADE} `benchmarks/results`; `make bench` measures again.\n"]
+    parts = [f"# Benchmarks\n\n{_MADE} `benchmarks/results`; `make bench` and `make mutation` measure again.\n"]
     for name, columns in _BENCHMARKS.items():
         rows = read_csv(_RESULTS / f"{name}.csv")
         tree = ast.parse((ROOT / "benchmarks" / f"{name}.py").read_text(encoding="utf-8"))
         method = (ast.get_docstring(tree) or "").replace("``", "`")
-        parts.append(f"## {name.capitalize()}\n\n{method}\n\n{_machine(rows[0])}\n\n{_table(columns, rows)}\n")
+        parts.append(f"## {name.capitalize()}\n\n{method}\n\n{_machine(rows)}\n\n{_table(columns, rows)}\n")
     return "\n".join(parts)
 
 
@@ -119,13 +119,19 @@ def _quality() -> str:
     return _table(tuple(rows[0]), rows)
 
 
-def _machine(row: Row) -> str:
+def _machine(rows: Sequence[Row]) -> str:
+    """Return where and with what all rows were measured; of commands, days and commits that differ, all or the span."""
+    row = rows[0]
     machine = f"{row['cpu']}, {row['cores']} cores (AVX-512: {row['avx512']}, AMX: {row['amx']}), {row['memory_gb']} GB"
     versions = (
         f"Python {row['python']}, torch {row['torch']}, OpenVINO {row['openvino']}, FAISS {row['faiss']}, "
-        f"FastAPI {row['fastapi']}, Semblance {row['semblance']} at {row['commit']}"
+        f"FastAPI {row['fastapi']}, Semblance {row['semblance']} at {', '.join(sorted({row['commit'] for row in rows}))}"
     )
-    return f"Measured by `{row['command']}` on {row['date']}: {machine}; {versions}."
+    commands = {row["command"] for row in rows}
+    command = f"`{commands.pop()}`" if len(commands) == 1 else "one command a row"
+    dates = sorted({row["date"] for row in rows})
+    when = " to ".join(dict.fromkeys((dates[0], dates[-1])))
+    return f"Measured by {command} on {when}: {machine}; {versions}."
 
 
 def _table(columns: Sequence[str], rows: Sequence[Row]) -> str:
