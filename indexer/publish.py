@@ -21,7 +21,7 @@ from indexer.errors import DamagedGenerationError, NoGenerationError
 from indexer.layout import CollectionLayout, file_stem
 from indexer.store import index_kind
 from indexer.store.arrays import load_matrix
-from indexer.store.durable import flush, replace_durably, sha256_of
+from indexer.store.durable import replace_durably
 from indexer.store.manifest import (
     CATALOG_NAME,
     MANIFEST_NAME,
@@ -34,6 +34,7 @@ from indexer.store.manifest import (
 )
 from indexer.tune import choose_index, sample_queries
 from models.cards import EncoderCard, MatcherCard
+from models.files import file_sha256, flush
 from models.types import Side
 
 _STAGING_PREFIX = ".staging-"
@@ -47,7 +48,7 @@ class Content:
         images: number of images, rows of every model's image side.
         captions: number of distinct captions, rows of every model's text side.
         sha256: digest of everything that a reader could tell apart.
-        snapshot: writes the catalog to a path that does not exist yet.
+        snapshot: freezes the catalog under a locator (see ``CatalogWriter.freeze``).
         cards: the models, the collection's own choice first.
         rows: yields the vectors of one model and side, or the features of one matcher (whose side is the image), in
             row order, in pieces ``(n, …)``.
@@ -57,7 +58,7 @@ class Content:
     images: int
     captions: int
     sha256: str
-    snapshot: Callable[[Path], None]
+    snapshot: Callable[[str], None]
     cards: Sequence[EncoderCard]
     rows: Callable[[str, Side], Iterable[NDArray[Any]]]
     matchers: Sequence[MatcherCard] = ()
@@ -91,7 +92,7 @@ def sweep(layout: CollectionLayout) -> None:
 
 def _write(staging: Path, collection: str, number: int, content: Content, created_at: datetime) -> bytes:
     """Write every file of the generation, the manifest last, and flush them; return the manifest's bytes."""
-    content.snapshot(staging / CATALOG_NAME)
+    content.snapshot(str(staging / CATALOG_NAME))
     entries = [entry for card in content.cards for entry in _write_sets(staging, card, content)]
     arrays = [_write_features(staging, card, content) for card in content.matchers]
     files = sorted(staging.iterdir())
@@ -104,7 +105,7 @@ def _write(staging: Path, collection: str, number: int, content: Content, create
         captions=content.captions,
         vector_sets=tuple(entries),
         feature_arrays=tuple(arrays),
-        files=tuple(FileEntry(name=f.name, bytes=f.stat().st_size, sha256=sha256_of(f)) for f in files),
+        files=tuple(FileEntry(name=f.name, bytes=f.stat().st_size, sha256=file_sha256(f)) for f in files),
     )
     manifest_bytes = manifest.model_dump_json(indent=1).encode()
     (staging / MANIFEST_NAME).write_bytes(manifest_bytes)

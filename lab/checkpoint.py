@@ -12,7 +12,8 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from models.cards import CARD
-from models.checkpoint import INT8_SCALE, WEIGHTS, file_sha256
+from models.checkpoint import INT8_SCALE, WEIGHTS
+from models.files import file_sha256
 
 VOCABULARY_ROWS = 10_000
 """From how many rows on a matrix is taken for a vocabulary's, and stored as int8."""

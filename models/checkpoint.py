@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +12,7 @@ from safetensors.numpy import load_file
 
 from models.cards import WeightsCard
 from models.errors import CheckpointError
+from models.files import file_sha256
 from models.shipped import part_card, weights_folder
 
 if TYPE_CHECKING:
@@ -21,12 +21,6 @@ if TYPE_CHECKING:
 WEIGHTS = "weights.safetensors"
 INT8_SCALE = ".int8_scale"
 """Behind the name of an int8 matrix: the tensor of the size of a step in each of its rows, ``(N, 1)``."""
-
-
-def file_sha256(path: Path) -> str:
-    """Return the hex SHA-256 of a file."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def read_weights(folder: Path, card: WeightsCard) -> dict[str, Tensor]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,15 +10,7 @@ from pathlib import Path
 
 from indexer.errors import StorageFullError
 from models.errors import StorageError
-
-
-def flush(path: Path) -> None:
-    """Force a file's bytes, or a folder's names, to the disk."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+from models.files import flush
 
 
 def replace_durably(path: Path, content: bytes) -> None:
@@ -29,12 +20,6 @@ def replace_durably(path: Path, content: bytes) -> None:
     flush(temporary)
     temporary.replace(path)
     flush(path.parent)
-
-
-def sha256_of(path: Path) -> str:
-    """Return the SHA-256 (hex) of a file's content."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 @contextmanager

@@ -16,8 +16,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from indexer.errors import DamagedGenerationError, NoGenerationError
 from indexer.layout import CollectionLayout
-from indexer.store.durable import sha256_of
 from models.cards import ModelIdentity
+from models.files import file_sha256
 from models.types import Side
 
 MANIFEST_NAME = "manifest.json"
@@ -142,7 +142,7 @@ def damaged_files(folder: Path, manifest: Manifest) -> Iterator[DamagedGeneratio
         try:
             if path.stat().st_size != entry.bytes:
                 yield DamagedGenerationError(path, f"has {path.stat().st_size:,} bytes instead of {entry.bytes:,}")
-            elif sha256_of(path) != entry.sha256:
+            elif file_sha256(path) != entry.sha256:
                 yield DamagedGenerationError(path, "does not have the SHA-256 that the manifest names")
         except OSError as error:
             yield DamagedGenerationError(path, f"cannot be read ({error.strerror})")

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.store.durable import flush
+from models.files import flush
 
 KEY_BYTES = 32
 _BYTES_AT_ONCE = 2**23

@@ -12,7 +12,6 @@ or written: what is not there is converted again.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import shutil
 import tempfile
@@ -22,6 +21,8 @@ from contextlib import suppress
 from pathlib import Path
 
 import structlog
+
+from models.files import file_sha256, flush
 
 log = structlog.get_logger()
 
@@ -46,7 +47,7 @@ class ConversionCache:
         try:
             listed = (entry / _DIGESTS).read_text(encoding="ascii").splitlines()
             files = {file: digest for digest, _, file in (line.partition("  ") for line in listed)}
-            if not files or any(_sha256(entry / file) != digest for file, digest in files.items()):
+            if not files or any(file_sha256(entry / file) != digest for file, digest in files.items()):
                 log.warning("converted model damaged, made again", entry=entry.name)
                 return None
         except (OSError, UnicodeDecodeError):
@@ -69,7 +70,7 @@ class ConversionCache:
             _seal(aside)
             shutil.rmtree(entry, ignore_errors=True)  # damaged, or of a process that was as fast as this one
             aside.rename(entry)
-            _flush(self._folder)
+            flush(self._folder)
         except (OSError, RuntimeError) as error:  # a full disk, or OpenVINO's word for one
             log.warning("converted model not kept", entry=entry.name, reason=str(error)[:200])
             shutil.rmtree(aside, ignore_errors=True)
@@ -88,20 +89,7 @@ class ConversionCache:
 def _seal(folder: Path) -> None:
     """Write the digests of a folder's files, and force all to the disk."""
     files = sorted(folder.iterdir())
-    lines = [f"{_sha256(file)}  {file.name}\n" for file in files]
+    lines = [f"{file_sha256(file)}  {file.name}\n" for file in files]
     (folder / _DIGESTS).write_text("".join(lines), encoding="ascii")
     for path in (*files, folder / _DIGESTS, folder):
-        _flush(path)
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _flush(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        flush(path)

@@ -9,8 +9,9 @@ import pytest
 from disk_observer import DiskObserver
 
 from indexer.errors import StorageFullError
-from indexer.store.durable import clear_storage_errors, flush, replace_durably, sha256_of
+from indexer.store.durable import clear_storage_errors, replace_durably
 from models.errors import StorageError
+from models.files import file_sha256, flush
 
 
 def test_a_file_is_replaced_as_a_whole(tmp_path):
@@ -52,7 +53,7 @@ def test_flushing_leaves_no_file_open(tmp_path):
 
 def test_a_digest_is_of_the_whole_content(tmp_path):
     (tmp_path / "file").write_bytes(content := os.urandom(3_000_001))
-    assert sha256_of(tmp_path / "file") == sha256(content).hexdigest()
+    assert file_sha256(tmp_path / "file") == sha256(content).hexdigest()
 
 
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT])

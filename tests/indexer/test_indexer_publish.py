@@ -20,10 +20,10 @@ from indexer.catalog.sqlite_database import SqliteDatabase
 from indexer.layout import CollectionLayout, collection_layout
 from indexer.publish import Content, publish, sweep
 from indexer.store import index_kind
-from indexer.store.durable import sha256_of
 from indexer.store.faiss_flat import FlatKind
 from indexer.store.faiss_ivf import IvfKind
 from indexer.store.generation import open_current
+from models.files import file_sha256
 
 NOW = datetime(2024, 5, 6, 7, 8, 9, tzinfo=UTC)
 IMAGES = 300
@@ -53,7 +53,7 @@ def content(tmp_path) -> Iterator[Content]:
     def rows(name: str, side: str) -> Iterator[np.ndarray]:
         return iter(np.array_split(arrays[name, side], 7))
 
-    yield Content(IMAGES, 0, "c" * 64, lambda path: catalog.freeze(str(path)), [ToyEncoder().card], rows, [toy_card()])
+    yield Content(IMAGES, 0, "c" * 64, catalog.freeze, [ToyEncoder().card], rows, [toy_card()])
     catalog.close()
 
 
@@ -101,7 +101,7 @@ def test_the_manifest_lists_every_file_and_all_that_was_published(layout, conten
     assert [file.name for file in manifest.files] == [name for name in files(layout, 1) if name != "manifest.json"]
     for file in manifest.files:
         path = layout.generation(1) / file.name
-        assert (file.bytes, file.sha256) == (path.stat().st_size, sha256_of(path))
+        assert (file.bytes, file.sha256) == (path.stat().st_size, file_sha256(path))
     assert json.loads(stored) == {
         "schema_version": 1,
         "collection": "toy",
