@@ -79,3 +79,11 @@ def read_csv(path: Path) -> list[dict[str, str]]:
     """Read any of the result files."""
     with path.open(newline="", encoding="utf-8") as file:
         return list(csv.DictReader(file, strict=True))
+
+
+def write_rows(path: Path, heading: Sequence[str], rows: Sequence[Mapping[str, str]]) -> None:
+    """Write a result file anew."""
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, heading, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)

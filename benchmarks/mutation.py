@@ -21,7 +21,6 @@ manifest, a thousandth of a time that is told.
 from __future__ import annotations
 
 import argparse
-import csv
 import json
 import os
 import random
@@ -36,7 +35,7 @@ from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
-from benchmarks.figures import read_csv
+from benchmarks.figures import read_csv, write_rows
 from benchmarks.provenance import COLUMNS, provenance
 
 ROOT = Path(__file__).parents[1]
@@ -112,7 +111,7 @@ def main() -> None:
         sample = f" --tenths {arguments.tenths}" if arguments.tenths < 10 else ""
         rows[module] = row_of(module, tally(results), f"python benchmarks/mutation.py {module}{sample}")
         print(", ".join(f"{name} {rows[module][name]}" for name in ("module", *COUNTS, "share")), flush=True)
-        write_rows(RESULTS, [rows[known] for known in TESTS if known in rows])
+        write_rows(RESULTS, HEADING, [rows[known] for known in TESTS if known in rows])
 
 
 def copy_sources(root: Path, scratch: Path, module: str) -> None:
@@ -193,14 +192,6 @@ def row_of(module: str, counts: Mapping[str, int], command: str) -> dict[str, st
         "mutmut": version("mutmut"),
         **provenance(command),
     }
-
-
-def write_rows(path: Path, rows: Sequence[Mapping[str, str]]) -> None:
-    """Write the file anew."""
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, HEADING, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
 
 
 def _configuration(module: str, tests: Sequence[str]) -> str:

@@ -10,7 +10,6 @@ photographs (of a re-ranker with 50 of them), medians of 50.
 from __future__ import annotations
 
 import argparse
-import csv
 import statistics
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -22,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors import safe_open
 
-from benchmarks.figures import read_csv
+from benchmarks.figures import read_csv, write_rows
 from benchmarks.provenance import COLUMNS, provenance
 from lab.data.captioned import CaptionedImages, load_split, training_data_root
 from lab.data.pixels import Progress, prepared_batches
@@ -86,7 +85,7 @@ def main() -> None:
         if arguments.images:
             print(", ".join(f"{column} {row[column]}" for column in HEADING if row[column]), flush=True)
         else:
-            write_rows(RESULTS, [rows[known] for known in cards if known in rows])
+            write_rows(RESULTS, HEADING, [rows[known] for known in cards if known in rows])
 
 
 def to_measure(rows: Mapping[str, Mapping[str, str]], cards: Sequence[ModelCard], named: Sequence[str]) -> list[str]:
@@ -94,14 +93,6 @@ def to_measure(rows: Mapping[str, Mapping[str, str]], cards: Sequence[ModelCard]
     if named:
         return [card.name for card in cards if card.name in named]
     return [card.name for card in cards if rows.get(card.name, {}).get("weights_sha256") != card.weights_sha256]
-
-
-def write_rows(path: Path, rows: Sequence[Mapping[str, str]]) -> None:
-    """Write the file anew."""
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, HEADING, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
 
 
 def measured_row(card: ModelCard, data: CaptionedImages) -> dict[str, str]:

@@ -16,7 +16,7 @@ from indexer.errors import CollectionBusyError, CollectionNotFoundError, Damaged
 from indexer.layout import CollectionLayout, collection_layout, collections_folder
 from indexer.store.durable import clear_storage_errors
 from indexer.store.generation import open_current
-from indexer.store.manifest import Manifest, damaged_files, read_manifest, read_pointer
+from indexer.store.manifest import CATALOG_NAME, Manifest, damaged_files, read_manifest, read_pointer
 
 _DELETED_PREFIX = ".deleted-"
 _ROWS_AT_ONCE = 1000
@@ -192,5 +192,5 @@ def _problems(layout: CollectionLayout, manifest: Manifest) -> list[str]:
         damaged = list(damaged_files(layout.generation(manifest.generation), manifest)) or [error]
         return [f"{damage.path.name} {damage.reason}" for damage in damaged]
     except KeyError as error:
-        return [f"catalog.sqlite has no entry for row {error}"]
+        return [f"{CATALOG_NAME} has no entry for row {error}"]
     return []

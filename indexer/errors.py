@@ -9,7 +9,7 @@ StorageError (models.errors)
 └── StorageFullError            the disk is full; what was stored stays
 InputError (models.errors)
 ├── CollectionNameError         a name that cannot be a folder or an address
-├── SourceError                 a folder or file to index does not exist
+├── SourceError                 a place to index does not exist, or is no storage that can be read
 ├── EmptyCollectionError        nothing to index was found
 └── CaptionFileError            a line of a caption file cannot be read
 """
@@ -82,7 +82,7 @@ class CollectionNameError(InputError):
 
 
 class SourceError(InputError):
-    """A folder or file to index does not exist or cannot be read."""
+    """A place to index does not exist, or is no storage that can be read."""
 
 
 class EmptyCollectionError(InputError):

@@ -3,7 +3,7 @@
 ::
 
 DATA/collections/NAME/
-  CURRENT                 names the generation to read (see ``store.generation``)
+  CURRENT                 names the generation to read (see ``store.manifest``)
   generations/000007/     immutable: manifest.json, catalog.sqlite, MODEL.SIDE.vectors.npy, MATCHER.features.npy,
                           MODEL.SIDE.faiss where the kind of index needs a file
   work/                   the indexer's own: catalog.sqlite, vectors/MODEL.SIDE.IDENTITY.vectors (append-only logs)

@@ -45,7 +45,7 @@ def publish_collection(
         images=len(rows),
         captions=len(texts),
         sha256=catalog.fingerprint([name]),
-        snapshot=lambda path: catalog.freeze(str(path)),
+        snapshot=catalog.freeze,
         cards=[encoder.card],
         rows=vectors,
     )

@@ -12,6 +12,7 @@ from toy_encoder import ToyEncoder
 from toy_matcher import ToyMatcher, toy_card
 
 from benchmarks import systems
+from benchmarks.figures import write_rows
 from benchmarks.results_page import results_page
 from benchmarks.systems import (
     HEADING,
@@ -22,7 +23,6 @@ from benchmarks.systems import (
     measure_encoder,
     measure_matcher,
     to_measure,
-    write_rows,
 )
 from lab.checkpoint import write_checkpoint
 from models.shipped import weights_folder
@@ -87,7 +87,7 @@ def test_the_page_sets_their_figures_beside_ours(tmp_path: Path) -> None:
         empty | cost | origin | ranks | {"model": "vse", "kind": "dual encoder", "pairwise_accuracy": "0.9"},
         empty | cost | origin | {"model": "show-attend-tell", "kind": "captioner", "bleu-4": "0.2"},
     ]
-    write_rows(tmp_path / "systems.csv", rows)
+    write_rows(tmp_path / "systems.csv", HEADING, rows)
     (tmp_path / "reported.csv").write_text((RESULTS / "reported.csv").read_text(encoding="utf-8"), encoding="utf-8")
     lines = results_page(tmp_path).splitlines()
     ours = lines.index("| `vse` | dual encoder | 12.3 / 12.3 / 12.3 | 7 | 12.3 / 12.3 / 12.3 | 0.123 | 90.0 |")

@@ -17,7 +17,7 @@ class BackgroundWriter:
         depth: how many calls may be under way or waiting; with it memory is bounded.
     """
 
-    def __init__(self, depth: int) -> None:
+    def __init__(self, depth: int = 4) -> None:
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="writer")
         self._pending: deque[Future[None]] = deque()
         self._depth = depth

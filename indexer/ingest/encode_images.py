@@ -76,9 +76,11 @@ def encode_images(
     if plan.to_read:
         encoding.run(plan.to_read, progress)
     seconds = time.perf_counter() - started
-    unreadable = [*encoding.unreadable, *_never_encoded(plan, encoding, vectors, catalog)]
-    deleted = catalog.forget(sorted({*plan.gone, *(key for key, _ in unreadable)}))
-    files = catalog.seen_files().values()
+    seen = catalog.seen_files().values()
+    unreadable = [*encoding.unreadable, *_never_encoded(plan, encoding, vectors, seen)]
+    forgotten = {*plan.gone, *(key for key, _ in unreadable)}
+    deleted = catalog.forget(sorted(forgotten))
+    files = [file for file in seen if file.key not in forgotten]
     undecodable = [(file.key, file.failure) for file in files if file.failure]
     failed = (*plan.found.unreadable, *unreadable, *undecodable)
     ids = {file.key: content_id(file.sha256) for file in files if file.sha256}
@@ -137,7 +139,7 @@ class _ImageEncoding:
         """
         batch: list[_ReadFile] = []
         to_encode = done = 0
-        with BackgroundWriter(_BATCHES_BEHIND) as writer:
+        with BackgroundWriter() as writer:
             for read in prefetch(self._read, files, threads=available_cores(), depth=_FILES_AHEAD):
                 batch.append(read)
                 to_encode += bool(read.prepared)
@@ -201,14 +203,14 @@ class _ImageEncoding:
 
 
 def _never_encoded(
-    plan: Plan, encoding: _ImageEncoding, vectors: EncodedVectors, catalog: CatalogWriter
+    plan: Plan, encoding: _ImageEncoding, vectors: EncodedVectors, seen: Iterable[SeenFile]
 ) -> list[tuple[str, str]]:
     """Return the images that could not be read in this run and that a model lacks, each with the reason."""
     told = plan.gone.union(key for key, _ in encoding.unreadable)
     reason = "cannot be read now, and has not been encoded with this model"
     return [
         (file.key, reason)
-        for file in catalog.seen_files().values()
+        for file in seen
         if file.sha256 and file.key not in told and vectors.lacking("image", file.sha256)
     ]
 

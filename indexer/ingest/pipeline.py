@@ -51,7 +51,7 @@ def run_passes(
         now: tells the time that the generation bears.
 
     Raises:
-        SourceError: a path does not exist.
+        SourceError: a place does not exist, or they are of several storages or an unknown one.
         EmptyCollectionError: there is no image to index; the last generation stays.
         CaptionFileError: a caption file cannot be read; nothing has been encoded yet.
         CollectionBusyError: another process indexes the collection.

@@ -17,8 +17,6 @@ from indexer.ingest.request import Progress
 from models.inference.batches import TEXT_BATCH
 from models.protocols import DualEncoder
 
-_BATCHES_BEHIND = 4
-
 
 @dataclass(frozen=True)
 class PlacedCaptions:
@@ -81,7 +79,7 @@ def _encode(
     lacking = {caption: vectors.lacking("text", text_sha256(caption)) for caption in captions}
     # Of similar length together: a batch is padded to its longest.
     waiting = sorted((caption for caption, models in lacking.items() if models), key=len)
-    with BackgroundWriter(_BATCHES_BEHIND) as writer:
+    with BackgroundWriter() as writer:
         for start in range(0, len(waiting), TEXT_BATCH):
             batch = waiting[start : start + TEXT_BATCH]
             for encoder in encoders:

@@ -43,7 +43,7 @@ def make_plan(request: IndexRequest, catalog: CatalogWriter, vectors: EncodedVec
     """Look at the source, at the caption files and at what is known; nothing is changed.
 
     Raises:
-        SourceError: a folder or file to index does not exist (any more).
+        SourceError: a place to index does not exist (any more), or they are of several storages or an unknown one.
         CaptionFileError: a caption file cannot be read.
         EmptyCollectionError: there is no image.
     """

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 from numpy.typing import NDArray
@@ -62,14 +61,11 @@ def publish_changes(
     def rows(model: str, side: Side) -> Iterable[NDArray[Any]]:
         return vectors.log(model, side).rows(keys[side])
 
-    def freeze(path: Path) -> None:
-        catalog.freeze(str(path))
-
     content = Content(
         images=len(keys["image"]),
         captions=len(texts),
         sha256=fingerprint,
-        snapshot=freeze,
+        snapshot=catalog.freeze,
         cards=[card for card in cards if isinstance(card, EncoderCard)],
         rows=rows,
         matchers=[card for card in cards if isinstance(card, MatcherCard)],

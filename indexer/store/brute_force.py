@@ -13,9 +13,6 @@ _QUERIES_AT_ONCE = 64  # bounds the score matrix to 64 x N
 class BruteForceStore:
     """Search by computing all scores with NumPy; ties go to the lower row."""
 
-    kind = "brute_force"
-    exact = True
-
     def __init__(self, vectors: Vectors) -> None:
         self._vectors = vectors
         self.size, self.dimension = vectors.shape

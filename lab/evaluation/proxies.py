@@ -12,8 +12,6 @@ from lab.evaluation.relevance import Relevance, TfidfRelevance
 from models.errors import InputError
 from models.names import DEFAULT_CAPTIONER
 
-CAPTIONER = DEFAULT_CAPTIONER
-
 Proxy = Callable[[CaptionedImages, Progress | None], Relevance]
 
 
@@ -66,5 +64,5 @@ def generate_captions(files: Sequence[Path], on_progress: Progress | None = None
     from models.captioning.decoding import BeamSearch
     from models.library import InstalledModels
 
-    described = describe_files(InstalledModels().captioner(CAPTIONER), files, BeamSearch(), on_progress)
+    described = describe_files(InstalledModels().captioner(DEFAULT_CAPTIONER), files, BeamSearch(), on_progress)
     return [(caption.text,) for caption in described]

@@ -65,11 +65,6 @@ def adamw(groups: list[dict[str, Any]], weight_decay: float) -> Optimizer:
     return torch.optim.AdamW(groups, weight_decay=weight_decay)
 
 
-def gradient_descent(groups: list[dict[str, Any]], weight_decay: float) -> Optimizer:
-    """Return plain gradient descent."""
-    return torch.optim.SGD(groups, weight_decay=weight_decay)
-
-
 def momentum_descent(momentum: float) -> Callable[[list[dict[str, Any]], float], Optimizer]:
     """Return gradient descent whose steps keep a share of the steps before (Polyak 1964)."""
 

@@ -13,7 +13,7 @@ from torch.nn import functional as F
 
 from lab.data.captioned import DEV_SETS, TRAIN_SETS
 from lab.training.captioned_batches import Batch, CaptionedRows
-from lab.training.frozen import frozen_vectors
+from lab.training.frozen_rows import frozen_rows
 from lab.training.job import Job
 from lab.training.loop import Group, StepDecay, momentum_descent
 from lab.training.precision import mixed_precision
@@ -74,13 +74,8 @@ class Training:
     def __init__(self, job: Job, recipe: Recipe) -> None:
         torch.manual_seed(recipe.seed)
         self._job, self._recipe = job, recipe
-        parts = job.load(*TRAIN_SETS)
-        views = [np.concatenate([frozen_vectors(job, part, view) for part in parts]) for view in range(recipe.views)]
-        self._train = CaptionedRows(views, parts)
-        self._dev = [
-            draw_pairs(CaptionedRows([frozen_vectors(job, data)], [data]), recipe.dev_samples, recipe.seed)
-            for data in job.load(*DEV_SETS)
-        ]
+        self._train = frozen_rows(job, TRAIN_SETS, recipe.views)
+        self._dev = [draw_pairs(frozen_rows(job, [name]), recipe.dev_samples, recipe.seed) for name in DEV_SETS]
         words = load_word_vectors()
         self._vocabulary = words.vocabulary
         self._model = LstmSimilarity(words.matrix, self._train.views[0].shape[1], recipe.dropout, recipe.noise)

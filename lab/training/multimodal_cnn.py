@@ -184,11 +184,9 @@ def ship_ensemble(job: Job, recipe: EnsembleRecipe | None = None) -> MatcherCard
     members = [matcher_card(f"mcnn-{merge.name}") for merge in MERGES]
     data = job.load(TRAIN_SETS[0])[0]
     vectors, some = frozen_vectors(job, data)[: recipe.images].astype(np.float32), data.first(recipe.images)
-    spreads = []
+    library, spreads = InstalledModels(), []
     for member in members:
-        matched = MatchedSet(
-            InstalledModels().matcher(member.name), some, InstalledModels().vector_head(member.name)(vectors)
-        )
+        matched = MatchedSet(library.matcher(member.name), some, library.vector_head(member.name)(vectors))
         spreads.append(float(matched.scores().std()))
     card = {
         **job.card(recipe),
@@ -203,7 +201,7 @@ def ship_ensemble(job: Job, recipe: EnsembleRecipe | None = None) -> MatcherCard
         """What the ensemble's own ``score`` gives, of the scores that the members' trainings have kept."""
         total = np.zeros((len(matched.image_of_caption), matched.image_count), np.float32)
         for number, (member, spread) in enumerate(zip(members, spreads, strict=True)):
-            one = MatchedSet(InstalledModels().matcher(member.name), matched.data, matched.features[:, number])
+            one = MatchedSet(library.matcher(member.name), matched.data, matched.features[:, number])
             total += kept_scores(job, one) / np.float32(spread)
         return total
 

@@ -104,14 +104,14 @@ def ship_matcher(
         figures = {**evaluate_score_retrieval(found, one.image_of_caption), "pairwise": evaluate_pairwise(one)}
         fields["quality"][one.data.name] = figures
     owns = [one.image_of_caption for one in matched]
-    weight, before, after = choose_weight([_first_scores(data) for data in sets], scores, owns)
+    weight, before, after = choose_weight([_first_scores(library, data) for data in sets], scores, owns)
     fields["weight"] = weight
     fields["training"] = {**fields["training"], "dev_mean_recall_before_and_after_reranking": [before, after]}
     write_checkpoint(job.output, tensors, fields, int8_rows=_INT8_ROWS)
     return read_matcher_card(job.output)
 
 
-def _first_scores(data: CaptionedImages) -> NDArray[np.float32]:
-    encoded = encode_captioned(InstalledModels().encoder(DEFAULT_MODEL), data)
+def _first_scores(library: InstalledModels, data: CaptionedImages) -> NDArray[np.float32]:
+    encoded = encode_captioned(library.encoder(DEFAULT_MODEL), data)
     scores: NDArray[np.float32] = encoded.captions @ encoded.images.T
     return scores

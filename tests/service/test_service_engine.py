@@ -181,7 +181,7 @@ class Forgetful:
 
     def __init__(self, store: VectorStore, until: int) -> None:
         self._store, self._until = store, until
-        self.kind, self.exact, self.dimension, self.size = "forgetful", False, store.dimension, store.size
+        self.dimension, self.size = store.dimension, store.size
 
     def search(self, queries: Vectors, k: int, *, allowed: Any = None) -> Any:
         scores, rows = self._store.search(queries, min(k + 1, self.size), allowed=allowed)
