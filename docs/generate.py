@@ -123,9 +123,10 @@ def _machine(rows: Sequence[Row]) -> str:
     """Return where and with what all rows were measured; of commands, days and commits that differ, all or the span."""
     row = rows[0]
     machine = f"{row['cpu']}, {row['cores']} cores (AVX-512: {row['avx512']}, AMX: {row['amx']}), {row['memory_gb']} GB"
+    commits = ", ".join(sorted({row["commit"] for row in rows}))
     versions = (
         f"Python {row['python']}, torch {row['torch']}, OpenVINO {row['openvino']}, FAISS {row['faiss']}, "
-        f"FastAPI {row['fastapi']}, Semblance {row['semblance']} at {', '.join(sorted({row['commit'] for row in rows}))}"
+        f"FastAPI {row['fastapi']}, Semblance {row['semblance']} at {commits}"
     )
     commands = {row["command"] for row in rows}
     command = f"`{commands.pop()}`" if len(commands) == 1 else "one command a row"
