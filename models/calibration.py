@@ -94,7 +94,7 @@ def match_features(best: Numbers, null: Numbers, size: int) -> Numbers:
     Returns:
         ``(..., 4)``.
     """
-    median, upper = np.quantile(null, (0.5, 0.9), axis=-1)
+    median, upper = _quantile(null, 0.5), _quantile(null, 0.9)
     return np.stack([best[..., 0], median, upper - median, np.full_like(median, np.log(size))], axis=-1)
 
 
@@ -151,6 +151,16 @@ def write_calibrations(path: Path, weights_sha256: str, calibrations: Mapping[st
         "calibrations": {name: asdict(one) for name, one in calibrations.items()},
     }
     path.write_text(json.dumps(fields, indent=2) + "\n", encoding="utf-8")
+
+
+def _quantile(values: Numbers, share: float) -> Numbers:
+    """Return ``np.quantile(values, share, axis=-1)``, which takes four times as long for a search's 2,048 scores."""
+    position = share * (values.shape[-1] - 1)
+    below = int(position)
+    above = min(below + 1, values.shape[-1] - 1)
+    ordered = np.partition(values, (below, above), axis=-1)
+    lower, upper = ordered[..., below], ordered[..., above]
+    return np.asarray(lower + (upper - lower) * (position - below))
 
 
 def _logistic(logits: ArrayLike) -> Numbers:

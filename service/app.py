@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import os
 from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, asynccontextmanager, contextmanager
 from functools import partial
 from importlib.metadata import version
@@ -77,7 +79,8 @@ def create_app(
     install_error_handlers(app, settings.retry_after_s)
     # the last one added is the outermost
     app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)
-    app.add_middleware(KeyGuard, keys=[key.get_secret_value() for key in settings.api_keys])
+    if settings.api_keys:
+        app.add_middleware(KeyGuard, keys=[key.get_secret_value() for key in settings.api_keys])
     app.add_middleware(SecurityHeaders)
     app.add_middleware(Observe, metrics=metrics, retry_after_s=settings.retry_after_s)
     app.openapi = partial(_openapi, app)  # type: ignore[method-assign]
@@ -103,7 +106,8 @@ def _running(settings: Settings, metrics: Metrics, library: ModelLibrary) -> Ite
 
     decoder = InProcessDecoder(DecodeLimits(settings.max_pixels))
     with ExitStack() as stack:
-        encoders = Encoders(library, max_batch=settings.max_batch, on_batch=metrics.count_batch)
+        threads = stack.enter_context(ThreadPoolExecutor(settings.search_threads or os.cpu_count(), "search"))
+        encoders = Encoders(library, max_batch=settings.max_batch, finishing=threads, on_batch=metrics.count_batch)
         stack.callback(encoders.close)
         generations = Generations(
             settings.data_dir,
@@ -134,12 +138,11 @@ def _running(settings: Settings, metrics: Metrics, library: ModelLibrary) -> Ite
             captions,
             bounded("searches", settings.max_searches),
             bounded("explanations", settings.max_explanations),
-            threads=settings.search_threads,
+            threads=threads,
             decoder=decoder,
             rerank=settings.rerank,
             rerank_depth=settings.rerank_depth,
         )
-        stack.callback(queries.close)
         thumbnails = Thumbnails(
             bounded("thumbnails", settings.max_thumbnails),
             threads=settings.file_threads,

@@ -52,7 +52,9 @@ class Settings(BaseSettings):
     runtime: Literal["auto", "openvino", "torch"] = _setting("auto", "name", "what runs the encoders")
     device: str = _setting("auto", "name", "where models run: cpu, cuda, cuda:1, ...; auto takes a GPU if there is one")
     encoder_threads: int | None = _setting(None, "threads", "threads of one encoder; unset: one a core", ge=1)
-    search_threads: int = _setting(4, "threads", "threads that decode query images, search and read the catalog", ge=1)
+    search_threads: int | None = _setting(
+        None, "threads", "threads that decode query images, search and read the catalog; unset: one a core", ge=1
+    )
     file_threads: int = _setting(2, "threads", "threads that make thumbnails", ge=1)
 
     max_body_bytes: int = _setting(20 * 2**20, "bytes", "largest request body", ge=1024)

@@ -1,18 +1,22 @@
 """Reads a frozen state of the catalog from its SQLite file.
 
-Every statement is built once, here, and its compiled form is cached by SQLAlchemy: a search waits for them.
+Every statement is built once, here. Those that searches wait for give one row of JSON, and are executed by the driver
+itself: it lets go of Python's global lock and waits for it again at every row.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Sequence
 from dataclasses import fields
+from datetime import datetime
 from itertools import groupby
 from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import BindParameter, Select, bindparam, func, select
+from sqlalchemy import JSON, BindParameter, ColumnElement, String, bindparam, func, select, type_coerce
+from sqlalchemy.dialects import sqlite
 
 from indexer.catalog.base import CaptionRecord, ImageRecord
 from indexer.catalog.session import open_snapshot
@@ -30,7 +34,7 @@ class SqliteReader:
 
     def images_at(self, rows: Sequence[int]) -> list[ImageRecord]:
         """See ``CatalogReader``."""
-        by_row = {record.row: record for record in self._images(_IMAGES_AT, {"rows": _plain(rows)})}
+        by_row = {record.row: record for record in self._images(_IMAGES_AT, _plain(rows))}
         return [by_row[row] for row in rows]
 
     def captions_at(self, rows: Sequence[int]) -> list[CaptionRecord]:
@@ -45,12 +49,12 @@ class SqliteReader:
 
     def images_with_ids(self, ids: Sequence[str]) -> list[ImageRecord]:
         """See ``CatalogReader``."""
-        by_id = {record.id: record for record in self._images(_IMAGES_WITH_IDS, {"ids": list(ids)})}
+        by_id = {record.id: record for record in self._images(_IMAGES_WITH_IDS, list(ids))}
         return [by_id[image_id] for image_id in ids]
 
     def image(self, image_id: str) -> ImageRecord | None:
         """See ``CatalogReader``."""
-        return next(iter(self._images(_IMAGES_WITH_IDS, {"ids": [image_id]})), None)
+        return next(iter(self._images(_IMAGES_WITH_IDS, [image_id])), None)
 
     def original_keys(self, image_id: str) -> list[str]:
         """See ``CatalogReader``."""
@@ -66,20 +70,44 @@ class SqliteReader:
         """See ``CatalogReader``."""
         self._engine.dispose()
 
-    def _images(self, statement: Select[tuple[Any, ...]], parameters: Mapping[str, object]) -> list[ImageRecord]:
-        with self._engine.connect() as connection:
-            return [ImageRecord(*(*facts, tuple(texts))) for *facts, texts in connection.execute(statement, parameters)]
+    def _images(self, statement: str, keys: Sequence[int | str]) -> list[ImageRecord]:
+        connection = self._engine.raw_connection()
+        try:
+            cursor = connection.cursor()
+            cursor.execute(statement, (json.dumps(keys),))
+            ((found,),) = cursor.fetchall()
+        finally:
+            connection.close()
+        return [_record(*columns) for columns in json.loads(found)]
+
+
+def _record(
+    image_id: str, row: int, width: int, height: int, image_format: str, taken_at: str | None, camera: str | None,
+    name: str, captions: list[str] | None,
+) -> ImageRecord:  # fmt: skip
+    taken = None if taken_at is None else datetime.fromisoformat(taken_at)
+    return ImageRecord(image_id, row, width, height, image_format, taken, camera, name, tuple(captions or ()))
 
 
 def _plain(rows: Sequence[int]) -> list[int]:
     return [int(row) for row in rows]  # sqlite3 stores NumPy's integers as blobs
 
 
+def _images_by(column: ColumnElement[Any]) -> str:
+    """Return the statement for the images of which a column has one of the values of a JSON array."""
+    given = func.json_each(bindparam("keys")).table_valued("value")
+    facts = [_as_json(images.c[field.name]) for field in fields(ImageRecord)]
+    statement = select(func.json_group_array(func.json_array(*facts))).where(column.in_(select(given.c.value)))
+    return str(statement.compile(dialect=sqlite.dialect()))
+
+
+def _as_json(column: ColumnElement[Any]) -> ColumnElement[Any]:
+    return func.json(column) if isinstance(column.type, JSON) else type_coerce(column, String)
+
+
+_IMAGES_AT = _images_by(images.c.row)
+_IMAGES_WITH_IDS = _images_by(images.c.id)
 _ROWS: BindParameter[Any] = bindparam("rows", expanding=True)
-_IDS: BindParameter[Any] = bindparam("ids", expanding=True)
-_IMAGE_COLUMNS = select(*(images.c[field.name] for field in fields(ImageRecord)))
-_IMAGES_AT = _IMAGE_COLUMNS.where(images.c.row.in_(_ROWS))
-_IMAGES_WITH_IDS = _IMAGE_COLUMNS.where(images.c.id.in_(_IDS))
 _CAPTIONS_AT = (
     select(captions.c.id, captions.c.row, captions.c.text, image_captions.c.image_id)
     .join_from(captions, image_captions)

@@ -1,6 +1,8 @@
-"""Runs sentences of one length together, and never pads one: what else is in a batch must not change a vector.
+"""Runs sentences of one padded length together: what else is in a batch must not change a vector.
 
-Padding is masked, yet in bfloat16 it moves where sums are rounded: a caption may get another vector beside others.
+Padding is masked, yet in bfloat16 it moves where sums are rounded: were sentences padded to the longest of their batch,
+one might get another vector beside others. So each is padded to a length that is its own: the next multiple of
+``STEP``, of which there are few, so that the batches of a busy service stay large.
 """
 
 from __future__ import annotations
@@ -12,12 +14,15 @@ from numpy.typing import NDArray
 
 from models.inference.runner import Runner
 
+STEP = 8
+"""In tokens: a sentence is computed with half of that as padding, which costs less than small batches would."""
+
 
 class ByLength:
-    """A ``Runner`` of token ids and mask ``(N, T)`` that hands on one batch for each length, without padding.
+    """A ``Runner`` of token ids and mask ``(N, T)`` that hands on one batch for each padded length.
 
     Args:
-        network: ids and mask ``(B, L)``, all real, to ``(B, D)``.
+        network: ids and mask ``(B, L)`` to ``(B, D)``, L a multiple of ``STEP``.
         dimension: D.
     """
 
@@ -26,8 +31,9 @@ class ByLength:
 
     def __call__(self, *inputs: NDArray[Any]) -> NDArray[np.float32]:
         """Run N sentences, ``(N, D)``."""
-        ids, mask = inputs
-        lengths = mask.sum(axis=1)
+        lengths = -(-inputs[1].sum(axis=1) // STEP) * STEP
+        room = ((0, 0), (0, int(lengths.max(initial=0))))
+        ids, mask = (np.pad(array, room) for array in inputs)
         outputs = np.empty((len(ids), self._dimension), np.float32)
         for length in np.unique(lengths):
             rows = np.flatnonzero(lengths == length)

@@ -1,4 +1,7 @@
-"""The bodies, parameters and answers of the HTTP interface; a request with a field that is not here is refused."""
+"""The bodies, parameters and answers of the HTTP interface; a request with a field that is not here is refused.
+
+Answers are dictionaries: a search has some thirty, and making a model of each would take as long as finding the images.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ from datetime import datetime
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from typing_extensions import TypedDict
 
 Target = Literal["image", "text"]
 
@@ -37,10 +41,6 @@ Modifiers = Annotated[
 
 class _Request(BaseModel):
     model_config = ConfigDict(extra="forbid")
-
-
-class _Answer(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class TextSearch(_Request):
@@ -96,14 +96,14 @@ class ExplainParameters(_Request):
     format: Literal["json", "png"] = "json"
 
 
-class ModifierEcho(_Answer):
+class ModifierEcho(TypedDict):
     """A modifier as it was understood."""
 
     text: str
     weight: float
 
 
-class QueryEcho(_Answer):
+class QueryEcho(TypedDict):
     """The query as it was understood."""
 
     text: str | None
@@ -111,14 +111,14 @@ class QueryEcho(_Answer):
     modifiers: list[ModifierEcho]
 
 
-class Contribution(_Answer):
+class Contribution(TypedDict):
     """What one term of the query adds to the score; they sum to it."""
 
     term: str
     value: float
 
 
-class ImageMetadata(_Answer):
+class ImageMetadata(TypedDict):
     """What is known of a photograph."""
 
     name: str
@@ -129,15 +129,16 @@ class ImageMetadata(_Answer):
     camera: str | None
 
 
-class Result(_Answer):
+class Result(TypedDict):
     """One result; its id is the image's, or the caption's where captions are searched."""
 
     id: str
     rank: int
     score: float
-    confidence: float | None = Field(
-        description="probability that the result is relevant; null where it is not calibrated, as for modifiers"
-    )
+    confidence: Annotated[
+        float | None,
+        Field(description="probability that the result is relevant; null where it is not calibrated, as for modifiers"),
+    ]
     caption: str | None
     image_id: str
     thumbnail_url: str
@@ -145,25 +146,30 @@ class Result(_Answer):
     contributions: list[Contribution]
 
 
-class GeneratedWord(_Answer):
+class GeneratedWord(TypedDict):
     """A word of a generated caption."""
 
     word: str
-    attention: list[list[float]] | None = Field(
-        description="where the model looked for it: rows over the squared image, summing to 1; null without attention"
-    )
+    attention: Annotated[
+        list[list[float]] | None,
+        Field(
+            description="where the model looked for it: rows over the squared image, of sum 1; null without attention"
+        ),
+    ]
 
 
-class GeneratedText(_Answer):
+class GeneratedText(TypedDict):
     """A caption that a model wrote."""
 
     text: str
     model: str
-    log_probability: float = Field(description="natural logarithm of the sentence's probability under the model")
+    log_probability: Annotated[
+        float, Field(description="natural logarithm of the sentence's probability under the model")
+    ]
     words: list[GeneratedWord]
 
 
-class CollectionUsed(_Answer):
+class CollectionUsed(TypedDict):
     """The generation that answered."""
 
     name: str
@@ -173,7 +179,7 @@ class CollectionUsed(_Answer):
     exact: bool
 
 
-class Milliseconds(_Answer):
+class Milliseconds(TypedDict):
     """Where the time went."""
 
     encode: float
@@ -184,19 +190,21 @@ class Milliseconds(_Answer):
     total: float
 
 
-class SearchResults(_Answer):
+class SearchResults(TypedDict):
     """A page of results, best first."""
 
     query: QueryEcho
-    generated: list[GeneratedText] = Field(description="captions written for the image, where they were asked for")
+    generated: Annotated[
+        list[GeneratedText], Field(description="captions written for the image, where they were asked for")
+    ]
     results: list[Result]
     collection: CollectionUsed
     took_ms: Milliseconds
-    next: int | None = Field(description="the offset of the next page; null on the last")
+    next: Annotated[int | None, Field(description="the offset of the next page; null on the last")]
     warnings: list[str]
 
 
-class HeatMap(_Answer):
+class HeatMap(TypedDict):
     """Where the score comes from: ``values`` in 0..1, over ``region`` (left, top, right, bottom as fractions)."""
 
     rows: int
@@ -205,7 +213,7 @@ class HeatMap(_Answer):
     region: tuple[float, float, float, float]
 
 
-class Word(_Answer):
+class Word(TypedDict):
     """What one word adds: the score less the score without it; ``start`` and ``end`` are offsets in the term."""
 
     word: str
@@ -214,14 +222,14 @@ class Word(_Answer):
     value: float
 
 
-class TermWords(_Answer):
+class TermWords(TypedDict):
     """The words of one term."""
 
     term: str
     words: list[Word]
 
 
-class ExplanationAnswer(_Answer):
+class ExplanationAnswer(TypedDict):
     """Why an image has its score."""
 
     image_id: str
@@ -232,25 +240,27 @@ class ExplanationAnswer(_Answer):
     contributions: list[Contribution]
     heat_map: HeatMap
     words: list[TermWords]
-    overlay_url: str | None = Field(description="the heat map painted on the photograph; null for an uploaded query")
+    overlay_url: Annotated[
+        str | None, Field(description="the heat map painted on the photograph; null for an uploaded query")
+    ]
     took_ms: float
 
 
-class ModelAnswer(_Answer):
+class ModelAnswer(TypedDict):
     """A model that can answer."""
 
     name: str
     dimension: int
 
 
-class MatcherAnswer(_Answer):
+class MatcherAnswer(TypedDict):
     """A matcher that can re-rank, and the model whose results it re-ranks."""
 
     name: str
     model: str
 
 
-class IndexAnswer(_Answer):
+class IndexAnswer(TypedDict):
     """How a collection's images are indexed."""
 
     kind: str
@@ -258,7 +268,7 @@ class IndexAnswer(_Answer):
     recall_at_10: float
 
 
-class CollectionAnswer(_Answer):
+class CollectionAnswer(TypedDict):
     """A collection in service."""
 
     name: str
@@ -269,17 +279,17 @@ class CollectionAnswer(_Answer):
     models: list[ModelAnswer]
     matchers: list[MatcherAnswer]
     index: IndexAnswer
-    model: str = Field(description="the model that answers by default")
+    model: Annotated[str, Field(description="the model that answers by default")]
 
 
-class CollectionsAnswer(_Answer):
+class CollectionsAnswer(TypedDict):
     """All collections in service."""
 
     collections: list[CollectionAnswer]
-    default: str | None = Field(description="which one answers where none is named")
+    default: Annotated[str | None, Field(description="which one answers where none is named")]
 
 
-class ImageAnswer(_Answer):
+class ImageAnswer(TypedDict):
     """The catalog's entry of an image."""
 
     id: str
@@ -289,7 +299,7 @@ class ImageAnswer(_Answer):
     file_url: str
 
 
-class Status(_Answer):
+class Status(TypedDict):
     """The service's own state."""
 
     status: str

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
-from pydantic import BaseModel
+from pydantic_core import to_json
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -27,9 +27,9 @@ from service.serving.generations import ServedGeneration
 from service.serving.queries import SearchAnswer
 
 
-def json_response(answer: BaseModel, headers: dict[str, str] | None = None) -> Response:
-    """Serialise an answer; it is not validated again, which FastAPI would do."""
-    return Response(answer.__pydantic_serializer__.to_json(answer), headers=headers, media_type="application/json")
+def json_response(answer: Mapping[str, object], headers: dict[str, str] | None = None) -> Response:
+    """Serialise an answer of ``schemas``; it is not validated again, which FastAPI would do."""
+    return Response(to_json(answer), headers=headers, media_type="application/json")
 
 
 def search_results(query: Query, answer: SearchAnswer, max_offset: int, total_ms: float) -> SearchResults:

@@ -56,13 +56,23 @@ async def while_connected(disconnected: Coroutine[Any, Any, None], work: Corouti
     Raises:
         ClientGoneError: the client hung up.
     """
-    working, gone = asyncio.ensure_future(work), asyncio.ensure_future(disconnected)
+    task, gone = asyncio.current_task(), asyncio.ensure_future(disconnected)
+    assert task is not None  # noqa: S101 - a coroutine is run by a task
+    given_up = False
+
+    def give_up(gone: asyncio.Future[None]) -> None:
+        nonlocal given_up
+        if not gone.cancelled():
+            given_up = True
+            task.cancel()
+
+    gone.add_done_callback(give_up)
     try:
-        await asyncio.wait((working, gone), return_when=asyncio.FIRST_COMPLETED)
-        if working.done():
-            return working.result()
-        raise ClientGoneError("The client hung up.")
+        return await work
+    except asyncio.CancelledError:
+        if given_up and not task.uncancel():
+            raise ClientGoneError("The client hung up.") from None
+        raise
     finally:
+        gone.remove_done_callback(give_up)
         gone.cancel()
-        if working.cancel():  # it has released what it holds before this returns
-            await asyncio.gather(working, return_exceptions=True)

@@ -5,82 +5,122 @@ No request waits for a batch to fill: one that comes alone is encoded at once, a
 
 from __future__ import annotations
 
-import asyncio
 import threading
-from collections.abc import Callable, Sequence
-from concurrent.futures import Future
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field
+from itertools import islice
 from queue import Empty, SimpleQueue
-from typing import Any
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
 from models.load_once import LoadOnce
 from models.protocols import DualEncoder, ModelLibrary
 from models.types import Pixels, Side, Vectors
+from service.serving.threads import result_of
+
+T = TypeVar("T")
 
 _PART = 8
 """How many texts an explanation encodes at a time: a search that comes meanwhile waits for no more than these."""
 
 
+class Encoded(NamedTuple):
+    """What a caller had encoded: the vectors ``(D,)`` of its texts and of its images."""
+
+    texts: list[Vectors]
+    images: list[Vectors]
+
+
 @dataclass(frozen=True)
 class _Job:
-    side: Side
-    inputs: Sequence[Any]
-    """Texts, or prepared pixels ``(S, S, 3)``."""
-    vectors: Future[Vectors] = field(default_factory=Future)
+    """What one caller wants; images are prepared pixels ``(S, S, 3)``."""
+
+    texts: Sequence[str]
+    images: Sequence[Pixels]
+    then: Callable[[Encoded], Any]
+    quick: bool = True
+    result: Future[Any] = field(default_factory=Future)
+
+    @property
+    def size(self) -> int:
+        return len(self.texts) + len(self.images)
+
+    def finish(self, encoded: Encoded) -> None:
+        try:
+            self.result.set_result(self.then(encoded))
+        except Exception as error:  # noqa: BLE001 - raised in the caller
+            self.result.set_exception(error)
 
 
 class BatchingEncoder:
-    """Encodes for many requests at once; callers limit how many there are (see ``Admission``)."""
+    """Encodes for many requests at once; callers limit how many there are (see ``Admission``).
+
+    Args:
+        encoder: that does it.
+        max_batch: most texts and images that are taken together.
+        finishing: runs what callers make of their vectors where others wait for the encoder's thread; it outlives this.
+        on_batch: told the side and the size of each batch.
+    """
 
     def __init__(
-        self, encoder: DualEncoder, *, max_batch: int, on_batch: Callable[[Side, int], None] = lambda _side, _size: None
+        self,
+        encoder: DualEncoder,
+        *,
+        max_batch: int,
+        finishing: Executor,
+        on_batch: Callable[[Side, int], None] = lambda _side, _size: None,
     ) -> None:
         self.encoder = encoder
         self._max_batch = max_batch
+        self._finishing = finishing
         self._on_batch = on_batch
         self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
         self._worker = threading.Thread(target=self._work, name=f"encode-{encoder.card.name}", daemon=True)
         self._worker.start()
 
-    async def texts(self, texts: Sequence[str]) -> Vectors:
-        """Embed N sentences as ``(N, D)``; if the caller is cancelled before their batch begins, they are left out."""
-        return await asyncio.wrap_future(self._submit("text", texts))
+    async def encode(
+        self, texts: Sequence[str], images: Sequence[Pixels], then: Callable[[Encoded], T], *, quick: bool = True
+    ) -> T:
+        """Encode, and return what ``then`` makes of the vectors, in a thread.
 
-    async def image(self, prepared: Pixels) -> Vectors:
-        """Embed one prepared image ``(S, S, 3)`` as ``(D,)``."""
-        vectors = await asyncio.wrap_future(self._submit("image", [prepared]))
-        return np.asarray(vectors[0])
+        A caller that is cancelled before its batch begins is left out; later it waits, see ``result_of``.
+
+        Args:
+            texts: sentences.
+            images: prepared, ``(S, S, 3)`` each.
+            then: given the vectors.
+            quick: ``then`` takes no longer than an encoding, so that those who come meanwhile may wait for it.
+        """
+        return await result_of(self._submit(_Job(texts, images, then, quick)))
 
     def texts_from_thread(self, texts: Sequence[str]) -> Vectors:
         """Embed N sentences as ``(N, D)``, blocking until it is done; in small batches, so that searches go between."""
         parts = [texts[start : start + _PART] for start in range(0, len(texts), _PART)]
-        empty = np.empty((0, self.encoder.card.dimension), dtype=np.float32)
-        return np.concatenate([empty, *(self._submit("text", part).result() for part in parts)])
+        vectors = [vector for part in parts for vector in self._submit(_Job(part, (), _texts)).result()]
+        return np.stack(vectors) if vectors else np.empty((0, self.encoder.card.dimension), dtype=np.float32)
 
     def close(self) -> None:
         """Encode what is queued, then end the worker."""
         self._jobs.put(None)
         self._worker.join()
 
-    def _submit(self, side: Side, inputs: Sequence[Any]) -> Future[Vectors]:
-        job = _Job(side, inputs)
+    def _submit(self, job: _Job) -> Future[Any]:
         self._jobs.put(job)
-        return job.vectors
+        return job.result
 
     def _work(self) -> None:
         while (job := self._jobs.get()) is not None:
             batch, open_ = self._gather(job)
-            for side in ("text", "image"):
-                self._encode(side, [job for job in batch if job.side == side])
+            self._encode([job for job in batch if job.result.set_running_or_notify_cancel()])
             if not open_:
                 return
 
     def _gather(self, first: _Job) -> tuple[list[_Job], bool]:
         """Take what is queued, up to a full batch; also return False if ``close`` was called, which ends the queue."""
         batch = [first]
-        while sum(len(job.inputs) for job in batch) < self._max_batch:
+        while sum(job.size for job in batch) < self._max_batch:
             try:
                 job = self._jobs.get_nowait()
             except Empty:
@@ -90,23 +130,39 @@ class BatchingEncoder:
             batch.append(job)
         return batch, True
 
-    def _encode(self, side: Side, jobs: list[_Job]) -> None:
-        jobs = [job for job in jobs if job.vectors.set_running_or_notify_cancel()]
-        if not jobs:
-            return
-        inputs = [item for job in jobs for item in job.inputs]
+    def _encode(self, jobs: list[_Job]) -> None:
         try:
-            encoder = self.encoder
-            vectors = encoder.encode_texts(inputs) if side == "text" else encoder.encode_images(np.stack(inputs))
+            encoded = self._vectors(jobs)
         except Exception as error:  # noqa: BLE001 - raised in the callers; the worker goes on
             for job in jobs:
-                job.vectors.set_exception(error)
+                job.result.set_exception(error)
             return
+        if len(jobs) == 1 and jobs[0].quick and self._jobs.empty():
+            jobs[0].finish(encoded[0])  # nobody waits for this thread: no other needs to be woken
+            return
+        for job, vectors in zip(jobs, encoded, strict=True):
+            self._finishing.submit(job.finish, vectors)
+
+    def _vectors(self, jobs: Sequence[_Job]) -> list[Encoded]:
+        texts = [text for job in jobs for text in job.texts]
+        images = [image for job in jobs for image in job.images]
+        text_vectors = self._side("text", self.encoder.encode_texts, texts)
+        image_vectors = self._side("image", lambda pixels: self.encoder.encode_images(np.stack(pixels)), images)
+        return [
+            Encoded(list(islice(text_vectors, len(job.texts))), list(islice(image_vectors, len(job.images))))
+            for job in jobs
+        ]
+
+    def _side(self, side: Side, encode: Callable[[list[Any]], Vectors], inputs: list[Any]) -> Iterator[Vectors]:
+        if not inputs:
+            return iter(())
+        vectors = encode(inputs)
         self._on_batch(side, len(inputs))
-        start = 0
-        for job in jobs:
-            job.vectors.set_result(vectors[start : start + len(job.inputs)])
-            start += len(job.inputs)
+        return iter(vectors)
+
+
+def _texts(encoded: Encoded) -> list[Vectors]:
+    return encoded.texts
 
 
 class Encoders:
@@ -117,10 +173,12 @@ class Encoders:
         library: ModelLibrary,
         *,
         max_batch: int,
+        finishing: Executor,
         on_batch: Callable[[Side, int], None] = lambda _side, _size: None,
     ) -> None:
         self._library = library
         self._max_batch = max_batch
+        self._finishing = finishing
         self._on_batch = on_batch
         self._running: LoadOnce[str, BatchingEncoder] = LoadOnce()
 
@@ -142,4 +200,4 @@ class Encoders:
         size = encoder.card.preprocessing.size
         encoder.encode_texts(["warm-up"])
         encoder.encode_images(np.zeros((1, size, size, 3), dtype=np.uint8))
-        return BatchingEncoder(encoder, max_batch=self._max_batch, on_batch=self._on_batch)
+        return BatchingEncoder(encoder, max_batch=self._max_batch, finishing=self._finishing, on_batch=self._on_batch)

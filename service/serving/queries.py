@@ -1,10 +1,16 @@
-"""Answers queries on the event loop: pin a generation, encode in batches, search or explain in a thread."""
+"""Answers queries on the event loop: pin a generation, encode in batches, search or explain in a thread.
+
+A search wakes as few threads as it can, for each wake-up costs a tenth of what finding the images does: the thread that
+encodes a query searches with it, too, unless others wait to be encoded or a matcher re-ranks.
+"""
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from time import perf_counter
+from typing import TypeVar
 
 from models.evidence import Evidence
 from models.imaging.decode import ImageDecoder
@@ -18,6 +24,8 @@ from service.serving.captions import CaptionRequest, Captions, WrittenCaption
 from service.serving.explanations import ExplainRequest, Explanations
 from service.serving.generations import Generations, ServedGeneration
 from service.serving.threads import run_in
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -63,7 +71,7 @@ class Queries:
         captions: writes captions.
         searches: limits how many searches run or wait.
         explaining: limits how many explanations run or wait.
-        threads: how many threads search, and decode query images.
+        threads: that decode query images.
         decoder: decodes query images.
         rerank: the matcher for requests that name none, where it fits; or ``none``.
         rerank_depth: how many of the best results are re-ranked.
@@ -77,7 +85,7 @@ class Queries:
         searches: Admission,
         explaining: Admission,
         *,
-        threads: int,
+        threads: Executor,
         decoder: ImageDecoder,
         rerank: str = NO_MATCHER,
         rerank_depth: int = 50,
@@ -89,7 +97,7 @@ class Queries:
         self._explaining = explaining
         self._decoder = decoder
         self._rerank, self._rerank_depth = rerank, rerank_depth
-        self._threads = ThreadPoolExecutor(threads, "search")
+        self._threads = threads
 
     async def search(self, asked: SearchRequest) -> SearchAnswer:
         """Find what a query means; an image of the collection does not find itself.
@@ -108,9 +116,11 @@ class Queries:
                 page=asked.page,
                 rerank=RerankChoice(asked.rerank, self._rerank, self._rerank_depth),
             )
-            encoded = await self._encode(served, plan.query)
-            encode_ms = (perf_counter() - started) * 1e3
-            found = await run_in(self._threads, plan.run, encoded)
+
+            def run(encoded: EncodedQuery) -> tuple[float, Found]:
+                return (perf_counter() - started) * 1e3, plan.run(encoded)
+
+            encode_ms, found = await self._encode(served, plan.query, run, quick=plan.reranking is None)
             if asked.caption is None:
                 return SearchAnswer(served, found, encode_ms)
             started = perf_counter()
@@ -135,20 +145,21 @@ class Queries:
             evidence = self._explanations.known(asked) or await self._explain_anew(served, asked)
             return await self._explanations.overlay(served, asked, evidence)
 
-    def close(self) -> None:
-        """Wait for what runs, and cancel what has not started."""
-        self._threads.shutdown(cancel_futures=True)
-
     async def _explain_anew(self, served: ServedGeneration, asked: ExplainRequest) -> Evidence:
-        encoded = await self._encode(served, asked.query)
+        encoded = await self._encode(served, asked.query, lambda encoded: encoded)
         return await self._explanations.explain(served, asked, encoded)
 
-    async def _encode(self, served: ServedGeneration, query: Query) -> EncodedQuery:
-        """Encode a query's words and its image file, in batches with other requests."""
+    async def _encode(
+        self, served: ServedGeneration, query: Query, then: Callable[[EncodedQuery], T], *, quick: bool = True
+    ) -> T:
+        """Encode a query's words and its image file, in batches with other requests; return what is made of them."""
         encoder = served.encoder
-        words = list(await encoder.texts(query.words)) if query.words else []
-        images = []
-        for content in query.image_files:
-            prepared = await run_in(self._threads, prepare_image, content, encoder.encoder, self._decoder)
-            images.append(await encoder.image(prepared))
-        return EncodedQuery(query, words, images)
+        images = [
+            await run_in(self._threads, prepare_image, content, encoder.encoder, self._decoder)
+            for content in query.image_files
+        ]
+        if not query.words and not images:
+            return await run_in(self._threads, then, EncodedQuery(query, (), ()))
+        return await encoder.encode(
+            query.words, images, lambda vectors: then(EncodedQuery(query, *vectors)), quick=quick
+        )

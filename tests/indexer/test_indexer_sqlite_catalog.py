@@ -76,7 +76,7 @@ def test_a_catalog_of_a_newer_version_is_refused_with_advice(tmp_path):
 )
 def test_many_records_are_one_statement(snapshot, look_up):
     reader, statements = SqliteReader(snapshot), []
-    event.listen(reader._engine, "before_cursor_execute", lambda *call: statements.append(call[2]))
+    event.listen(reader._engine, "checkout", lambda raw, *_rest: raw.set_trace_callback(statements.append))
     look_up(reader)
     assert len(statements) == 1
     reader.close()

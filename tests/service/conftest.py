@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -100,12 +101,12 @@ def http(build_app: Callable[..., FastAPI]) -> Iterator[Callable[..., httpx.Clie
 
 @pytest.fixture
 def statements() -> Iterator[list[str]]:
-    """Every SQL statement that is executed while the test runs, on any database."""
+    """Every SQL statement that SQLite executes while the test runs, on any database."""
     executed: list[str] = []
 
-    def record(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
-        executed.append(statement)
+    def listen(connection: sqlite3.Connection, *_rest: Any) -> None:
+        connection.set_trace_callback(executed.append)
 
-    sqlalchemy.event.listen(sqlalchemy.Engine, "before_cursor_execute", record)
+    sqlalchemy.event.listen(sqlalchemy.Pool, "checkout", listen)
     yield executed
-    sqlalchemy.event.remove(sqlalchemy.Engine, "before_cursor_execute", record)
+    sqlalchemy.event.remove(sqlalchemy.Pool, "checkout", listen)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -12,7 +13,12 @@ from toy_encoder import ToyEncoder
 from toy_library import ToyLibrary
 
 from models.types import Vectors
-from service.serving.encoder import BatchingEncoder, Encoders
+from service.serving.encoder import BatchingEncoder, Encoded, Encoders
+
+
+def same(encoded: Encoded) -> Encoded:
+    """Make nothing else of the vectors."""
+    return encoded
 
 
 class GatedEncoder(ToyEncoder):
@@ -42,16 +48,24 @@ def gated() -> GatedEncoder:
 @pytest.fixture
 def batching(gated: GatedEncoder) -> Iterator[BatchingEncoder]:
     """Batches of at most four."""
-    encoder = BatchingEncoder(gated, max_batch=4)
-    yield encoder
-    encoder.close()
+    with ThreadPoolExecutor(2) as finishing:
+        encoder = BatchingEncoder(gated, max_batch=4, finishing=finishing)
+        yield encoder
+        encoder.close()
 
 
-async def when_busy(gated: GatedEncoder, encoder: BatchingEncoder, texts: Sequence[str]) -> list[asyncio.Task[Vectors]]:
+async def texts(encoder: BatchingEncoder, *sentences: str) -> Vectors:
+    """Encode sentences."""
+    return await encoder.encode(sentences, (), lambda encoded: np.stack(encoded.texts))
+
+
+async def when_busy(
+    gated: GatedEncoder, encoder: BatchingEncoder, waiting: Sequence[str]
+) -> list[asyncio.Task[Vectors]]:
     """Occupy the worker with ``first``, then queue one request a text."""
-    first = asyncio.create_task(encoder.texts(["first"]))
+    first = asyncio.create_task(texts(encoder, "first"))
     await asyncio.to_thread(gated.entered.acquire)
-    tasks = [first, *(asyncio.create_task(encoder.texts([text])) for text in texts)]
+    tasks = [first, *(asyncio.create_task(texts(encoder, text)) for text in waiting)]
     await asyncio.sleep(0)
     return tasks
 
@@ -94,30 +108,72 @@ def test_a_failure_reaches_those_who_asked_and_the_worker_goes_on(gated: GatedEn
 
     async def run() -> Vectors:
         with pytest.raises(ValueError, match="broken"):
-            await batching.texts(["broken"])
-        return await batching.texts(["red"])
+            await texts(batching, "broken")
+        return await texts(batching, "red")
 
     assert asyncio.run(run()).shape == (1, 4)
 
 
 def test_many_texts_from_a_thread_are_encoded_in_parts(gated: GatedEncoder, batching: BatchingEncoder) -> None:
     gated.gate.release(3)
-    texts = [f"text {number}" for number in range(20)]
-    assert batching.texts_from_thread(texts).shape == (20, 4)
+    sentences = [f"text {number}" for number in range(20)]
+    assert batching.texts_from_thread(sentences).shape == (20, 4)
     assert [len(call) for call in gated.calls] == [8, 8, 4]
     assert batching.texts_from_thread([]).shape == (0, 4)
 
 
 def test_texts_and_images_may_wait_together() -> None:
-    encoder = BatchingEncoder(ToyEncoder(), max_batch=8)
+    pixels = np.full((8, 8, 3), (255, 0, 0), dtype=np.uint8)
 
-    async def run() -> tuple[Vectors, Vectors]:
-        pixels = np.full((8, 8, 3), (255, 0, 0), dtype=np.uint8)
-        return tuple(await asyncio.gather(encoder.texts(["red"]), encoder.image(pixels)))
+    async def run(encoder: BatchingEncoder) -> tuple[Encoded, Encoded]:
+        asked = (encoder.encode(["red", "blue"], [pixels], same), encoder.encode(["green"], (), same))
+        return tuple(await asyncio.gather(*asked))
 
-    text, image = asyncio.run(run())
-    encoder.close()
-    np.testing.assert_allclose(text[0], image, atol=1e-6)
+    with ThreadPoolExecutor(1) as finishing:
+        encoder = BatchingEncoder(ToyEncoder(), max_batch=8, finishing=finishing)
+        both, one = asyncio.run(run(encoder))
+        encoder.close()
+    np.testing.assert_array_equal(both.texts, ToyEncoder().encode_texts(["red", "blue"]))
+    np.testing.assert_allclose(both.images, both.texts[:1], atol=1e-6)
+    np.testing.assert_array_equal(one.texts, ToyEncoder().encode_texts(["green"]))
+    assert one.images == []
+
+
+def test_what_is_made_of_the_vectors_is_made_where_nobody_has_to_wait_for_it(gated: GatedEncoder, batching: BatchingEncoder) -> None:  # fmt: skip  # noqa: E501
+    where: list[str] = []
+
+    async def run() -> None:
+        def note(_encoded: Encoded) -> None:
+            where.append(threading.current_thread().name)
+
+        gated.gate.release()
+        await batching.encode(["alone"], (), note)
+        first = asyncio.create_task(batching.encode(["first"], (), note))
+        await asyncio.to_thread(gated.entered.acquire)
+        await asyncio.to_thread(gated.entered.acquire)
+        second = asyncio.create_task(batching.encode(["second"], (), note))
+        await asyncio.sleep(0)
+        gated.gate.release(2)
+        await asyncio.gather(first, second)
+
+    asyncio.run(run())
+    alone, first, second = where
+    assert alone == second == "encode-toy"
+    assert first.startswith("ThreadPoolExecutor")
+
+
+def test_a_failure_in_what_is_made_of_the_vectors_reaches_who_asked(gated: GatedEncoder, batching: BatchingEncoder) -> None:  # fmt: skip  # noqa: E501
+    gated.gate.release(2)
+
+    def fail(_encoded: Encoded) -> None:
+        raise ValueError("made wrong")
+
+    async def run() -> Vectors:
+        with pytest.raises(ValueError, match="made wrong"):
+            await batching.encode(["red"], (), fail)
+        return await texts(batching, "red")
+
+    assert asyncio.run(run()).shape == (1, 4)
 
 
 def test_an_encoder_is_loaded_once_and_warmed_up() -> None:
@@ -127,7 +183,8 @@ def test_an_encoder_is_loaded_once_and_warmed_up() -> None:
         loaded.append(ToyEncoder(name))
         return loaded[-1]
 
-    encoders = Encoders(ToyLibrary(load), max_batch=4)
-    assert encoders.get("toy") is encoders.get("toy")
-    assert [encoder.images_encoded for encoder in loaded] == [1]
-    encoders.close()
+    with ThreadPoolExecutor(1) as finishing:
+        encoders = Encoders(ToyLibrary(load), max_batch=4, finishing=finishing)
+        assert encoders.get("toy") is encoders.get("toy")
+        assert [encoder.images_encoded for encoder in loaded] == [1]
+        encoders.close()

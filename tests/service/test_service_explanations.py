@@ -419,7 +419,8 @@ class TestKey:
         parts: State = client.app.state.parts  # type: ignore[attr-defined]
         with parts.generations.pin(None) as serving:
             cards = [{"weights_sha256": "1" * 64}, {"preprocessing": replace(ToyEncoder().card.preprocessing, size=16)}]
-            encoders = [BatchingEncoder(Other(**changes), max_batch=1) for changes in cards]
+            finishing = ThreadPoolExecutor(1)
+            encoders = [BatchingEncoder(Other(**changes), max_batch=1, finishing=finishing) for changes in cards]
             models = [{**serving.models, "toy": replace(serving.models["toy"], encoder=each)} for each in encoders]
             servings = [
                 serving,

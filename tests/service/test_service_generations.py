@@ -67,7 +67,7 @@ def damage(data_dir: Path, suffix: str = ".npy") -> str:
 @pytest.fixture
 def encoders() -> Iterator[Encoders]:
     """The toy encoder, shared."""
-    loaded = Encoders(ToyLibrary(), max_batch=8)
+    loaded = Encoders(ToyLibrary(), max_batch=8, finishing=ThreadPoolExecutor(1))
     yield loaded
     loaded.close()
 
@@ -149,7 +149,7 @@ def test_a_collection_that_is_damaged_from_the_start_is_refused_with_its_reason(
 
 
 def test_an_index_of_other_weights_or_another_model_is_refused_and_both_are_named(growing: Path) -> None:
-    encoders = Encoders(ToyLibrary(OtherWeights), max_batch=8)
+    encoders = Encoders(ToyLibrary(OtherWeights), max_batch=8, finishing=ThreadPoolExecutor(1))
     with pytest.raises(ModelMismatchError, match=r"0000.*1111"):
         Generations(growing, encoders.get, Matchers(ToyLibrary())).reload("colours")
     with pytest.raises(ModelMismatchError, match="toy, not with other"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -43,7 +44,7 @@ def decoder() -> CountingDecoder:
 def keep(published: tuple[Path, Path], decoder: CountingDecoder) -> Iterator[Callable[[int], Get]]:
     """Make a function from a colour to its thumbnail, which keeps a number of bytes."""
     with ExitStack() as stack:
-        encoders = Encoders(ToyLibrary(), max_batch=8)
+        encoders = Encoders(ToyLibrary(), max_batch=8, finishing=ThreadPoolExecutor(1))
         stack.callback(encoders.close)
         generations = Generations(published[0], encoders.get, Matchers(ToyLibrary()))
         stack.callback(generations.close)
