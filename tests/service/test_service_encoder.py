@@ -140,26 +140,23 @@ def test_texts_and_images_may_wait_together() -> None:
 
 
 def test_what_is_made_of_the_vectors_is_made_where_nobody_has_to_wait_for_it(gated: GatedEncoder, batching: BatchingEncoder) -> None:  # fmt: skip  # noqa: E501
-    where: list[str] = []
+    def thread(_encoded: Encoded) -> str:
+        return threading.current_thread().name
 
     async def run() -> None:
-        def note(_encoded: Encoded) -> None:
-            where.append(threading.current_thread().name)
-
-        gated.gate.release()
-        await batching.encode(["alone"], (), note)
-        first = asyncio.create_task(batching.encode(["first"], (), note))
-        await asyncio.to_thread(gated.entered.acquire)
-        await asyncio.to_thread(gated.entered.acquire)
-        second = asyncio.create_task(batching.encode(["second"], (), note))
+        gated.gate.release(2)
+        assert await batching.encode(["alone"], (), thread) == "encode-toy"
+        assert (await batching.encode(["slow"], (), thread, quick=False)).startswith("ThreadPoolExecutor")
+        first = asyncio.create_task(batching.encode(["first"], (), thread))
+        for _ in ("alone", "slow", "first"):
+            await asyncio.to_thread(gated.entered.acquire)
+        second = asyncio.create_task(batching.encode(["second"], (), thread))
         await asyncio.sleep(0)
         gated.gate.release(2)
-        await asyncio.gather(first, second)
+        assert (await first).startswith("ThreadPoolExecutor")
+        assert await second == "encode-toy"
 
     asyncio.run(run())
-    alone, first, second = where
-    assert alone == second == "encode-toy"
-    assert first.startswith("ThreadPoolExecutor")
 
 
 def test_a_failure_in_what_is_made_of_the_vectors_reaches_who_asked(gated: GatedEncoder, batching: BatchingEncoder) -> None:  # fmt: skip  # noqa: E501
