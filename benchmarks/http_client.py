@@ -14,22 +14,22 @@ from types import TracebackType
 
 
 class Client:
-    """Posts JSON to one path over one connection."""
+    """Posts JSON, or files of one media type, to one path over one connection."""
 
-    def __init__(self, port: int, path: str) -> None:
+    def __init__(self, port: int, path: str, media_type: str = "application/json") -> None:
         self._socket = socket.create_connection(("127.0.0.1", port), timeout=60)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._head = (
-            f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nContent-Type: application/json\r\nContent-Length: "
+            f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nContent-Type: {media_type}\r\nContent-Length: "
         ).encode()
 
     def post(self, content: object) -> bytes:
-        """Send one request and return the answer's body.
+        """Send one request, bytes as they are or else JSON, and return the answer's body.
 
         Raises:
             RuntimeError: the answer is not 200, or the connection ended.
         """
-        body = json.dumps(content).encode()
+        body = content if isinstance(content, bytes) else json.dumps(content).encode()
         self._socket.sendall(self._head + str(len(body)).encode() + b"\r\n\r\n" + body)
         head, _, answer = self._receive_head().partition(b"\r\n\r\n")
         length = next(

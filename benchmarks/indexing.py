@@ -109,19 +109,19 @@ def _index_rounds(photographs: Photographs, effort: _Effort) -> _Rounds:
     library = InstalledModels()
     encoder = library.encoder(DEFAULT_MODEL)
     files = photographs.files[: effort.alone_images]
-    prepared = _prepared(encoder, files)
+    prepared = prepared_batch(encoder, files)
     encoder.encode_images(prepared)
     encoder.encode_texts(["warm-up"] * 64)
     reports, decode_s, encode_s = (
         [],
-        [_decode_alone(encoder, files)],
-        [_encode_alone(encoder.encode_images, prepared, len(files))],
+        [decode_alone(encoder, files)],
+        [encode_alone(encoder.encode_images, prepared, len(files))],
     )
     for _ in range(effort.index_rounds):
         shutil.rmtree(DATA_DIR / "collections" / photographs.name, ignore_errors=True)
         reports.append(index_collection(_request(DATA_DIR, photographs), library))
-        decode_s.append(_decode_alone(encoder, files))
-        encode_s.append(_encode_alone(encoder.encode_images, prepared, len(files)))
+        decode_s.append(decode_alone(encoder, files))
+        encode_s.append(encode_alone(encoder.encode_images, prepared, len(files)))
     peak_bytes = _peak_bytes()
     captions_per_s = _captions_per_s(photographs, library, effort.captions)
     return _Rounds(reports, decode_s, encode_s, captions_per_s, (peak_bytes, _peak_bytes()))
@@ -148,7 +148,7 @@ def _peak_bytes() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
-def _decode_alone(encoder: DualEncoder, files: Sequence[Path]) -> float:
+def decode_alone(encoder: DualEncoder, files: Sequence[Path]) -> float:
     """Return seconds an image for reading, decoding and scaling on all cores, nothing kept."""
 
     def decode(path: Path) -> None:
@@ -161,7 +161,7 @@ def _decode_alone(encoder: DualEncoder, files: Sequence[Path]) -> float:
     return (time.perf_counter() - started) / len(files)
 
 
-def _encode_alone(encode: Callable[[Pixels], object], prepared: Pixels, count: int) -> float:
+def encode_alone(encode: Callable[[Pixels], object], prepared: Pixels, count: int) -> float:
     """Return seconds an image for encoding ``count`` prepared images on all cores, batched as the indexer does."""
     batches = -(-count // len(prepared))
     started = time.perf_counter()
@@ -175,7 +175,7 @@ def _runtime_rounds(files: Sequence[Path], effort: _Effort) -> tuple[list[float]
     openvino, torch = (
         InstalledModels(Execution(runtime, "auto")).encoder(DEFAULT_MODEL) for runtime in ("openvino", "torch")
     )
-    prepared = _prepared(openvino, files)
+    prepared = prepared_batch(openvino, files)
     contestants = (
         (openvino.encode_images, prepared, 256),
         (torch.encode_images, prepared, 64),
@@ -187,7 +187,7 @@ def _runtime_rounds(files: Sequence[Path], effort: _Effort) -> tuple[list[float]
     for _ in range(effort.runtime_rounds):
         for (encode, pixels, images), of_contestant in zip(contestants, rates, strict=True):
             time.sleep(_PAUSE_S)
-            of_contestant.append(1 / _encode_alone(encode, pixels, images))
+            of_contestant.append(1 / encode_alone(encode, pixels, images))
     return rates
 
 
@@ -209,7 +209,7 @@ def _bare_lite0() -> Callable[[Pixels], object]:
     return compile_module(Pooled(), [torch.zeros(2, 224, 224, 3, dtype=torch.uint8)], [(0,)])
 
 
-def _prepared(encoder: DualEncoder, files: Sequence[Path]) -> Pixels:
+def prepared_batch(encoder: DualEncoder, files: Sequence[Path]) -> Pixels:
     """Return one batch ``(32, S, S, 3)``; how long encoding takes does not depend on what the pictures show."""
     return np.stack([encoder.prepare(decode_image(path.read_bytes()).pixels) for path in files[:IMAGE_BATCH]])
 

@@ -25,7 +25,14 @@ _DIRECTIONS = {"text_to_image": "text to image", "image_to_text": "image to text
 
 _FIGURES = ("name", "value", "unit", "aim", "met", "note")
 _MUTANTS = ("module", "mutants", "killed", "survived", "timed_out", "not_covered", "not_tried", "share")
-_BENCHMARKS = {"indexing": _FIGURES, "searching": _FIGURES, "mutation": _MUTANTS}
+_BENCHMARKS = {
+    "indexing": _FIGURES,
+    "searching": _FIGURES,
+    "company": _FIGURES,
+    "large_photographs": _FIGURES,
+    "huggingface": _FIGURES,
+    "mutation": _MUTANTS,
+}
 """The columns that are shown of each benchmark's results."""
 
 _MODEL_PAGE = ROOT / "docs" / "models" / f"{DEFAULT_MODEL}.md"
@@ -52,7 +59,9 @@ def benchmarks_page() -> str:
         rows = read_csv(_RESULTS / f"{name}.csv")
         tree = ast.parse((ROOT / "benchmarks" / f"{name}.py").read_text(encoding="utf-8"))
         method = (ast.get_docstring(tree) or "").replace("``", "`")
-        parts.append(f"## {name.capitalize()}\n\n{method}\n\n{_machine(rows)}\n\n{_table(columns, rows)}\n")
+        parts.append(
+            f"## {name.capitalize().replace('_', ' ')}\n\n{method}\n\n{_machine(rows)}\n\n{_table(columns, rows)}\n"
+        )
     return "\n".join(parts)
 
 
@@ -79,10 +88,11 @@ def _facts() -> str:
     values = {row["name"]: float(row["value"]) for row in [*index, *search]}
     recall = encoder_card(DEFAULT_MODEL).quality["flickr8k-dev"]["text_to_image"]["r@10"]
     machine = f"{search[0]['cores']} cores of an {search[0]['cpu']} without a GPU"
+    over_parts = values["text search over its parts"]
     return "\n".join(
         (
-            f"- **{values['search, one client, p50']:.1f} ms** from a sentence to its answer over HTTP (p50, one "
-            f"client, 7,000 photographs, {machine}), {values['search over its parts']:.2f} times the sum of its parts.",
+            f"- **{values['text search, one client, p50']:.1f} ms** from a sentence to its answer over HTTP (p50, one "
+            f"client, 7,000 photographs, {machine}), {over_parts:.2f} times the sum of its parts.",
             f"- **{values['indexing, end to end']:.0f} photographs/s** indexed on the same machine, "
             f"{values['indexing over its bound']:.0%} of what decoding and encoding alone allow, in "
             f"{values['peak memory of indexing']:.1f} GB of memory.",

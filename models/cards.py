@@ -26,22 +26,27 @@ class Preprocessing:
         size: side of the square input, in pixels.
         fit: ``squash`` scales both sides to the square (all of the picture is seen, the aspect ratio is not kept);
             ``crop`` scales the shorter side and cuts the middle; ``inside`` scales the longer side to the square's and
-            keeps the aspect ratio (see ``fit_square``).
+            keeps the aspect ratio; ``patches`` keeps it, too, within a number of patches (see ``fit_square``).
         resample: Pillow's filter, ``bilinear`` or ``bicubic``.
         mean: per channel, of pixels scaled to 0..1; subtracted inside the model.
         std: per channel; divided by inside the model.
+        patch: side of the patches that ``fit="patches"`` cuts, in pixels.
+        max_patches: how many of them at most.
     """
 
     size: int
-    fit: Literal["squash", "crop", "inside"]
+    fit: Literal["squash", "crop", "inside", "patches"]
     resample: Literal["bilinear", "bicubic"]
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
+    patch: int | None = None
+    max_patches: int | None = None
 
     @property
     def digest(self) -> str:
-        """SHA-256 (hex) of the canonical JSON of these fields."""
-        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()
+        """SHA-256 (hex) of the canonical JSON of the fields that are not None."""
+        fields = {name: value for name, value in asdict(self).items() if value is not None}
+        return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()
 
     def visible_region(self, width: int, height: int) -> tuple[float, float, float, float]:
         """Return the part of a photograph that the model sees, as fractions ``(left, top, right, bottom)``."""

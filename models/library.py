@@ -149,7 +149,7 @@ class InstalledModels:
 
     def _load_image_tower(self, model: str) -> ExplainableTower:
         if model.startswith(HUGGING_FACE):
-            from models.encoders.huggingface import load_huggingface_image_tower
+            from models.encoders.huggingface_module import load_huggingface_image_tower
 
             return load_huggingface_image_tower(model)
         card = encoder_card(model)

@@ -4,6 +4,7 @@ import numpy as np
 from PIL import Image
 
 from models.cards import Preprocessing
+from models.imaging.patches import mark_corner, patch_sides
 from models.types import Pixels
 
 INSIDE_STEP = 32
@@ -19,7 +20,7 @@ def fit_square(pixels: Pixels, preprocessing: Preprocessing) -> Pixels:
     ``squash`` scales each side on its own; ``crop`` scales the shorter side and cuts the middle, rounding as the image
     processors of transformers do; ``inside`` scales the longer side, rounds the shorter one to a multiple of
     ``INSIDE_STEP`` and puts the picture in the upper left corner. Around such a picture all values are 0, within it
-    none is: ``picture_box`` finds it again.
+    none is: ``picture_box`` finds it again. ``patches`` puts it there, too, with sides that ``patch_sides`` gives.
     """
     size = preprocessing.size
     height, width = pixels.shape[:2]
@@ -30,10 +31,23 @@ def fit_square(pixels: Pixels, preprocessing: Preprocessing) -> Pixels:
         square = np.zeros((size, size, 3), np.uint8)
         square[:rows, :columns] = np.maximum(_resize(pixels, rows, columns, preprocessing), 1)
         return square
+    if preprocessing.fit == "patches":
+        return place_patches(pixels, preprocessing)
     shorter = min(height, width)
     scaled = _resize(pixels, int(size * height / shorter), int(size * width / shorter), preprocessing)
     top, left = (scaled.shape[0] - size) // 2, (scaled.shape[1] - size) // 2
     return np.ascontiguousarray(scaled[top : top + size, left : left + size])
+
+
+def place_patches(pixels: Pixels, preprocessing: Preprocessing) -> Pixels:
+    """Scale ``(H, W, 3)`` pixels to a whole number of patches, in the upper left corner of an ``(S, S, 3)`` square."""
+    assert preprocessing.patch and preprocessing.max_patches  # noqa: S101 - of this fit
+    height, width = pixels.shape[:2]
+    rows, columns = patch_sides(height, width, preprocessing.patch, preprocessing.max_patches)
+    square = np.zeros((preprocessing.size, preprocessing.size, 3), np.uint8)
+    square[:rows, :columns] = _resize(pixels, rows, columns, preprocessing)
+    mark_corner(square, rows, columns)
+    return square
 
 
 def inside_sides(height: int, width: int, longer_side: int) -> tuple[int, int]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from models.errors import RuntimeUnavailableError
-from models.inference.conversion_cache import ConversionCache
+from models.inference.conversion_cache import ConversionCache, digest
 from models.inference.device import resolve_device
 from models.inference.execution import Execution
 from models.inference.graph import Graph
@@ -57,6 +57,16 @@ class Compiler:
         from models.inference.openvino_runtime import OpenVinoRunner, compiled
 
         return OpenVinoRunner(compiled(name, made_of, build, self.threads, full_precision, self._cache))
+
+    def kept(self, name: str, made_of: Sequence[str], make: Callable[[], bytes]) -> bytes:
+        """Return bytes that are kept beside converted models, made anew where they are not there.
+
+        Args:
+            name: of what they are, as a part of a file name.
+            made_of: hashes of what they are made of.
+            make: makes them.
+        """
+        return make() if self._cache is None else self._cache.get_or_make(name, digest(made_of), make)
 
 
 def compile_module(

@@ -12,11 +12,13 @@ or written: what is not there is converted again.
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import shutil
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -27,6 +29,7 @@ from models.files import file_sha256, flush
 log = structlog.get_logger()
 
 _DIGESTS = "SHA256"
+_BYTES = "content"
 _UNUSED_S = 30 * 24 * 3600
 """Entries that nothing has read for so long go when a new one comes: those of older weights or versions."""
 
@@ -56,6 +59,15 @@ class ConversionCache:
             os.utime(entry / _DIGESTS)
         return entry
 
+    def get_or_make(self, name: str, key: str, make: Callable[[], bytes]) -> bytes:
+        """Return the bytes of an entry of one file, made and kept where there is none."""
+        if entry := self.find(name, key):
+            with suppress(OSError):
+                return (entry / _BYTES).read_bytes()
+        content = make()
+        self.keep(name, key, lambda folder: _write(folder / _BYTES, content))
+        return content
+
     def keep(self, name: str, key: str, write: Callable[[Path], None]) -> None:
         """Keep what ``write`` puts into a folder, where it can be kept."""
         entry = self._folder / f"{name}-{key}"
@@ -84,6 +96,15 @@ class ConversionCache:
                 used = entry / _DIGESTS
                 if (used if used.exists() else entry).stat().st_mtime < oldest:
                     shutil.rmtree(entry)
+
+
+def digest(facts: Sequence[object]) -> str:
+    """Return a key of what made an entry."""
+    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:32]
+
+
+def _write(path: Path, content: bytes) -> None:
+    path.write_bytes(content)
 
 
 def _seal(folder: Path) -> None:

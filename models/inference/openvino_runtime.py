@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import platform
 import threading
 from collections.abc import Callable, Sequence
@@ -16,7 +15,7 @@ import openvino
 import structlog
 from numpy.typing import NDArray
 
-from models.inference.conversion_cache import ConversionCache
+from models.inference.conversion_cache import ConversionCache, digest
 from models.inference.graph import Graph
 
 log = structlog.get_logger()
@@ -66,8 +65,8 @@ def compiled(
         config["INFERENCE_PRECISION_HINT"] = "f32"
     if kept is None:
         return _core().compile_model(_converted(build), "CPU", config)
-    model_key = _digest([name, *made_of, openvino.__version__, _source_digest()])
-    blob_key = _digest([model_key, sorted(config.items()), _processor()])
+    model_key = digest([name, *made_of, openvino.__version__, _source_digest()])
+    blob_key = digest([model_key, sorted(config.items()), _processor()])
     if entry := kept.find(f"{name}.compiled", blob_key):
         try:
             return _core().import_model((entry / _COMPILED).read_bytes(), "CPU", config)
@@ -121,7 +120,3 @@ def _processor() -> list[str]:
     core = _core()
     facts = [platform.machine(), core.get_property("CPU", "FULL_DEVICE_NAME")]
     return [*facts, *sorted(core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"))]
-
-
-def _digest(facts: Sequence[object]) -> str:
-    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:32]

@@ -18,20 +18,24 @@ STEP = 8
 """In tokens: a sentence is computed with half of that as padding, which costs less than small batches would."""
 
 
+_NO_LIMIT = 1_000_000
+
+
 class ByLength:
     """A ``Runner`` of token ids and mask ``(N, T)`` that hands on one batch for each padded length.
 
     Args:
-        network: ids and mask ``(B, L)`` to ``(B, D)``, L a multiple of ``STEP``.
+        network: ids and mask ``(B, L)`` to ``(B, D)``, L a multiple of ``STEP`` or ``longest``.
         dimension: D.
+        longest: the network's own limit of L; a sentence has no more tokens.
     """
 
-    def __init__(self, network: Runner, dimension: int) -> None:
-        self._network, self._dimension = network, dimension
+    def __init__(self, network: Runner, dimension: int, longest: int = _NO_LIMIT) -> None:
+        self._network, self._dimension, self._longest = network, dimension, longest
 
     def __call__(self, *inputs: NDArray[Any]) -> NDArray[np.float32]:
         """Run N sentences, ``(N, D)``."""
-        lengths = -(-inputs[1].sum(axis=1) // STEP) * STEP
+        lengths = np.minimum(-(-inputs[1].sum(axis=1) // STEP) * STEP, self._longest)
         room = ((0, 0), (0, int(lengths.max(initial=0))))
         ids, mask = (np.pad(array, room) for array in inputs)
         outputs = np.empty((len(ids), self._dimension), np.float32)

@@ -1,5 +1,9 @@
 """Checkpoints of the transformers library give what transformers itself gives."""
 
+import io
+import json
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -7,15 +11,21 @@ import pytest
 import torch
 from openvino_tolerance import openvino_tolerance
 from PIL import Image
+from random_checkpoint import save_checkpoint
 from torch import Tensor
 from toy_match import toy_match
 
 from models.composition import Term
 from models.encoders.hooks import replaced_input
-from models.encoders.huggingface import load_huggingface_image_tower
+from models.encoders.huggingface_module import ImageTower, PatchTower, load_huggingface_image_tower
 from models.errors import CheckpointError
 from models.inference.execution import Execution
 from models.library import InstalledModels
+
+
+def _embed(tower: ImageTower | PatchTower, square: np.ndarray) -> Tensor:
+    pixels = torch.from_numpy(square[None])
+    return tower(*tower.cut(pixels)) if isinstance(tower, PatchTower) else tower(pixels)
 
 
 def _photograph(width: int = 60, height: int = 40) -> np.ndarray:
@@ -27,13 +37,12 @@ def test_image_vectors_equal_transformers_own_forward(huggingface_checkpoint: Pa
     from transformers import AutoImageProcessor, AutoModel
 
     encoder = InstalledModels(Execution(runtime, "auto")).encoder(f"hf:{huggingface_checkpoint}")
-    square = encoder.prepare(_photograph())
-    vectors = encoder.encode_images(np.stack([square, square[::-1]]))
+    shapes = ((60, 40), (32, 32), (20, 75), (90, 30))
+    pictures = [*(_photograph(*shape) for shape in shapes), np.ones((50, 60, 3), np.uint8)]
+    vectors = encoder.encode_images(np.stack([encoder.prepare(picture) for picture in pictures]))
 
     model = AutoModel.from_pretrained(huggingface_checkpoint).eval()
     processor = AutoImageProcessor.from_pretrained(huggingface_checkpoint, backend="pil")
-    # SigLIP2's processor picks a size of its own for a photograph; for a square both see the same pixels
-    pictures = [square, square[::-1]] if model.config.model_type == "siglip2" else [_photograph(), square[::-1]]
     with torch.no_grad():
         inputs = processor(images=[Image.fromarray(p) for p in pictures], return_tensors="pt")
         theirs = torch.nn.functional.normalize(model.get_image_features(**inputs).pooler_output, dim=-1).numpy()
@@ -65,20 +74,80 @@ def test_text_vectors_equal_transformers_own_forward(huggingface_checkpoint: Pat
     np.testing.assert_allclose(vectors, torch.stack(rows).numpy(), atol=tolerance)
 
 
+def test_company_and_its_length_change_no_vector(huggingface_checkpoint: Path) -> None:
+    pytest.importorskip("openvino")
+    encoder = InstalledModels(Execution("openvino")).encoder(f"hf:{huggingface_checkpoint}")
+    texts = ["a dog", "a dog runs on the beach", "the red ball on the beach a cat runs on the beach the dog", "", "cat"]
+    pictures = np.stack([encoder.prepare(_photograph(*shape)) for shape in ((60, 40), (32, 32), (20, 75))])
+    alone = [encoder.encode_texts([text]) for text in texts]
+    np.testing.assert_array_equal(encoder.encode_texts(texts), np.concatenate(alone))
+    alone = [encoder.encode_images(picture[None]) for picture in pictures]
+    np.testing.assert_array_equal(encoder.encode_images(pictures), np.concatenate(alone))
+
+
+def test_a_siglip_checkpoint_may_bring_a_sentencepiece_tokeniser(tmp_path: Path) -> None:
+    import sentencepiece
+    from transformers import SiglipTokenizer
+
+    folder, model = save_checkpoint(tmp_path / "siglip", "siglip"), io.BytesIO()
+    sentences = ["a dog runs on the beach", "a cat sleeps", "the red ball"] * 50
+    sentencepiece.SentencePieceTrainer.train(
+        sentence_iterator=iter(sentences), model_writer=model, vocab_size=13, pad_id=0, eos_id=1, unk_id=2, bos_id=-1,
+        model_type="char", hard_vocab_limit=False, minloglevel=2,
+    )  # fmt: skip
+    (tmp_path / "spiece.model").write_bytes(model.getvalue())
+    for file in folder.glob("tokenizer*"):
+        file.unlink()
+    tokenizer = SiglipTokenizer(str(tmp_path / "spiece.model"))
+    tokenizer.save_pretrained(folder)
+    tokenise = InstalledModels(Execution("torch")).encoder(f"hf:{folder}")._tokenise
+    texts = ["A dog, on the beach!", "cat"]
+    expected = tokenizer(texts, padding="max_length", max_length=16, truncation=True)
+    assert tokenise(texts)[0].tolist() == expected["input_ids"]
+
+
+@pytest.mark.slow
+def test_once_converted_it_is_served_without_torch_and_transformers(
+    huggingface_checkpoint: Path, tmp_path: Path
+) -> None:
+    pytest.importorskip("openvino")
+    program = """
+import sys
+import numpy as np
+from pathlib import Path
+from models.inference.execution import Execution
+from models.library import InstalledModels
+encoder = InstalledModels(Execution("openvino"), Path(sys.argv[1])).encoder(f"hf:{sys.argv[2]}")
+pixels = np.random.default_rng(0).integers(0, 255, (40, 60, 3), np.uint8)
+vectors = [*encoder.encode_images(encoder.prepare(pixels)[None]), *encoder.encode_texts(["a dog runs", "cat"])]
+np.save(sys.argv[3], np.stack(vectors))
+print("torch" in sys.modules, "transformers" in sys.modules)
+"""
+    arguments = [str(tmp_path / "cache"), str(huggingface_checkpoint)]
+    command = [sys.executable, "-c", program, *arguments]
+    told = [
+        subprocess.run([*command, tmp_path / f"{run}.npy"], capture_output=True, text=True, check=True).stdout.split()
+        for run in range(2)
+    ]
+    assert told == [["True", "True"], ["False", "False"]]
+    np.testing.assert_array_equal(*(np.load(tmp_path / f"{run}.npy") for run in range(2)))
+
+
 def test_card_tells_dimension_and_preprocessing(huggingface_checkpoint: Path) -> None:
     card = InstalledModels(Execution("torch", "auto")).encoder(f"hf:{huggingface_checkpoint}").card
     assert card.dimension == (24 if "clip" in huggingface_checkpoint.name else 32)
-    assert card.preprocessing.size == 32
-    assert card.preprocessing.fit == ("crop" if "clip" in huggingface_checkpoint.name else "squash")
+    assert card.preprocessing.size == (64 if card.preprocessing.fit == "patches" else 32)
+    family = json.loads((huggingface_checkpoint / "config.json").read_text())["model_type"]
+    assert card.preprocessing.fit == {"clip": "crop", "siglip": "squash", "siglip2": "patches"}[family]
     assert len(card.weights_sha256) == 64
 
 
 def test_the_patch_grid_is_traced_and_no_hook_is_left(huggingface_checkpoint: Path) -> None:
     tower = load_huggingface_image_tower(f"hf:{huggingface_checkpoint}")
-    square = np.ascontiguousarray(_photograph(32, 32))
+    square = InstalledModels(Execution("torch")).encoder(f"hf:{huggingface_checkpoint}").prepare(_photograph(32, 32))
     grids, vectors = tower.trace(torch.from_numpy(square[None]))
     assert grids[0].shape[-2:] == (4, 4)
-    torch.testing.assert_close(vectors, tower(torch.from_numpy(square[None])))
+    torch.testing.assert_close(vectors, _embed(tower, square))
     assert not tower.model.vision_model.encoder.layers[-1]._forward_pre_hooks
 
 
@@ -87,14 +156,15 @@ def test_the_map_weighs_the_patches_that_enter_the_last_layer_by_their_mean_grad
 ) -> None:
     """The oracle: finite differences, one channel of all patches up and down."""
     name = f"hf:{huggingface_checkpoint}"
-    square = np.ascontiguousarray(_photograph(32, 32))
-    (query,) = InstalledModels(Execution("torch")).encoder(name).encode_texts(["a dog runs on the beach"])
+    encoder = InstalledModels(Execution("torch")).encoder(name)
+    square = encoder.prepare(_photograph(32, 32))
+    (query,) = encoder.encode_texts(["a dog runs on the beach"])
     match = toy_match([Term("query", query)], query, square)
     values = InstalledModels().explainer(name, "grad-cam").explain(match).whole().values
 
     tower = load_huggingface_image_tower(name).double()
     layer = tower.model.vision_model.encoder.layers[-1]
-    pixels, patches = torch.from_numpy(square[None]), tower.trace(torch.from_numpy(square[None]))[0][0].detach()[0]
+    patches = tower.trace(torch.from_numpy(square[None]))[0][0].detach()[0]
 
     def score(channel: int, step: float) -> float:
         def change(tokens: Tensor) -> Tensor:
@@ -103,7 +173,7 @@ def test_the_map_weighs_the_patches_that_enter_the_last_layer_by_their_mean_grad
             return changed
 
         with torch.no_grad(), replaced_input(layer, change):
-            return float(tower(pixels)[0].numpy() @ query)
+            return float(_embed(tower, square)[0].numpy() @ query)
 
     mean_gradients = [(score(channel, 1e-4) - score(channel, -1e-4)) / 2e-4 / 16 for channel in range(len(patches))]
     expected = np.tensordot(mean_gradients, patches.numpy(), axes=1)
