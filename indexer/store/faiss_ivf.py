@@ -16,6 +16,7 @@ import numpy as np
 
 from indexer.store.base import IndexDescription, Mask, Rows, SavedIndex
 from indexer.store.faiss_flat import in_order, one_thread, scan, select
+from indexer.store.faiss_gpu import build_on_gpu
 from models.types import Vectors
 
 EXACT_UP_TO_ROWS = 50_000  # a scan of so many is fast enough, and misses nothing
@@ -124,7 +125,10 @@ def train(vectors: Vectors, lists: int, seed: int) -> faiss.IndexIVFScalarQuanti
     index.cp.seed = seed
     sample = min(len(vectors), lists * _TRAINING_ROWS_PER_LIST)
     rows = np.sort(np.random.default_rng(seed).choice(len(vectors), sample, replace=False))
-    index.train(np.ascontiguousarray(vectors[rows]))
-    for start in range(0, len(vectors), _ROWS_AT_ONCE):
-        index.add(vectors[start : start + _ROWS_AT_ONCE])
-    return index
+
+    def build(index: faiss.Index) -> None:
+        index.train(np.ascontiguousarray(vectors[rows]))
+        for start in range(0, len(vectors), _ROWS_AT_ONCE):
+            index.add(vectors[start : start + _ROWS_AT_ONCE])
+
+    return build_on_gpu(index, build)

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from models.errors import RuntimeUnavailableError
-from models.inference.conversion_cache import ConversionCache, digest
 from models.inference.device import resolve_device
 from models.inference.execution import Execution
 from models.inference.graph import Graph
@@ -16,6 +15,8 @@ from models.inference.runner import Runner
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
+
+    from models.inference.conversion_cache import ConversionCache
 
 
 class Compiler:
@@ -33,7 +34,7 @@ class Compiler:
         self.device = resolve_device(execution.device)
         self.threads = execution.threads
         self._by_openvino = _chooses_openvino(execution.runtime, self.device)
-        self._cache = None if cache is None else ConversionCache(cache)
+        self._cache = None if cache is None else _conversion_cache(cache)
 
     def runner(
         self, name: str, made_of: Sequence[str], build: Callable[[], Graph], *, full_precision: bool = False
@@ -66,7 +67,13 @@ class Compiler:
             made_of: hashes of what they are made of.
             make: makes them.
         """
-        return make() if self._cache is None else self._cache.get_or_make(name, digest(made_of), make)
+        return make() if self._cache is None else self._cache.get_or_make(name, made_of, make)
+
+
+def _conversion_cache(folder: Path) -> ConversionCache:
+    from models.inference.conversion_cache import ConversionCache
+
+    return ConversionCache(folder)
 
 
 def compile_module(

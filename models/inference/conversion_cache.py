@@ -59,8 +59,9 @@ class ConversionCache:
             os.utime(entry / _DIGESTS)
         return entry
 
-    def get_or_make(self, name: str, key: str, make: Callable[[], bytes]) -> bytes:
+    def get_or_make(self, name: str, made_of: Sequence[str], make: Callable[[], bytes]) -> bytes:
         """Return the bytes of an entry of one file, made and kept where there is none."""
+        key = digest(made_of)
         if entry := self.find(name, key):
             with suppress(OSError):
                 return (entry / _BYTES).read_bytes()

@@ -41,7 +41,23 @@ class TorchRunner:
         self._module = module
 
     def __call__(self, *inputs: NDArray[Any]) -> NDArray[np.float32]:
-        """Run one batch."""
+        """Run one batch; where the device's memory is too small for it, its halves one after the other.
+
+        Raises:
+            torch.OutOfMemoryError: it is too small for a single input.
+        """
+        try:
+            return self._run(*inputs)
+        except torch.OutOfMemoryError:
+            if len(inputs[0]) == 1:
+                raise
+        # out of the except block, whose traceback would keep the tensors of the failed run
+        if self._device.type == "cuda":
+            torch.cuda.empty_cache()
+        half = len(inputs[0]) // 2
+        return np.concatenate([self(*(x[part] for x in inputs)) for part in (slice(half), slice(half, None))])
+
+    def _run(self, *inputs: NDArray[Any]) -> NDArray[np.float32]:
         precision = torch.autocast(self._device.type, torch.bfloat16) if self._mixed else nullcontext()
         with torch.inference_mode(), precision:
             tensors = [torch.from_numpy(np.ascontiguousarray(x)).to(self._device) for x in inputs]

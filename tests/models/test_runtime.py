@@ -78,6 +78,36 @@ def test_a_gpu_gives_what_the_cpu_gives() -> None:
     assert _cosines(run(_pixels(4)), _expected(_pixels(4))).min() > 0.999
 
 
+class _SmallMemory(_Tiny):
+    """Has room for so many inputs, and remembers the sizes that it was given."""
+
+    def __init__(self, room: int) -> None:
+        super().__init__()
+        self.room, self.given = room, []
+
+    def __deepcopy__(self, _memo: object) -> "_SmallMemory":
+        return self
+
+    def forward(self, pixels: torch.Tensor) -> torch.Tensor:
+        self.given.append(len(pixels))
+        if len(pixels) > self.room:
+            raise torch.OutOfMemoryError("too many")
+        return super().forward(pixels)
+
+
+def test_what_does_not_fit_into_memory_runs_in_halves() -> None:
+    module = _SmallMemory(room=3)
+    module.load_state_dict(_Tiny().state_dict())
+    run, expected = TorchRunner(module), TorchRunner(_Tiny())
+    np.testing.assert_allclose(run(_pixels(11)), expected(_pixels(11)), atol=1e-6)
+    assert module.given == [11, 5, 2, 3, 6, 3, 3]
+
+
+def test_one_that_does_not_fit_is_told() -> None:
+    with pytest.raises(torch.OutOfMemoryError):
+        TorchRunner(_SmallMemory(room=0))(_pixels(2))
+
+
 def test_the_module_itself_stays_as_it_was() -> None:
     module = _Tiny()
     TorchRunner(module, mixed_precision=True)
