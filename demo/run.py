@@ -13,6 +13,8 @@ from pathlib import Path
 
 import httpx
 
+from indexer.layout import data_folder
+
 HERE = Path(__file__).resolve().parent
 OWN_PHOTOGRAPHS = HERE / "photographs"
 SEMBLANCE = Path(sys.executable).with_name("semblance")
@@ -28,14 +30,15 @@ def main() -> int:
         print("demo: --check knows only the demonstration's own photographs", file=sys.stderr)
         return 2
     collection = "demo" if own else "photos"
+    data_dir = data_folder(arguments.data_dir)
     captions = ["--captions", str(HERE / "captions.csv")] if own else []
-    data = ["--data-dir", str(arguments.data_dir)]
+    data = ["--data-dir", str(data_dir)]
     indexed = subprocess.run(
         [SEMBLANCE, "index", str(photographs), "--collection", collection, *captions, *data], check=False
     )
     if indexed.returncode:
         return indexed.returncode
-    log = arguments.data_dir / "service.log"
+    log = data_dir / "demo-service.log"
     with _service([*data, "--host", arguments.host, "--port", str(arguments.port)], log) as process:
         address = f"http://{arguments.host}:{arguments.port}"
         if not _wait_until_ready(address, process):
@@ -54,7 +57,7 @@ def main() -> int:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--photographs", type=Path, default=OWN_PHOTOGRAPHS, help="folder to index")
-    parser.add_argument("--data-dir", type=Path, default=Path("var/demo"), help="where the index is kept")
+    parser.add_argument("--data-dir", type=Path, help="where the index is kept; by default where all are")
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=8000)
     parser.add_argument("--check", action="store_true", help="ask, print the answers, stop; exit 0 if they are right")

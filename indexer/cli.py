@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import timedelta
@@ -14,7 +15,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from indexer.layout import DATA_DIR_VARIABLE, DEFAULT_DATA_DIR
+from indexer.layout import DATA_DIR_VARIABLE, data_folder, name_of_folder, uses_former_folder
+from models.errors import InputError
 
 if TYPE_CHECKING:
     from rich.progress import TaskID
@@ -26,11 +28,11 @@ app = typer.Typer(no_args_is_help=True)
 collections_app = typer.Typer(invoke_without_command=True, help="List the collections, or delete one.")
 app.add_typer(collections_app, name="collections")
 
-DataDir = Annotated[
-    Path, typer.Option("--data-dir", envvar=DATA_DIR_VARIABLE, help="Folder that holds the collections.")
-]
+DATA_DIR_HELP = "Folder of the collections; by default the user's own data folder"
+DataDir = Annotated[Path | None, typer.Option("--data-dir", help=f"{DATA_DIR_HELP} [{DATA_DIR_VARIABLE}].")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
+_NONE = "none"
 _NAMED_AT_MOST = 20  # files named one by one before "and so on"
 _SECONDS_BETWEEN_LINES = 10.0
 _INTERRUPTED = 130  # what shells expect of a program that Ctrl-C stopped
@@ -38,10 +40,19 @@ _INTERRUPTED = 130  # what shells expect of a program that Ctrl-C stopped
 
 @app.command()
 def index(
-    paths: Annotated[list[Path], typer.Argument(help="Folders of photographs, or single files.", metavar="PATH...")],
-    collection: Annotated[str, typer.Option(help="Name of the collection to make or to bring up to date.")],
+    paths: Annotated[
+        list[Path] | None, typer.Argument(help="Folders of photographs, or single files.", metavar="PATH...")
+    ] = None,
+    collection: Annotated[
+        str | None, typer.Option(help="Collection to make or to bring up to date. Default: the first folder's name.")
+    ] = None,
     captions: Annotated[
-        Path | None, typer.Option(help="Captions: Flickr's token.txt, CSV (file,caption) or JSON lines.")
+        str | None,
+        typer.Option(
+            help="Captions: Flickr's token.txt, CSV (file,caption) or JSON lines; none forgets those of earlier runs, "
+            "which otherwise stay.",
+            metavar="FILE|none",
+        ),
     ] = None,
     model: Annotated[
         list[str] | None,
@@ -55,10 +66,13 @@ def index(
         ),
     ] = None,
     add: Annotated[bool, typer.Option("--add", help="Extend the folders instead of replacing them.")] = False,
+    again: Annotated[
+        str | None, typer.Option(help="Bring this collection up to date from the folders of its last run.")
+    ] = None,
     device: Annotated[
         str, typer.Option(envvar="SEMBLANCE_DEVICE", help="cpu, cuda, …; auto takes a GPU where there is one.")
     ] = "auto",
-    data_dir: DataDir = DEFAULT_DATA_DIR,
+    data_dir: DataDir = None,
 ) -> None:
     """Index folders of photographs: new and changed images are encoded, deleted ones go."""
     from indexer.indexing import index_collection
@@ -67,13 +81,15 @@ def index(
     from models.inference.execution import Execution
     from models.library import InstalledModels
 
+    where = folder_of(data_dir)
     execution = Execution(device=device)
     request = IndexRequest(
-        data_dir=data_dir,
-        collection=collection,
-        paths=tuple(paths),
-        captions=captions,
-        add=add,
+        data_dir=where,
+        collection=_collection(where, paths or [], collection, again, add=add),
+        paths=tuple(paths or ()),
+        captions=None if captions in (None, _NONE) else Path(captions),
+        drop_captions=captions == _NONE,
+        add=add or again is not None,
         models=tuple(model or ()),
         matchers=tuple(matcher or ()),
         execution=execution,
@@ -87,16 +103,60 @@ def index(
     _tell(report)
 
 
+def folder_of(data_dir: Path | None) -> Path:
+    """Return the folder of the collections, and say so where it is the one of an earlier version."""
+    folder = data_folder(data_dir)
+    if data_dir is None and DATA_DIR_VARIABLE not in os.environ and uses_former_folder():
+        typer.echo(f"The collections are in {folder}, where an earlier version put them.", err=True)
+    return folder
+
+
+def _collection(data_dir: Path, paths: Sequence[Path], named: str | None, again: str | None, *, add: bool) -> str:
+    """Return the name of the collection to index.
+
+    Raises:
+        InputError: the options contradict each other, or nothing says what to index.
+        CollectionNotFoundError: the collection to index again does not exist.
+        CollectionNameError: the folder's name makes none.
+    """
+    from indexer.collections import collection_dir, collection_names
+
+    if again is not None:
+        if paths or named or add:
+            raise InputError("--again takes the folders of the last run: leave PATH, --collection and --add out")
+        collection_dir(data_dir, again)
+        return again
+    if not paths:
+        raise InputError("name a folder of photographs, or a collection to bring up to date: --again NAME")
+    if named is not None:
+        return named
+    name = name_of_folder(paths[0])
+    if name in collection_names(data_dir) and not add and not _holds(data_dir, name, paths):
+        raise InputError(
+            f"there is a collection {name!r} already, of other folders: give this one a name with --collection, "
+            f"or extend that one with --collection {name} --add"
+        )
+    return name
+
+
+def _holds(data_dir: Path, name: str, paths: Sequence[Path]) -> bool:
+    """Tell whether a collection was last made of just these places."""
+    from indexer.collections import collection_roots
+    from indexer.sources.opening import as_root
+
+    return collection_roots(data_dir, name) == [as_root(path) for path in paths]
+
+
 @app.command()
 def verify(
     collection: Annotated[str, typer.Argument(help="Name of the collection.")],
-    data_dir: DataDir = DEFAULT_DATA_DIR,
+    data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
     """Check every hash and count of a collection's index."""
     from indexer.collections import verify_collection
 
-    report = verify_collection(data_dir, collection)
+    report = verify_collection(folder_of(data_dir), collection)
     if as_json:
         typer.echo(json.dumps(asdict(report), indent=2))
     else:
@@ -111,18 +171,18 @@ def verify(
 
 
 @collections_app.callback()
-def list_all(context: typer.Context, data_dir: DataDir = DEFAULT_DATA_DIR, as_json: AsJson = False) -> None:
+def list_all(context: typer.Context, data_dir: DataDir = None, as_json: AsJson = False) -> None:
     """List the collections, or delete one."""
-    context.obj = data_dir
+    context.obj = folder = folder_of(data_dir)
     if context.invoked_subcommand:
         return
     from indexer.collections import list_collections
 
-    summaries = list_collections(data_dir)
+    summaries = list_collections(folder)
     if as_json:
         typer.echo(json.dumps([asdict(summary) for summary in summaries], indent=2, default=str))
     elif not summaries:
-        typer.echo(f"no collections in {data_dir}; make one: semblance index FOLDER --collection NAME")
+        typer.echo(f"no collections in {folder}; make one: semblance index FOLDER")
     for summary in [] if as_json else summaries:
         typer.echo(_line(summary))
 
@@ -137,7 +197,7 @@ def delete(
     """Delete a collection's index; the photographs stay."""
     from indexer.collections import collection_dir, delete_collection
 
-    where = data_dir or context.obj
+    where = data_folder(data_dir) if data_dir else context.obj
     folder = collection_dir(where, name)
     if not yes:
         typer.confirm(f"Delete the index of {name} in {folder}? The photographs stay.", abort=True)
@@ -211,10 +271,11 @@ def _tell(report: IndexReport) -> None:
         for rate, things in ((report.images_per_s, "images"), (report.captions_per_s, "captions"))
         if rate
     ]
+    removed = f" ({report.captions_removed:,} removed)" if report.captions_removed else ""
     _echo(
         f"{report.collection}: {state}: {report.images:,} images ({report.added:,} encoded, {report.reused:,} reused, "
         f"{report.deleted:,} deleted, {report.duplicates:,} duplicates, {len(report.failed):,} failed), "
-        f"{report.captions:,} captions; {report.seconds:.1f} s{''.join(f', {rate}' for rate in rates)}"
+        f"{report.captions:,} captions{removed}; {report.seconds:.1f} s{''.join(f', {rate}' for rate in rates)}"
     )
 
 

@@ -91,6 +91,15 @@ def collection_contents(data_dir: Path, name: str) -> tuple[tuple[str, ...], tup
     return None if summary.generation is None else (summary.models, summary.matchers)
 
 
+def collection_roots(data_dir: Path, name: str) -> list[str]:
+    """Return the places that a collection's current generation was made of; none where there is no sound one."""
+    try:
+        with open_current(collection_dir(data_dir, name)) as generation:
+            return generation.catalog.roots()
+    except (CollectionNotFoundError, NoGenerationError, DamagedGenerationError):
+        return []
+
+
 def verify_collection(data_dir: Path, name: str) -> VerifyReport:
     """Check every hash and count of a collection's current generation.
 

@@ -13,14 +13,19 @@ DATA/collections/NAME/
 from __future__ import annotations
 
 import hashlib
+import os
 import re
+import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
 
+from platformdirs import user_data_path
+
 from indexer.errors import CollectionNameError
 
-DEFAULT_DATA_DIR = Path("var/semblance")
 DATA_DIR_VARIABLE = "SEMBLANCE_DATA_DIR"
+FORMER_DATA_DIR = Path("var/semblance")
+"""Where earlier versions kept the collections, below the folder that a command was run in."""
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 
@@ -61,6 +66,24 @@ class CollectionLayout:
         return self.generations / f"{number:06d}"
 
 
+def data_folder(chosen: Path | None = None) -> Path:
+    """Return the absolute folder that holds the collections.
+
+    It is the chosen one, ``SEMBLANCE_DATA_DIR``, or else the user's own data folder by the platform's convention; but
+    below a folder where an earlier version kept collections, those.
+    """
+    if chosen is None and (named := os.environ.get(DATA_DIR_VARIABLE)):
+        chosen = Path(named)
+    if chosen is None:
+        chosen = FORMER_DATA_DIR if uses_former_folder() else user_data_path("semblance", appauthor=False)
+    return chosen.absolute()
+
+
+def uses_former_folder() -> bool:
+    """Tell whether an earlier version kept collections below the present folder."""
+    return collections_folder(FORMER_DATA_DIR).is_dir()
+
+
 def collections_folder(data_dir: Path) -> Path:
     """Return the folder that holds all collections."""
     return data_dir / "collections"
@@ -75,6 +98,21 @@ def collection_layout(data_dir: Path, name: str) -> CollectionLayout:
     if not _NAME.fullmatch(name):
         raise CollectionNameError(name)
     return CollectionLayout(collections_folder(data_dir) / name)
+
+
+def name_of_folder(path: Path) -> str:
+    """Return the name that a collection of a folder, or of a file in it, gets where none is chosen.
+
+    Raises:
+        CollectionNameError: nothing of the folder's name can be in one.
+    """
+    place = path.absolute()
+    folder = place.parent if place.is_file() else place
+    plain = unicodedata.normalize("NFKD", folder.name).encode("ascii", "ignore").decode().lower()
+    name = re.sub(r"[^a-z0-9_]+", "-", plain).strip("-_")[:63].rstrip("-_")
+    if not _NAME.fullmatch(name):
+        raise CollectionNameError(folder.name)
+    return name
 
 
 def file_stem(model: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -13,6 +14,8 @@ from models.names import DEFAULT_CAPTIONER, DEFAULT_MODEL
 from models.recall_line import recall_line
 
 app = typer.Typer(no_args_is_help=True)
+
+_UNCUT = 1000  # columns: a table that goes into a pipe or a file is never cut
 
 
 @app.command("models")
@@ -38,7 +41,7 @@ def list_models(
                 (card.name, str(card.dimension), f"{card.weights_bytes / 1e6:.1f} MB") if index == 0 else ("", "", "")
             )
             table.add_row(*head, name, recall_line(figures["text_to_image"]), recall_line(figures["image_to_text"]))
-    console = Console()
+    console = Console(width=None if sys.stdout.isatty() else _UNCUT)
     console.print(table)
     for matcher in matcher_cards():
         console.print(f"matcher {matcher.name} ({matcher.weights_bytes / 1e6:.1f} MB) re-ranks {matcher.encoder}")

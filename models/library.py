@@ -65,6 +65,10 @@ class InstalledModels:
         """See ``ModelLibrary``."""
         return self._matchers.get(name, lambda: self._load_matcher(name))
 
+    def matcher_card(self, name: str) -> MatcherCard:
+        """See ``ModelLibrary``."""
+        return matcher_card(name)
+
     def feature_sources(self, names: Sequence[str]) -> Sequence[FeatureSource]:
         """See ``ModelLibrary``."""
         from models.matchers.frozen_pass import backbone_of

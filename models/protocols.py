@@ -255,6 +255,10 @@ class ModelLibrary(Protocol):
         """Return a matcher."""
         ...
 
+    def matcher_card(self, name: str) -> MatcherCard:
+        """Return the card of a matcher, which need not be loaded for it."""
+        ...
+
     def feature_sources(self, names: Sequence[str]) -> Sequence[FeatureSource]:
         """Return what gives the features of matchers: one network for all that share a frozen backbone."""
         ...

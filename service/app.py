@@ -16,6 +16,7 @@ import structlog
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from starlette.concurrency import run_in_threadpool
+from starlette.middleware.cors import CORSMiddleware
 
 from models.imaging.decode import DecodeLimits, InProcessDecoder
 from models.inference.cache_folder import cache_folder
@@ -25,6 +26,7 @@ from service.api import collections, explain, images, operations, search
 from service.api.pages import install_pages
 from service.api.state import State
 from service.errors import Problem, install_error_handlers
+from service.methods import Methods
 from service.observability import Metrics, Observe
 from service.security.headers import SecurityHeaders
 from service.security.keys import KeyGuard
@@ -61,8 +63,10 @@ def create_app(
         with _running(settings, metrics, library) as state:
             app.state.parts = state
             loading = asyncio.create_task(run_in_threadpool(_load, state, on_loaded))
+            watching = asyncio.create_task(_watch(state, loading))
             yield
-            await asyncio.wait([loading])  # a model that is half loaded cannot be let go
+            watching.cancel()
+            await asyncio.wait([loading, watching])  # a model that is half loaded cannot be let go
 
     app = FastAPI(
         title="Semblance",
@@ -71,7 +75,7 @@ def create_app(
         lifespan=lifespan,
         docs_url=None,
         redoc_url=None,
-        redirect_slashes=False,
+        generate_unique_id_function=lambda route: route.name,
     )
     for part in (search, explain, collections, images, operations):
         app.include_router(part.router)
@@ -81,10 +85,27 @@ def create_app(
     app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)
     if settings.api_keys:
         app.add_middleware(KeyGuard, keys=[key.get_secret_value() for key in settings.api_keys])
-    app.add_middleware(SecurityHeaders)
+    app.add_middleware(Methods, paths=lambda: app.openapi()["paths"])
+    if settings.cors_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=settings.cors_origins,
+            allow_methods=["GET", "POST"],
+            allow_headers=["*"],
+            expose_headers=["ETag", "Retry-After", "X-Request-ID"],
+        )
+    app.add_middleware(SecurityHeaders, cross_origin=bool(settings.cors_origins))
     app.add_middleware(Observe, metrics=metrics, retry_after_s=settings.retry_after_s)
     app.openapi = partial(_openapi, app)  # type: ignore[method-assign]
     return app
+
+
+async def _watch(state: State, loading: asyncio.Task[None]) -> None:
+    """Serve what is published while the service runs."""
+    await asyncio.wait([loading])
+    while state.settings.watch_s:
+        await asyncio.sleep(state.settings.watch_s)
+        await asyncio.shield(run_in_threadpool(state.generations.refresh))
 
 
 def _load(state: State, on_loaded: Callable[[], None]) -> None:
@@ -112,7 +133,7 @@ def _running(settings: Settings, metrics: Metrics, library: ModelLibrary) -> Ite
         generations = Generations(
             settings.data_dir,
             encoders.get,
-            Matchers(library),
+            Matchers(library, at_once=settings.rerank),
             model=settings.model,
             default=settings.default_collection,
         )
@@ -175,7 +196,12 @@ def _is_loopback(host: str) -> bool:
 def _openapi(app: FastAPI) -> dict[str, Any]:
     """Return the OpenAPI description, with the schema of errors and the two ways to send a key."""
     if app.openapi_schema is None:
-        schema = get_openapi(title=app.title, version=app.version, summary=app.summary, routes=app.routes)
+        schema = get_openapi(
+            title=app.title,
+            version=app.version,
+            summary=app.summary,
+            routes=app.routes,
+        )
         problem = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
         components = schema.setdefault("components", {})
         components.setdefault("schemas", {}).update(problem.pop("$defs"), Problem=problem)

@@ -6,18 +6,23 @@ What is slow to import is imported inside the commands, so that ``semblance --he
 from __future__ import annotations
 
 import json
+import os
 import sys
 from dataclasses import asdict
-from importlib.metadata import entry_points
+from importlib.metadata import entry_points, version
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 from typer.core import TyperGroup
 
 import indexer.cli
 import models.cli
-from models.errors import InputError, QueryError, SemblanceError
+from indexer.layout import DATA_DIR_VARIABLE
+from models.errors import InputError, SemblanceError
+
+if TYPE_CHECKING:
+    from service.offline import Line
 
 _OF_EXTRAS = dict.fromkeys(
     ("jinja2", "matplotlib", "openTSNE", "sacrebleu", "scipy", "sklearn", "snowballstemmer"), "evaluate"
@@ -50,7 +55,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-DataDir = Annotated[Path | None, typer.Option(help="Folder of the collections [SEMBLANCE_DATA_DIR, var/semblance].")]
+DataDir = Annotated[Path | None, typer.Option(help=f"{indexer.cli.DATA_DIR_HELP} [{DATA_DIR_VARIABLE}].")]
 
 
 @app.command()
@@ -58,6 +63,7 @@ def serve(
     data_dir: DataDir = None,
     host: Annotated[str | None, typer.Option(help="Address to listen on [SEMBLANCE_HOST, 127.0.0.1].")] = None,
     port: Annotated[int | None, typer.Option(help="Port to listen on [SEMBLANCE_PORT, 8000].")] = None,
+    open_page: Annotated[bool, typer.Option("--open", help="Open the page in a browser when it is ready.")] = False,
 ) -> None:
     """Answer over HTTP, with a web page at /. All settings: docs/settings.md."""
     from service.logs import configure_logging
@@ -65,62 +71,100 @@ def serve(
     from service.server import listen, run
     from service.settings import load_settings
 
-    settings = load_settings(data_dir=data_dir, host=host, port=port)
+    settings = load_settings(data_dir=indexer.cli.folder_of(data_dir), host=host, port=port)
     configure_logging(settings.log_format)
     check_before_serving(settings, data_dir_given=data_dir is not None)
-    run(settings, listen(settings))
+    run(settings, listen(settings), on_ready=typer.launch if open_page else None)
 
 
 @app.command()
 def search(
-    collection: Annotated[str, typer.Argument(help="Name of the collection.")],
-    words: Annotated[str | None, typer.Argument(help="What to look for.")] = None,
-    image: Annotated[Path | None, typer.Option(help="An image to look for, instead of words.")] = None,
+    arguments: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[COLLECTION] [QUERY]...",
+            help='What to look for, such as "mountain +snow -castle"; - reads one query a line from standard input. '
+            "The collection may be left out where there is only one.",
+        ),
+    ] = None,
+    collection: Annotated[str | None, typer.Option("--collection", "-c", help="Name of the collection.")] = None,
+    image: Annotated[Path | None, typer.Option(help="An image to look for; words steer it.")] = None,
     modifier: Annotated[list[str] | None, typer.Option(help="Signed words, +beach or -people; repeatable.")] = None,
     k: Annotated[int, typer.Option("--k", "-k", help="Number of results.")] = 10,
     target: Annotated[Literal["image", "text"], typer.Option(help="Find images, or captions.")] = "image",
     rerank: Annotated[
         str | None, typer.Option(help="Matcher that re-ranks the best images [SEMBLANCE_RERANK].")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    min_confidence: Annotated[
+        float | None, typer.Option(min=0, max=1, help="Leave out results of less confidence, and those without one.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON object a line.")] = False,
+    files: Annotated[bool, typer.Option("--files", help="Print paths and nothing else.")] = False,
+    null: Annotated[bool, typer.Option("--null", "-0", help="As --files, for xargs -0.")] = False,
+    open_best: Annotated[bool, typer.Option("--open", help="Open the best result of each query.")] = False,
     data_dir: DataDir = None,
 ) -> None:
     """Search a collection without a server, and print ranked paths with score and, where calibrated, confidence."""
     from service.logs import configure_quiet_logging
-    from service.offline import search_once
-    from service.search.grammar import (
-        WEIGHT_BESIDE_IMAGE,
-        WEIGHT_BESIDE_SENTENCE,
-        parse_modifiers,
-        parse_page,
-        parse_sentence,
-    )
-    from service.search.query import ImageFile, Query, Sentence
+    from service.offline import Searcher, choose_collection
+    from service.search.grammar import parse_page
     from service.settings import load_settings
 
     configure_quiet_logging()
-    settings = load_settings(data_dir=data_dir)
-    limits = settings.query_limits
-    page = parse_page(k, 0, limits)
-    source: Sentence | ImageFile
-    match words, image:
-        case str(), None:
-            source, weight = parse_sentence(words, limits), WEIGHT_BESIDE_SENTENCE
-        case None, Path():
-            source, weight = ImageFile(_read(image)), WEIGHT_BESIDE_IMAGE
-        case _:
-            raise QueryError("Give either words or --image; --modifier steers both.")
-    query = Query(source, parse_modifiers(modifier or [], limits, weight))
-    lines, warnings = search_once(settings, collection, query, target, page, rerank=rerank)
-    for warning in warnings:
-        print(f"semblance: {warning}", file=sys.stderr)
+    settings = load_settings(data_dir=indexer.cli.folder_of(data_dir))
+    page = parse_page(k, 0, settings.query_limits)
+    steered = image is not None or bool(modifier)
+    name, queries = choose_collection(settings, list(arguments or ()), collection, steered=steered)
+    queries = [query for given in queries for query in (sys.stdin.read().splitlines() if given == "-" else [given])]
+    source = None if image is None else _read(image)
+    with Searcher(settings, name, rerank) as searcher:
+        for query in queries or [""]:
+            lines, warnings = searcher.search(query, source, modifier or [], target, page, min_confidence)
+            for warning in warnings:
+                print(f"semblance: {warning}", file=sys.stderr)
+            _print(query, lines, len(queries) > 1, target, as_json=as_json, files=files, null=null)
+            if open_best and lines:
+                typer.launch(str(lines[0].path))
+
+
+def _print(
+    query: str, lines: list[Line], several: bool, target: str, *, as_json: bool, files: bool, null: bool
+) -> None:
     if as_json:
-        print(json.dumps([asdict(line) for line in lines], indent=1))
+        for line in lines:
+            print(json.dumps({"query": query, **asdict(line)}))
         return
+    if files or null:
+        for line in lines:
+            sys.stdout.buffer.write(os.fsencode(line.key) + (b"\0" if null else b"\n"))
+        sys.stdout.flush()
+        return
+    if several:
+        print(query)
     for line in lines:
         caption = f"  {line.caption}" if target == "text" else ""
-        confidence = "" if line.confidence is None else f"{line.confidence:4.0%}  "
+        confidence = "" if line.confidence is None else f"{as_percent(line.confidence):>4}  "
         print(f"{line.rank:4}  {line.score:.4f}  {confidence}{line.path}{caption}")
+
+
+def as_percent(confidence: float) -> str:
+    """Write a confidence as the page does: never quite certain, and never nothing."""
+    return f"{min(99, round(100 * confidence)) or '<1'}%"
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        print(f"semblance {version('semblance')}")
+        raise typer.Exit
+
+
+@app.callback()
+def main(
+    show_version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Find images by meaning: by words, by an image, by an image and signed words."""
 
 
 app.add_typer(indexer.cli.app)

@@ -15,6 +15,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
 from indexer.errors import (
@@ -94,6 +95,8 @@ class Problem(BaseModel):
 
 def problem_of(error: Exception) -> Problem:
     """Describe an error to the caller; ``request_id`` is left empty."""
+    if isinstance(error, ClientDisconnect):
+        error = ClientGoneError("The client hung up.")
     if isinstance(error, SemblanceError):
         return _semblance_problem(error)
     if isinstance(error, RequestValidationError):
@@ -124,10 +127,19 @@ def install_error_handlers(app: FastAPI, retry_after_s: int) -> None:
     """Have the application answer every expected error; unexpected ones go on to ``Observe``."""
 
     async def handle(request: Request, error: Exception) -> Response:
+        if isinstance(error, RequestValidationError) and _is_unlabelled_json(request, error):
+            error = QueryError("Send JSON with the header Content-Type: application/json.")
         return response_of(error, request.state.request_id, retry_after_s)
 
-    for kind in (SemblanceError, RequestValidationError, HTTPException):
+    for kind in (SemblanceError, RequestValidationError, HTTPException, ClientDisconnect):
         app.add_exception_handler(kind, handle)
+
+
+def _is_unlabelled_json(request: Request, error: RequestValidationError) -> bool:
+    """Tell whether a body was not read because nothing says that it is JSON."""
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    whole = any(tuple(one["loc"]) == ("body",) for one in error.errors())
+    return whole and not kind.endswith("json") and request.method != "GET"
 
 
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:

@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from models.types import Side
 from service.errors import response_of
+from service.security.prefix import path_below_prefix
 
 log = structlog.get_logger()
 
@@ -70,7 +71,7 @@ class Observe:
         started = perf_counter()
         request_id = _request_id(scope)
         scope.setdefault("state", {})["request_id"] = request_id
-        status = 0
+        status, unrouted = 0, _unrouted(scope)
 
         async def send_with_id(message: Message) -> None:
             nonlocal status
@@ -89,16 +90,21 @@ class Observe:
             await response(scope, receive, send_with_id)
         finally:
             self._metrics.running.dec()
-            self._record(scope, status, perf_counter() - started, request_id)
+            route = getattr(scope.get("route"), "path", unrouted)
+            self._record(scope, route, status, perf_counter() - started, request_id)
 
-    def _record(self, scope: Scope, status: int, seconds: float, request_id: str) -> None:
-        route = getattr(scope.get("route"), "path", "unknown")
+    def _record(self, scope: Scope, route: str, status: int, seconds: float, request_id: str) -> None:
         method = scope["method"] if scope["method"] in _METHODS else "OTHER"
         self._metrics.requests.labels(method, route, str(status)).inc()
         self._metrics.seconds.labels(route).observe(seconds)
         log.info(
             "request", request_id=request_id, method=method, route=route, status=status, ms=round(seconds * 1e3, 2)
         )
+
+
+def _unrouted(scope: Scope) -> str:
+    """Return what a request without a route is counted as: one for a file of the page, or for what there is not."""
+    return "/static" if path_below_prefix(scope).startswith("/static/") else "unknown"
 
 
 def _request_id(scope: Scope) -> str:

@@ -1,23 +1,27 @@
-"""One search without a server: what ``semblance search`` does."""
+"""Searching without a server: what ``semblance search`` does."""
 
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 
-from indexer.collections import collection_dir
+from indexer.collections import collection_dir, collection_names
 from indexer.store.generation import open_current
+from models.errors import QueryError
 from models.imaging.decode import DecodeLimits, ImageDecoder, InProcessDecoder
 from models.inference.cache_folder import cache_folder
 from models.library import InstalledModels
 from models.protocols import DualEncoder, Matcher
 from models.types import Side
+from service.search.grammar import WEIGHT_BESIDE_IMAGE, parse_modifiers, parse_query
 from service.search.plan import EncodedQuery, plan_search, prepare_image
-from service.search.query import Page, Query
+from service.search.query import ImageFile, Page, Query
 from service.search.rerank import NO_MATCHER, RerankChoice
-from service.serving.generations import check_same_model
+from service.serving.generations import CollectionChoiceError, check_same_model
 from service.serving.matchers import Matchers
 from service.settings import Settings
 
@@ -32,7 +36,7 @@ class Share:
 
 @dataclass(frozen=True)
 class Line:
-    """One result; the contributions sum to the score."""
+    """One result; the contributions sum to the score. ``path`` is the ``key`` of its file as text that prints."""
 
     rank: int
     score: float
@@ -41,49 +45,125 @@ class Line:
     caption: str | None
     contributions: tuple[Share, ...]
     confidence: float | None
+    key: str = field(repr=False, default="")
 
 
-def search_once(
-    settings: Settings, collection: str, query: Query, target: Side, page: Page, *, rerank: str | None = None
-) -> tuple[list[Line], tuple[str, ...]]:
-    """Load a collection and its model, search once, and return the results with the warnings.
+class Searcher:
+    """Searches one collection again and again; a context that holds it open.
 
     Args:
         settings: see ``docs/settings.md``.
         collection: its name.
-        query: what is searched for.
-        target: what is to be found.
-        page: which of the results are wanted.
         rerank: name of a matcher, ``none``, or None for the setting's default.
 
     Raises:
-        SemblanceError: whatever is wrong with the collection, the model or the query.
+        SemblanceError: whatever is wrong with the collection or the model.
     """
-    choice = RerankChoice(rerank, settings.rerank, settings.rerank_depth)
-    with open_current(collection_dir(settings.data_dir, collection)) as generation:
-        model = settings.model or generation.models[0]
-        images = generation.vector_set(model, "image")
-        library = InstalledModels(settings.execution, cache_folder(settings.cache_dir))
-        encoder = library.encoder(model)
-        check_same_model(images, encoder.card)
-        matchers: dict[str, Matcher] = {}
-        if choice.name != NO_MATCHER:  # they are slow to load
-            matchers = Matchers(library).fitting(generation, model)
-        plan = plan_search(generation, encoder.card, matchers, query, target=target, page=page, rerank=choice)
-        found = plan.run(_encode(query, encoder, InProcessDecoder(DecodeLimits(settings.max_pixels))))
-        lines = [
+
+    def __init__(self, settings: Settings, collection: str, rerank: str | None = None) -> None:
+        self._settings = settings
+        self._choice = RerankChoice(rerank, settings.rerank, settings.rerank_depth)
+        self._decoder = InProcessDecoder(DecodeLimits(settings.max_pixels))
+        self._generation = open_current(collection_dir(settings.data_dir, collection))
+        try:
+            model = settings.model or self._generation.models[0]
+            library = InstalledModels(settings.execution, cache_folder(settings.cache_dir))
+            self._encoder = library.encoder(model)
+            check_same_model(self._generation.vector_set(model, "image"), self._encoder.card)
+            self._matchers: dict[str, Matcher] = {}
+            if self._choice.name != NO_MATCHER:  # they are slow to load
+                self._matchers = Matchers(library).fitting(self._generation, model)
+        except BaseException:
+            self._generation.close()
+            raise
+
+    def __enter__(self) -> Searcher:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self._generation.close()
+
+    def search(
+        self,
+        words: str,
+        image: bytes | None,
+        modifiers: Sequence[str],
+        target: Side,
+        page: Page,
+        min_confidence: float | None = None,
+    ) -> tuple[list[Line], tuple[str, ...]]:
+        """Search once, and return the results with the warnings.
+
+        Args:
+            words: a sentence with signed words, or nothing.
+            image: the file of an image that is searched by; the words then steer it.
+            modifiers: more signed words.
+            target: what is to be found.
+            page: which of the results are wanted.
+            min_confidence: results of less, or without one, are left out.
+
+        Raises:
+            SemblanceError: whatever is wrong with the query.
+        """
+        query, generation = self._query(words, image, modifiers), self._generation
+        card, choice = self._encoder.card, self._choice
+        plan = plan_search(generation, card, self._matchers, query, target=target, page=page, rerank=choice)
+        found = plan.run(_encode(query, self._encoder, self._decoder))
+        hits = [hit for hit in found.hits if min_confidence is None or (hit.confidence or -1) >= min_confidence]
+        keys = [generation.catalog.original_keys(hit.image.id)[0] for hit in hits]
+        return [
             Line(
                 rank=hit.rank,
                 score=hit.score,
-                path=_printable(generation.catalog.original_keys(hit.image.id)[0]),
+                path=_printable(key),
                 id=hit.id,
                 caption=hit.caption,
                 contributions=tuple(Share(*part) for part in hit.contributions),
                 confidence=hit.confidence,
+                key=key,
             )
-            for hit in found.hits
-        ]
-        return lines, found.warnings
+            for hit, key in zip(hits, keys, strict=True)
+        ], found.warnings
+
+    def _query(self, words: str, image: bytes | None, modifiers: Sequence[str]) -> Query:
+        limits = self._settings.query_limits
+        if image is None:
+            return Query(*parse_query(words, modifiers, limits))
+        steering = [*([words] if words.strip() else []), *modifiers]
+        return Query(ImageFile(image), parse_modifiers(steering, limits, WEIGHT_BESIDE_IMAGE))
+
+
+def choose_collection(
+    settings: Settings, arguments: list[str], named: str | None, *, steered: bool
+) -> tuple[str, list[str]]:
+    """Return the collection that is searched, and the queries.
+
+    The first argument may be the name of a collection; without one the only collection is searched, or the default.
+
+    Args:
+        settings: of the folder and the default collection.
+        arguments: of the command.
+        named: the option that names the collection.
+        steered: an image or modifiers stand beside the arguments, so that no query is needed.
+
+    Raises:
+        InputError: it is not plain which collection is meant, there is none, or nothing says what to look for.
+    """
+    names = collection_names(settings.data_dir)
+    if named is None and arguments and arguments[0] in names and (len(arguments) > 1 or steered):
+        named, *arguments = arguments
+    if not arguments and not steered:
+        raise QueryError('Say what to look for: semblance search "a dog", or --image FILE.')
+    if named is None:
+        named = settings.default_collection or (names[0] if len(names) == 1 else None)
+        looks_like_a_name = len(arguments) > 1 and re.fullmatch(r"[a-z0-9_-]+", arguments[0])
+        there_are = ", ".join(names) or "none yet; semblance index FOLDER makes one"
+        if named is None or (looks_like_a_name and arguments[0] not in names):
+            told = f"There is no collection {arguments[0]!r}. " if looks_like_a_name else ""
+            raise CollectionChoiceError(
+                f'{told}Name the collection: semblance search --collection NAME "a dog". There are: {there_are}.'
+            )
+    return named, arguments
 
 
 def _encode(query: Query, encoder: DualEncoder, decoder: ImageDecoder) -> EncodedQuery:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import gc
 import socket
+from collections.abc import Callable
 from contextlib import suppress
+from typing import Any
 
 import structlog
 
@@ -39,8 +41,14 @@ def listen(settings: Settings) -> socket.socket:
     return listening
 
 
-def run(settings: Settings, listening: socket.socket) -> None:
-    """Serve until SIGINT or SIGTERM; requests that are running then are answered first."""
+def run(settings: Settings, listening: socket.socket, on_ready: Callable[[str], object] | None = None) -> None:
+    """Serve until SIGINT or SIGTERM; requests that are running then are answered first.
+
+    Args:
+        settings: of the service.
+        listening: the bound socket.
+        on_ready: given the service's address when everything is loaded.
+    """
     import uvicorn
 
     from service.app import create_app
@@ -53,9 +61,12 @@ def run(settings: Settings, listening: socket.socket) -> None:
         gc.collect()
         gc.freeze()
         log.info("ready", address=_address(host, port))
+        if on_ready is not None:
+            on_ready(_address(host, port))
 
     config = uvicorn.Config(
-        create_app(settings, on_loaded=ready),
+        behind_proxies(create_app(settings, on_loaded=ready), settings),
+        proxy_headers=False,
         host=host,
         port=port,
         log_config=None,
@@ -65,6 +76,16 @@ def run(settings: Settings, listening: socket.socket) -> None:
     )
     with suppress(KeyboardInterrupt):  # uvicorn stops at Ctrl-C, then raises it again
         uvicorn.Server(config).run([listening])
+
+
+def behind_proxies(app: Any, settings: Settings) -> Any:
+    """Return the ASGI application that believes what trusted proxies tell of the client and of the path before it."""
+    from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
+
+    from service.security.prefix import ForwardedPrefix
+
+    inner: Any = ProxyHeadersMiddleware(app, list(settings.trusted_proxies))
+    return ForwardedPrefix(inner, settings.trusted_proxies, settings.root_path)
 
 
 def _resolve(settings: Settings) -> tuple[int, int, int, str, tuple[object, ...]]:

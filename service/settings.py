@@ -6,13 +6,15 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_core import PydanticUndefined
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from indexer.layout import DEFAULT_DATA_DIR
+from indexer.layout import data_folder
 from models.errors import InputError
 from models.inference.execution import Execution
 from service.logs import LogFormat
 from service.search.grammar import QueryLimits
+from service.security.prefix import is_prefix
 
 
 def _setting(default: Any, unit: str, description: str, **constraints: Any) -> Any:
@@ -29,7 +31,11 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="SEMBLANCE_", env_ignore_empty=True, extra="forbid", frozen=True)
 
-    data_dir: Path = _setting(DEFAULT_DATA_DIR, "path", "folder that holds the indexed collections")
+    data_dir: Path = Field(
+        default_factory=data_folder,
+        description="folder that holds the indexed collections; unset: the user's own data folder",
+        json_schema_extra={"unit": "path"},
+    )
     cache_dir: Path | None = _setting(
         None, "path", "folder that keeps converted models; unset: the user's own cache folder"
     )
@@ -40,6 +46,16 @@ class Settings(BaseSettings):
     port: int = _setting(8000, "port", "TCP port to listen on; 0 takes a free one", ge=0, le=65535)
     api_keys: Annotated[tuple[SecretStr, ...], NoDecode] = _setting(
         (), "comma-separated", "keys of which a request has to carry one; without any the service is open to everybody"
+    )
+
+    root_path: str = _setting(
+        "", "path", "path of the service behind a proxy, such as /photographs; X-Forwarded-Prefix of a trusted one wins"
+    )
+    trusted_proxies: Annotated[tuple[str, ...], NoDecode] = _setting(
+        ("127.0.0.1",), "comma-separated", "addresses whose X-Forwarded- headers are believed"
+    )
+    cors_origins: Annotated[tuple[str, ...], NoDecode] = _setting(
+        (), "comma-separated", "origins whose pages may ask this service, such as https://shop.example; or *"
     )
 
     model: str | None = _setting(
@@ -80,13 +96,29 @@ class Settings(BaseSettings):
     log_format: LogFormat = _setting(
         "auto", "name", "how the log is written: json, text, or auto: text where standard error is a terminal"
     )
+    watch_s: float = _setting(
+        2.0, "seconds", "between two looks for new generations and collections, which are then served; 0: never", ge=0
+    )
     graceful_stop_s: int = _setting(20, "seconds", "time that running requests get when the service stops", ge=0)
 
-    @field_validator("api_keys", mode="before")
+    @field_validator("data_dir")
     @classmethod
-    def _split_keys(cls, value: object) -> object:
+    def _make_absolute(cls, folder: Path) -> Path:
+        return folder.absolute()
+
+    @field_validator("root_path")
+    @classmethod
+    def _check_root_path(cls, path: str) -> str:
+        path = path.rstrip("/")
+        if path and not is_prefix(path):
+            raise ValueError("must be a path such as /photographs")
+        return path
+
+    @field_validator("api_keys", "trusted_proxies", "cors_origins", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
         if isinstance(value, str):
-            return tuple(key.strip() for key in value.split(",") if key.strip())
+            return tuple(part.strip() for part in value.split(",") if part.strip())
         return value
 
     @property
@@ -129,7 +161,8 @@ def settings_table() -> str:
         "|---|---|---|---|",
     ]
     for name, field in Settings.model_fields.items():
-        default = "" if field.default in (None, ()) else f"`{str(field.default).lower()}`"
+        value = ",".join(field.default) if isinstance(field.default, tuple) else field.default
+        default = "" if value in (None, "", PydanticUndefined) else f"`{str(value).lower()}`"
         unit = field.json_schema_extra["unit"] if isinstance(field.json_schema_extra, dict) else ""
         lines.append(f"| `{variable_of(name)}` | {default} | {unit} | {field.description} |")
     return "\n".join(lines)

@@ -8,6 +8,7 @@ from toy_encoder import ToyEncoder
 from toy_explainer import ToyExplainer
 from toy_matcher import ToyMatcher
 
+from models.cards import MatcherCard
 from models.errors import ExplainMethodError
 from models.load_once import LoadOnce
 from models.protocols import Captioner, DualEncoder, Explainer, FeatureSource, Matcher
@@ -42,6 +43,9 @@ class ToyLibrary:
 
     def matcher(self, name: str) -> Matcher:
         return self._get("matcher", name)
+
+    def matcher_card(self, name: str) -> MatcherCard:
+        return self.matcher(name).card
 
     def feature_sources(self, names: Sequence[str]) -> Sequence[FeatureSource]:
         return [self.matcher(name) for name in names]

@@ -169,6 +169,10 @@ class CatalogWriter(Protocol):
         """Forget files, the images that no file holds any more and their captions; return how many images went."""
         ...
 
+    def caption_texts(self) -> frozenset[str]:
+        """Return every caption that an image has."""
+        ...
+
     def set_captions(self, by_image: Mapping[str, Sequence[str]]) -> None:
         """Give images (by id) their captions, in order and each once; all other images have none."""
         ...

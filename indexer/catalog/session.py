@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from sqlalchemy import URL, Engine, ExceptionContext, create_engine, event
+from sqlalchemy import URL, Engine, ExceptionContext, create_engine, event, inspect
 from sqlalchemy.exc import DatabaseError
 
 from indexer.errors import StorageFullError
@@ -17,6 +17,9 @@ from models.errors import StorageError
 
 _CONNECTIONS = 8
 """Of one open snapshot; a thread that finds them all lent waits for one, for well under a millisecond."""
+
+NEWEST = "0001"
+"""The revision of the newest schema."""
 
 _MIGRATIONS = Path(__file__).with_name("migrations")
 
@@ -31,7 +34,8 @@ def open_working(path: Path) -> Engine:
     event.listen(engine, "connect", _prepare_connection)
     event.listen(engine, "handle_error", partial(_say_what_to_do, path.parent))
     try:
-        migrate(engine)
+        if not _is_newest(engine):
+            migrate(engine)
     except (DatabaseError, _migration_error()) as error:
         engine.dispose()
         raise StorageError(
@@ -56,6 +60,14 @@ def open_snapshot(path: Path) -> Engine:
         for _ in range(_CONNECTIONS):
             opened.enter_context(engine.connect()).exec_driver_sql("SELECT count(*) FROM sqlite_master")
     return engine
+
+
+def _is_newest(engine: Engine) -> bool:
+    """Tell whether the schema is the newest: Alembic, which takes a while to import, has nothing to do then."""
+    with engine.connect() as connection:
+        if not inspect(connection).has_table("alembic_version"):
+            return False
+        return connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalars().all() == [NEWEST]
 
 
 def migrate(engine: Engine) -> None:

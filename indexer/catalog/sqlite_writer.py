@@ -77,6 +77,11 @@ class SqliteWriter:
             connection.execute(delete(captions).where(unused))
             return connection.execute(delete(images).where(unheld)).rowcount
 
+    def caption_texts(self) -> frozenset[str]:
+        """See ``CatalogWriter``."""
+        with self._engine.connect() as connection:
+            return frozenset(connection.scalars(select(captions.c.text)))
+
     def set_captions(self, by_image: Mapping[str, Sequence[str]]) -> None:
         """See ``CatalogWriter``."""
         wanted = {image: tuple(texts) for image, texts in by_image.items() if texts}

@@ -10,7 +10,7 @@ import csv
 import io
 import json
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -82,7 +82,7 @@ def read_captions_beside(source: PhotoSource, key: str) -> list[str]:
 
 
 def match(
-    captions: Iterable[NamedCaption], images: Mapping[str, str], source: PhotoSource
+    captions: Sequence[NamedCaption], images: Mapping[str, str], source: PhotoSource
 ) -> tuple[dict[str, list[str]], list[str]]:
     """Find the images that captions name.
 
@@ -94,7 +94,7 @@ def match(
     Returns:
         The captions by image id, and the names that fit no image, or several that differ.
     """
-    ids = _ids_by_name(images, source)
+    ids = _ids_by_name(images, source) if captions else {}
     placed: dict[str, list[str]] = defaultdict(list)
     unmatched: dict[str, None] = {}
     for caption in captions:

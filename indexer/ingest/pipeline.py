@@ -63,9 +63,10 @@ def run_passes(
     cards = _cards(workers)
     with _opened(layout, cards) as (catalog, vectors):
         started = time.perf_counter()
-        plan = make_plan(request, catalog, vectors)
+        plan, captions_before = make_plan(request, catalog, vectors), catalog.caption_texts()
         images = encode_images(plan, workers, vectors, catalog, decoder or InProcessDecoder(), progress)
         captions = place_captions(plan, images.ids, encoders, vectors, catalog, progress)
+        captions_removed = len(captions_before - catalog.caption_texts())
         published = publish_changes(layout, plan, cards, vectors, catalog, now)
         seconds = time.perf_counter() - started
     return IndexReport(
@@ -73,6 +74,7 @@ def run_passes(
         generation=published.generation,
         images=published.images,
         captions=published.captions,
+        captions_removed=captions_removed,
         added=images.added,
         reused=published.images - images.added,
         deleted=images.deleted,

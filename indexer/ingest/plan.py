@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from indexer.catalog.base import CatalogWriter, SeenFile
-from indexer.errors import EmptyCollectionError, SourceError
+from indexer.errors import CaptionFileError, EmptyCollectionError, SourceError
 from indexer.ingest.captions import NamedCaption, read_caption_file
 from indexer.ingest.encoded_vectors import EncodedVectors
 from indexer.ingest.request import IndexRequest
@@ -52,7 +52,7 @@ def make_plan(request: IndexRequest, catalog: CatalogWriter, vectors: EncodedVec
     if missing := source.missing_roots():
         hint = " any more; index again without --add, naming the folders there are" if request.add else ""
         raise SourceError(f"{missing[0]} does not exist{hint}")
-    captions = tuple(caption for path in caption_files for caption in read_caption_file(Path(path)))
+    captions = tuple(caption for path in caption_files for caption in _read_captions(path, request))
     found, seen = scan(source), catalog.seen_files()
     hidden = _hidden(seen, found, source)
     if not found.files and not hidden:
@@ -69,11 +69,30 @@ def make_plan(request: IndexRequest, catalog: CatalogWriter, vectors: EncodedVec
 
 
 def _places(request: IndexRequest, catalog: CatalogWriter) -> tuple[list[str], list[str]]:
-    """Return the roots and the caption files of this run, each once; what extends the last run begins with its."""
-    roots, caption_files = catalog.sources() if request.add else ([], [])
+    """Return the roots and the caption files of this run, each once; what extends the last run begins with its.
+
+    Caption files of the last run stay where none is named: a run that only brings new photographs must not lose them.
+    """
+    roots, caption_files = catalog.sources()
+    if not request.add:
+        roots, caption_files = [], [] if request.captions else caption_files
+    if request.drop_captions:
+        caption_files = []
     roots += [as_root(path) for path in request.paths]
     caption_files += [str(request.captions.resolve())] if request.captions else []
     return list(dict.fromkeys(roots)), list(dict.fromkeys(caption_files))
+
+
+def _read_captions(path: str, request: IndexRequest) -> list[NamedCaption]:
+    try:
+        return read_caption_file(Path(path))
+    except CaptionFileError:
+        named = request.captions is not None and path == str(request.captions.resolve())
+        if named or Path(path).exists():
+            raise
+        raise SourceError(
+            f"{path}, the captions of an earlier run, does not exist any more: name those there are, or --captions none"
+        ) from None
 
 
 def _files_to_read(

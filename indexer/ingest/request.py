@@ -23,7 +23,9 @@ class IndexRequest:
         data_dir: where collections are kept.
         collection: its name; it is made where there is none.
         paths: folders or single files, or addresses of another storage (see ``sources.opening``).
-        captions: a caption file (see ``ingest.captions``), beside the text files that lie next to images.
+        captions: a caption file (see ``ingest.captions``), beside the text files that lie next to images; by default
+            those of the last run.
+        drop_captions: forget the caption files of the last run.
         add: extend the folders and caption files of the last run instead of replacing them.
         models: names of the models to encode with; by default the collection's own, in a new one the shipped one.
         matchers: names of those whose features to keep, or ``none`` alone (see ``ingest.model_choice``).
@@ -34,6 +36,7 @@ class IndexRequest:
     collection: str
     paths: tuple[str | PathLike[str], ...]
     captions: Path | None = None
+    drop_captions: bool = False
     add: bool = False
     models: tuple[str, ...] = ()
     matchers: tuple[str, ...] = ()
@@ -49,6 +52,7 @@ class IndexReport:
         generation: the number published, or None because nothing had changed.
         images: in the collection now.
         captions: distinct ones in the collection now.
+        captions_removed: distinct ones that no image has any more.
         added: images encoded in this run.
         reused: images whose vectors were there already.
         deleted: images that no file holds any more.
@@ -66,6 +70,7 @@ class IndexReport:
     generation: int | None
     images: int
     captions: int
+    captions_removed: int
     added: int
     reused: int
     deleted: int

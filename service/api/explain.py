@@ -16,7 +16,8 @@ from service.api.shaping import collection_used, contributions, is_known, json_r
 from service.api.sources import explain_form, explained_query, wait_until_gone
 from service.api.state import State, StateNow
 from service.errors import problems
-from service.search.query import Query
+from service.search.grammar import as_query
+from service.search.query import Query, Sentence
 from service.serving.admission import while_connected
 from service.serving.generations import ServedGeneration
 
@@ -73,12 +74,18 @@ async def _answer(request: Request, state: State, parameters: ExplainParameters,
             picture = await while_connected(gone, state.queries.overlay(serving, asked))
             return Response(picture, headers=headers, media_type="image/png")
         evidence = await while_connected(gone, state.queries.explain(serving, asked))
-        answer = _shape(serving, parameters, query, evidence, (perf_counter() - started) * 1e3)
+        address = None if query.image_files else _overlay_url(serving, parameters, query, request.scope["root_path"])
+        answer = _shape(serving, parameters, query, evidence, address, (perf_counter() - started) * 1e3)
         return json_response(answer, headers)
 
 
 def _shape(
-    serving: ServedGeneration, parameters: ExplainParameters, query: Query, evidence: Evidence, took_ms: float
+    serving: ServedGeneration,
+    parameters: ExplainParameters,
+    query: Query,
+    evidence: Evidence,
+    overlay_url: str | None,
+    took_ms: float,
 ) -> ExplanationAnswer:
     heat = evidence.heat()
     rows, columns = heat.shape
@@ -102,20 +109,20 @@ def _shape(
             )
             for term in evidence.words
         ],
-        overlay_url=None if query.image_files else _overlay_url(serving, parameters, query),
+        overlay_url=overlay_url,
         took_ms=round(took_ms, 3),
     )
 
 
-def _overlay_url(serving: ServedGeneration, parameters: ExplainParameters, query: Query) -> str:
+def _overlay_url(serving: ServedGeneration, parameters: ExplainParameters, query: Query, root_path: str) -> str:
     asked = {
         "image_id": parameters.image_id,
         "collection": serving.collection,
-        "query": parameters.query,
+        "query": as_query(query.source) if isinstance(query.source, Sentence) else None,
         "query_image_id": parameters.query_image_id,
         "model": parameters.model,
         "modifier": [modifier.label for modifier in query.modifiers],
         "method": parameters.method,
         "format": "png",
     }
-    return f"/explain?{urlencode({name: value for name, value in asked.items() if value}, doseq=True)}"
+    return f"{root_path}/explain?{urlencode({name: value for name, value in asked.items() if value}, doseq=True)}"

@@ -36,7 +36,7 @@ _NOT_MODIFIED: dict[int | str, dict[str, Any]] = {304: {"description": "Not modi
 
 
 @router.get("/{image_id}", responses=problems(401, 404, 409, 422, 503))
-def image(image_id: str, state: StateNow, collection: Collection = None) -> ImageAnswer:
+def image(image_id: str, request: Request, state: StateNow, collection: Collection = None) -> ImageAnswer:
     """Return the catalog's entry of an image."""
     with state.generations.pin(collection) as served:
         record = find_image(served.generation, image_id)
@@ -44,8 +44,8 @@ def image(image_id: str, state: StateNow, collection: Collection = None) -> Imag
             id=record.id,
             metadata=image_metadata(record),
             captions=list(record.captions),
-            thumbnail_url=image_url(record.id, "thumbnail", served.collection),
-            file_url=image_url(record.id, "file", served.collection),
+            thumbnail_url=image_url(record.id, "thumbnail", served.collection, request.scope["root_path"]),
+            file_url=image_url(record.id, "file", served.collection, request.scope["root_path"]),
         )
 
 

@@ -48,7 +48,7 @@ class TextSearch(_Request):
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"query": "a dog on grass", "modifiers": ["-people"]}]})
 
-    query: str
+    query: str = Field("", description="a sentence; signed words in it steer: mountain +snow -castle")
     k: int = Field(10, description="number of results", ge=1)
     collection: CollectionName = None
     modifiers: Modifiers = []

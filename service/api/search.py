@@ -14,7 +14,7 @@ from service.api.shaping import json_response, search_results
 from service.api.sources import image_source, wait_until_gone
 from service.api.state import State, StateNow
 from service.errors import problems
-from service.search.grammar import WEIGHT_BESIDE_IMAGE, parse_modifiers, parse_page, parse_sentence
+from service.search.grammar import WEIGHT_BESIDE_IMAGE, parse_modifiers, parse_page, parse_query
 from service.search.query import Query
 from service.serving.admission import while_connected
 from service.serving.captions import CaptionRequest, caption_request
@@ -41,7 +41,7 @@ _IMAGE_BODY: dict[str, Any] = {
 async def search_text(body: TextSearch, request: Request, state: StateNow) -> Response:
     """Find what a sentence means."""
     limits = state.settings.query_limits
-    query = Query(parse_sentence(body.query, limits), parse_modifiers(body.modifiers, limits))
+    query = Query(*parse_query(body.query, body.modifiers, limits))
     return await _answer(request, state, query, body)
 
 
@@ -55,8 +55,9 @@ async def search_image(
     request: Request, parameters: Annotated[ImageSearchParameters, Parameters()], state: StateNow
 ) -> Response:
     """Find what resembles an image, steered by signed words; with ``generate`` also write a caption of it."""
+    source, parameters = await image_source(request, parameters, state.settings)
     modifiers = parse_modifiers(parameters.modifier, state.settings.query_limits, WEIGHT_BESIDE_IMAGE)
-    query = Query(await image_source(request, state.settings), modifiers)
+    query = Query(source, modifiers)
     caption = caption_request(query, parameters.target, parameters.captioner) if parameters.generate else None
     return await _answer(request, state, query, parameters, caption)
 
@@ -74,5 +75,6 @@ async def _answer(
         SearchRequest(query, asked.collection, asked.target, page, asked.model, asked.rerank, caption)
     )
     answer = await while_connected(wait_until_gone(request), searching)
-    results = search_results(query, answer, state.settings.max_offset, (perf_counter() - started) * 1e3)
+    total_ms, root_path = (perf_counter() - started) * 1e3, request.scope["root_path"]
+    results = search_results(query, answer, state.settings.max_offset, total_ms, root_path)
     return json_response(results)

@@ -32,8 +32,10 @@ def json_response(answer: Mapping[str, object], headers: dict[str, str] | None =
     return Response(to_json(answer), headers=headers, media_type="application/json")
 
 
-def search_results(query: Query, answer: SearchAnswer, max_offset: int, total_ms: float) -> SearchResults:
-    """Shape a page of results; no page beyond ``max_offset`` is offered."""
+def search_results(
+    query: Query, answer: SearchAnswer, max_offset: int, total_ms: float, root_path: str = ""
+) -> SearchResults:
+    """Shape a page of results; no page beyond ``max_offset`` is offered, and addresses are below ``root_path``."""
     found, name = answer.found, answer.served.collection
     next_offset = found.next_offset
     return SearchResults(
@@ -47,7 +49,7 @@ def search_results(query: Query, answer: SearchAnswer, max_offset: int, total_ms
                 confidence=hit.confidence,
                 caption=hit.caption,
                 image_id=hit.image.id,
-                thumbnail_url=image_url(hit.image.id, "thumbnail", name),
+                thumbnail_url=image_url(hit.image.id, "thumbnail", name, root_path),
                 metadata=image_metadata(hit.image),
                 contributions=contributions(hit.contributions),
             )
@@ -119,9 +121,9 @@ def image_metadata(record: ImageRecord) -> ImageMetadata:
     )
 
 
-def image_url(image_id: str, kind: str, collection: str) -> str:
+def image_url(image_id: str, kind: str, collection: str, root_path: str = "") -> str:
     """Return the address of an image's thumbnail or file."""
-    return f"/images/{image_id}/{kind}?collection={collection}"  # hex digits and a-z0-9_- need no quoting
+    return f"{root_path}/images/{image_id}/{kind}?collection={collection}"  # hex digits and a-z0-9_- need no quoting
 
 
 def is_known(request: Request, etag: str) -> bool:

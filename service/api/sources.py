@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import codecs
 from collections.abc import Iterable
 from typing import TypeVar
 
@@ -13,8 +14,8 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 from models.errors import InputError, QueryError
-from service.api.schemas import ExplainParameters, ImageSource
-from service.search.grammar import WEIGHT_BESIDE_IMAGE, WEIGHT_BESIDE_SENTENCE, parse_modifiers, parse_sentence
+from service.api.schemas import ExplainParameters, ImageSearchParameters, ImageSource
+from service.search.grammar import WEIGHT_BESIDE_IMAGE, parse_modifiers, parse_query
 from service.search.query import CollectionImage, Embedding, ImageFile, Query, Source
 from service.security.fetch import fetch_image
 from service.security.uploads import media_type, read_form
@@ -27,8 +28,10 @@ _ONE_SOURCE = (
 )
 
 
-async def image_source(request: Request, settings: Settings) -> Source:
-    """Read what an image search searches by.
+async def image_source(
+    request: Request, parameters: ImageSearchParameters, settings: Settings
+) -> tuple[Source, ImageSearchParameters]:
+    """Read what an image search searches by, and its parameters: a form may carry them beside the file.
 
     Raises:
         InputError: no source, several, or one that is malformed.
@@ -38,13 +41,15 @@ async def image_source(request: Request, settings: Settings) -> Source:
     kind = media_type(request)
     if kind == "multipart/form-data":
         form = await read_form(request)
-        if form.file is None or form.fields:
+        if form.file is None:
             raise QueryError(_ONE_SOURCE)
-        return ImageFile(form.file)
+        if form.fields:
+            parameters = parse_fields(ImageSearchParameters, [*request.query_params.multi_items(), *form.fields])
+        return ImageFile(form.file), parameters
     if kind.startswith("image/"):
-        return ImageFile(await request.body())
+        return ImageFile(await request.body()), parameters
     if kind == "application/json":
-        return await _json_source(await request.body(), settings)
+        return await _json_source((await request.body()).removeprefix(codecs.BOM_UTF8), settings), parameters
     if not kind and not await request.body():
         raise QueryError(_ONE_SOURCE)
     raise HTTPException(415, f"The content type {kind[:80]!r} is not accepted. {_ONE_SOURCE}")
@@ -77,14 +82,14 @@ def explained_query(parameters: ExplainParameters, image: bytes | None, settings
     source: Source
     match parameters.query, parameters.query_image_id, image:
         case str(text), None, None:
-            source, weight = parse_sentence(text, limits), WEIGHT_BESIDE_SENTENCE
+            return Query(*parse_query(text, parameters.modifier, limits))
         case None, str(image_id), None:
-            source, weight = CollectionImage(image_id), WEIGHT_BESIDE_IMAGE
+            source = CollectionImage(image_id)
         case None, None, bytes(content):
-            source, weight = ImageFile(content), WEIGHT_BESIDE_IMAGE
+            source = ImageFile(content)
         case _:
             raise QueryError("Name exactly one of query, query_image_id and an uploaded file.")
-    return Query(source, parse_modifiers(parameters.modifier, limits, weight))
+    return Query(source, parse_modifiers(parameters.modifier, limits, WEIGHT_BESIDE_IMAGE))
 
 
 def parse_fields(model: type[M], fields: Iterable[tuple[str, str]]) -> M:
@@ -130,8 +135,13 @@ async def _json_source(body: bytes, settings: Settings) -> Source:
 
 
 def _decode_base64(text: str) -> bytes:
+    """Decode Base64 of any form: a data URI, broken in lines, with the letters of addresses, unpadded."""
+    head, comma, rest = text.partition(",")
+    if comma and head.startswith("data:") and head.endswith(";base64"):
+        text = rest
+    letters = "".join(text.split()).replace("-", "+").replace("_", "/").rstrip("=")
     try:
-        return base64.b64decode(text, validate=True)
+        return base64.b64decode(letters + "=" * (-len(letters) % 4), validate=True)
     except (binascii.Error, ValueError):
         raise InputError("image_b64 is not Base64.") from None
 

@@ -1,5 +1,8 @@
 """From what a person writes to the parts of a query, checked before anything is encoded.
 
+A query is a sentence, in which signed words may stand: ``mountain +snow -castle``. Quotation marks protect what is
+between them: ``"+1" -castle``. A sign that no word follows directly is a sign of the sentence: ``dogs - and cats``.
+
 The grammar of a modifier value, which holds one or several terms::
 
     value = term (space signed-term)*
@@ -28,9 +31,12 @@ Cosines between words and images spread less than cosines between images, so tha
 image; ``semblance evaluate modifiers`` chose both numbers (``docs/quality.md``).
 """
 
+_EMPTY = "{} is empty: write some words."
 _SUBTRACTING = "-\u2212\u2013"
 _SIGNS = "+" + _SUBTRACTING
 _TERM_STARTS = re.compile(rf"(?:^|(?<=\s))(?=[{re.escape(_SIGNS)}])")
+_SIGNED_WORD = re.compile(rf"(?:^|(?<=\s))(?=[{re.escape(_SIGNS)}][^\s{re.escape(_SIGNS)}])")
+_QUOTED = re.compile(r'"([^"]*)"|\u201c([^\u201d]*)\u201d')
 
 
 @dataclass(frozen=True)
@@ -41,6 +47,44 @@ class QueryLimits:
     max_modifiers: int = 8
     max_k: int = 100
     max_offset: int = 1000
+
+
+def parse_query(text: str, values: Iterable[str], limits: QueryLimits) -> tuple[Sentence | None, tuple[Modifier, ...]]:
+    """Split what is written into the sentence, None where there is none, and the modifiers, those of ``values`` last.
+
+    Modifiers alone are a query, too.
+
+    Raises:
+        QueryError: as ``parse_sentence`` and ``parse_modifiers``.
+    """
+    values = list(values)
+    if not text.strip() and values:
+        return None, parse_modifiers(values, limits)
+    _clean(text, "The query", limits)
+    protected: list[str] = []
+
+    def protect(quoted: re.Match[str]) -> str:
+        protected.append(quoted[1] if quoted[1] is not None else quoted[2])
+        return f"\0{len(protected) - 1}\0"
+
+    def restored(part: str) -> str:
+        return re.sub("\0(\\d+)\0", lambda place: protected[int(place[1])], part)
+
+    first, *signed = _SIGNED_WORD.split(_QUOTED.sub(protect, text.replace("\0", " ")))
+    sentence = parse_sentence(restored(first), limits) if restored(first).strip() else None
+    terms = [_modifier(term, WEIGHT_BESIDE_SENTENCE) for term in signed]
+    modifiers = tuple(Modifier(_clean(restored(term.text), "A modifier", limits), term.weight) for term in terms)
+    rest = parse_modifiers(values, limits)
+    if len(modifiers) + len(rest) > limits.max_modifiers:
+        raise _too_many(limits)
+    if sentence is None and not modifiers:
+        raise QueryError(_EMPTY.format("The query"))
+    return sentence, (*modifiers, *rest)
+
+
+def as_query(sentence: Sentence) -> str:
+    """Return what ``parse_query`` reads as just this sentence."""
+    return f'"{sentence.text}"' if _SIGNED_WORD.search(sentence.text) else sentence.text
 
 
 def parse_sentence(text: str, limits: QueryLimits) -> Sentence:
@@ -64,7 +108,7 @@ def parse_modifiers(
     for value in values:
         for term in _terms(value, limits):
             if len(modifiers) == limits.max_modifiers:
-                raise QueryError(f"There are too many modifiers: the limit is {limits.max_modifiers}.")
+                raise _too_many(limits)
             modifiers.append(_modifier(term, weight))
     return tuple(modifiers)
 
@@ -80,6 +124,10 @@ def parse_page(k: int, offset: int, limits: QueryLimits) -> Page:
     if not 0 <= offset <= limits.max_offset:
         raise QueryError(f"offset is {offset}: it must be between 0 and {limits.max_offset}.")
     return Page(k, offset)
+
+
+def _too_many(limits: QueryLimits) -> QueryError:
+    return QueryError(f"There are too many modifiers: the limit is {limits.max_modifiers}.")
 
 
 def _terms(value: str, limits: QueryLimits) -> list[str]:
@@ -100,7 +148,7 @@ def _clean(text: str, what: str, limits: QueryLimits) -> str:
     """Collapse white space and check what remains."""
     text = " ".join(text.split())
     if not text:
-        raise QueryError(f"{what} is empty: write some words.")
+        raise QueryError(_EMPTY.format(what))
     if len(text) > limits.max_query_chars:
         raise QueryError(f"{what} has {len(text)} characters: the limit is {limits.max_query_chars}.")
     if any("\ud800" <= character <= "\udfff" for character in text):

@@ -10,6 +10,7 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from models.errors import SemblanceError
+from service.security.prefix import path_below_prefix
 
 _OPEN_PATHS = frozenset({"/", "/livez", "/readyz", "/docs", "/openapi.json"})
 _OPEN_FOLDER = "/static/"
@@ -32,7 +33,7 @@ class KeyGuard:
         Raises:
             KeyRefusedError: it needs a key, and has none or a wrong one.
         """
-        if scope["type"] == "http" and self._digests and not _is_open(scope["path"]):
+        if scope["type"] == "http" and self._digests and not _is_open(path_below_prefix(scope)):
             self._check(Headers(scope=scope))
         await self._app(scope, receive, send)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from python_multipart.multipart import parse_options_header
 from starlette.datastructures import Headers, UploadFile
 from starlette.exceptions import HTTPException
 from starlette.formparsers import MultiPartException, MultiPartParser
@@ -60,6 +61,14 @@ class _InMemoryParser(MultiPartParser):
     """Keeps files off the disk, which may be read-only; the body's limit bounds the memory."""
 
     spool_max_size = 0
+
+    def on_headers_finished(self) -> None:
+        """Take a part of the file's name as a file, though it has no file name."""
+        part = self._current_part
+        _, options = parse_options_header(part.content_disposition)
+        if options.get(b"name") == FILE_FIELD.encode() and b"filename" not in options:
+            part.content_disposition = (part.content_disposition or b"") + b'; filename="unnamed"'
+        super().on_headers_finished()
 
 
 def media_type(request: Request) -> str:

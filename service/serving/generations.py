@@ -132,6 +132,7 @@ class Generations:
         self._default = default
         self._serving: dict[str, _ReferenceCounted] = {}
         self._refused: dict[str, SemblanceError] = {}
+        self._tried: dict[str, Pointer | None] = {}
         self._waiting: list[str] | None = None
         self._closed = threading.Event()
         self._lock = threading.Lock()
@@ -171,16 +172,37 @@ class Generations:
         with self._one_reload:
             try:
                 folder = collection_dir(self._data_dir, name)
+                self._tried[name] = self._pointer_of(name)
                 if self._pointer_in_service(name) != current_pointer(folder):
                     self._swap(name, self._open(name, folder))
                 self._refused.pop(name, None)
             except (CollectionNotFoundError, CollectionNameError):
+                self._tried.pop(name, None)
                 self._swap(name, None)
                 self._refused.pop(name, None)
                 raise
             except SemblanceError as error:
                 self._refused[name] = error
                 raise
+
+    def refresh(self) -> None:
+        """Take into service what has been published, made or deleted since: what ``reload`` does, of all that changed.
+
+        What could not be loaded is tried again when its pointer changes, not before.
+        """
+        on_disk = {name: self._pointer_of(name) for name in collection_names(self._data_dir)}
+        for name in {*on_disk, *self.names}:
+            if self._closed.is_set():
+                return
+            pointer = on_disk.get(name)
+            if pointer == self._tried.get(name) or (pointer is None and name in on_disk):
+                continue
+            try:
+                self.reload(name)
+            except CollectionNotFoundError:
+                log.info("collection gone", collection=name)
+            except SemblanceError as error:
+                log.warning("collection refused", collection=name, reason=str(error))
 
     @contextmanager
     def pin(self, name: str | None, model: str | None = None) -> Iterator[ServedGeneration]:
@@ -282,6 +304,13 @@ class Generations:
                 except SemblanceError as error:
                     log.warning("model left out", model=model, reason=str(error))
         return found
+
+    def _pointer_of(self, name: str) -> Pointer | None:
+        """Return what a collection's pointer says; None where there is none yet, or none that can be read."""
+        try:
+            return current_pointer(collection_dir(self._data_dir, name))
+        except SemblanceError:
+            return None
 
     def _pointer_in_service(self, name: str) -> Pointer | None:
         with self._lock:

@@ -11,7 +11,7 @@
  *   values: number[][], region: number[]}, words: {term: string, words: {word: string, start: number, end: number,
  *   value: number}[]}[]}} Explanation
  */
-import { signed, uploadOf } from '/static/state.js';
+import { signed, uploadOf } from './state.js';
 
 const KEY = 'semblance-key';
 const PAGE_SIZE = 24;
@@ -60,21 +60,21 @@ function detailOf(problem, status) {
 const json = async (response) => (await response).json();
 
 /** @returns {Promise<{collections: Object[], default: ?string}>} */
-export const collections = (signal) => json(send('/collections', { signal }));
+export const collections = (signal) => json(send('collections', { signal }));
 
 /** @param {import('./state.js').State} state @param {number} offset @returns {Promise<Answer>} */
 export function search(state, offset, signal, k = PAGE_SIZE) {
   const shared = { k, offset, target: state.target, ...(state.collection && { collection: state.collection }) };
   const modifiers = state.modifiers.map(signed);
-  if (state.query) return json(send('/search/text', { ...body({ query: state.query, modifiers, ...shared }), signal }));
-  const address = `/search/image?${parameters({ ...shared, modifier: modifiers })}`;
+  if (state.query) return json(send('search/text', { ...body({ query: state.query, modifiers, ...shared }), signal }));
+  const address = `search/image?${parameters({ ...shared, modifier: modifiers })}`;
   return json(send(address, { ...(state.image ? body({ id: state.image }) : form(state.upload)), signal }));
 }
 
 /** @param {import('./state.js').State} state with a picture @returns {Promise<{text: string, model: string}>} */
 export async function writeCaption(state, signal) {
   const asked = { k: 1, target: 'text', generate: true, ...(state.collection && { collection: state.collection }) };
-  const address = `/search/image?${parameters(asked)}`;
+  const address = `search/image?${parameters(asked)}`;
   const answer = await json(send(address, { ...(state.image ? body({ id: state.image }) : form(state.upload)), signal }));
   return answer.generated[0];
 }
@@ -84,8 +84,8 @@ export function explain(state, imageId, collection, signal) {
   const asked = { image_id: imageId, collection, modifier: state.modifiers.map(signed) };
   if (state.query) asked.query = state.query;
   if (state.image) asked.query_image_id = state.image;
-  if (state.query || state.image) return json(send(`/explain?${parameters(asked)}`, { signal }));
-  return json(send('/explain', { ...form(state.upload, asked), signal }));
+  if (state.query || state.image) return json(send(`explain?${parameters(asked)}`, { signal }));
+  return json(send('explain', { ...form(state.upload, asked), signal }));
 }
 
 /** @param {string} address @returns {Promise<Blob>} fetched with the key, which an <img> cannot send */
@@ -93,7 +93,7 @@ export const blob = async (address, signal) => (await send(address, { signal }))
 
 /** @param {string} id @param {?string} collection @param {'thumbnail'|'file'} kind */
 export function pictureAddress(id, collection, kind) {
-  return `/images/${encodeURIComponent(id)}/${kind}${collection ? `?${parameters({ collection })}` : ''}`;
+  return `images/${encodeURIComponent(id)}/${kind}${collection ? `?${parameters({ collection })}` : ''}`;
 }
 
 function body(value) {

@@ -1,6 +1,6 @@
 /** The signed words that steer a search: chips with a plus or a minus, and the box that adds them. */
-import { byId, element } from '/static/element.js';
-import { parseModifiers } from '/static/state.js';
+import { byId, element } from './element.js';
+import { parseModifiers } from './state.js';
 
 /** @typedef {import('./state.js').Modifier} Modifier */
 

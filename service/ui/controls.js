@@ -1,9 +1,9 @@
 /** The form above the results: what it shows for a state, and what the visitor does with it. */
-import { pictureAddress } from '/static/api.js';
-import { connectChips } from '/static/chips.js';
-import { byId, element } from '/static/element.js';
-import { showPicture } from '/static/pictures.js';
-import { uploadOf } from '/static/state.js';
+import { pictureAddress } from './api.js';
+import { connectChips } from './chips.js';
+import { byId, element } from './element.js';
+import { showPicture } from './pictures.js';
+import { uploadOf } from './state.js';
 
 /** @typedef {import('./state.js').State} State */
 

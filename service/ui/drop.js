@@ -1,5 +1,5 @@
 /** Pictures from the visitor: dropped anywhere, pasted anywhere, or chosen. */
-import { byId } from '/static/element.js';
+import { byId } from './element.js';
 
 const LARGE_BYTES = 2_000_000;
 const SHRUNK_SIDE = 1600;

@@ -1,10 +1,10 @@
 /** The dialog that shows why a result matched. */
-import { Problem, explain, pictureAddress } from '/static/api.js';
-import { byId, element } from '/static/element.js';
-import { paintHeat } from '/static/heatmap.js';
-import { openWithKey, sharpenPicture, showPicture } from '/static/pictures.js';
-import { showBreakdown, showWords } from '/static/reasons.js';
-import { scoreText, titleOf } from '/static/results.js';
+import { Problem, explain, pictureAddress } from './api.js';
+import { byId, element } from './element.js';
+import { paintHeat } from './heatmap.js';
+import { openWithKey, sharpenPicture, showPicture } from './pictures.js';
+import { showBreakdown, showWords } from './reasons.js';
+import { scoreText, titleOf } from './results.js';
 
 /** @typedef {import('./api.js').Result} Result */
 

@@ -1,8 +1,8 @@
 /** The first visit: what may be asked, each question with its best answer for a picture. */
-import { search } from '/static/api.js';
-import { byId, element } from '/static/element.js';
-import { showPicture } from '/static/pictures.js';
-import { EMPTY } from '/static/state.js';
+import { search } from './api.js';
+import { byId, element } from './element.js';
+import { showPicture } from './pictures.js';
+import { EMPTY } from './state.js';
 
 /** Broad enough for anybody's photographs. */
 const EXAMPLES = ['a bird', 'an old building', 'something to eat', 'mountains', 'an animal with horns', 'flowers'];

@@ -1,6 +1,6 @@
 /** Asks the visitor for an API key where the service wants one. */
-import { Problem, key, setKey } from '/static/api.js';
-import { byId } from '/static/element.js';
+import { Problem, key, setKey } from './api.js';
+import { byId } from './element.js';
 
 /** The question in progress: requests that are refused together ask once. @type {?Promise<boolean>} */
 let asking = null;

@@ -1,21 +1,25 @@
 /** The page: one state, shown in the address; every change of it is a new entry of the history and a new search. */
-import { collections as fetchCollections, search, writeCaption } from '/static/api.js';
-import { connectControls } from '/static/controls.js';
-import { connectPictures } from '/static/drop.js';
-import { byId } from '/static/element.js';
-import { connectExplain } from '/static/explain.js';
-import { showHome } from '/static/home.js';
-import { connectKeys } from '/static/keyboard.js';
-import { withKey } from '/static/keys.js';
-import { hideMessage, showError, showMessage, showWarnings } from '/static/messages.js';
-import { appendResults, showPlaceholders } from '/static/results.js';
-import { EMPTY, describe, fromAddress, hasSource, keepUpload, toAddress } from '/static/state.js';
-import { hideWritten, offerWritten } from '/static/written.js';
+import { collections as fetchCollections, search, writeCaption } from './api.js';
+import { connectControls } from './controls.js';
+import { connectPictures } from './drop.js';
+import { byId } from './element.js';
+import { connectExplain } from './explain.js';
+import { showHome } from './home.js';
+import { connectKeys } from './keyboard.js';
+import { withKey } from './keys.js';
+import { hideMessage, showError, showMessage, showWarnings } from './messages.js';
+import { appendResults, showPlaceholders } from './results.js';
+import { EMPTY, describe, fromAddress, hasSource, keepUpload, toAddress } from './state.js';
+import { hideWritten, offerWritten } from './written.js';
 
 /**
  * @typedef {{results: import('./api.js').Result[], last: import('./api.js').Answer, scroll: number}} Shown results of
  *   all pages so far, and the last page's answer
  */
+
+/** Between two looks for newer indexes, and for a first one, in milliseconds. */
+const NEWER_MS = 10000;
+const FIRST_MS = 2000;
 
 const list = byId('list');
 const more = byId('more');
@@ -193,6 +197,22 @@ function facts() {
   return `${name}: ${counted} · ${model} · generation ${generation}`;
 }
 
+/** Notice what was indexed since: collections that are new, and newer generations of the one that is shown. */
+async function lookForNewer() {
+  if (document.hidden) return;
+  const now = await fetchCollections(new AbortController().signal).catch(() => null);
+  if (!now || JSON.stringify(now) === JSON.stringify(offered)) return;
+  offered = now;
+  controls.offer(offered.collections);
+  controls.show(state);
+  byId('facts').textContent = facts();
+  const current = offered.collections.find(({ name }) => name === shown?.last.collection.name);
+  if (current && current.generation !== shown.last.collection.generation) {
+    memory.clear();
+    showWarnings([...shown.last.warnings, 'This collection has been indexed again since: search again to see what is new.']);
+  }
+}
+
 async function start() {
   frame();
   if (hasSource(state)) showPlaceholders(list);
@@ -200,8 +220,13 @@ async function start() {
   await attempt(signal, start, async () => {
     offered = await withKey(() => fetchCollections(signal));
     controls.offer(offered.collections);
-    if (offered.collections.length) enter();
-    else showMessage('Nothing is indexed yet', 'Run “semblance index FOLDER --collection NAME”, then come back.', { label: 'Try again', act: start });
+    if (offered.collections.length) {
+      enter();
+      setInterval(lookForNewer, NEWER_MS);
+      return;
+    }
+    setTimeout(start, FIRST_MS);
+    showMessage('Nothing is indexed yet', 'Run “semblance index FOLDER”: this page shows the collection as soon as it is there.');
   });
 }
 

@@ -1,6 +1,6 @@
 /** What the page says in place of results. */
-import { Problem } from '/static/api.js';
-import { byId, element } from '/static/element.js';
+import { Problem } from './api.js';
+import { byId, element } from './element.js';
 
 /** @param {string} title @param {string} text @param {?{label: string, act: () => void}} [way] out */
 export function showMessage(title, text, way) {

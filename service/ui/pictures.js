@@ -1,5 +1,5 @@
 /** Puts the collection's pictures into <img> elements, with the key where one is needed. */
-import { blob, key } from '/static/api.js';
+import { blob, key } from './api.js';
 
 /**
  * @param {string} address

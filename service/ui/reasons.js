@@ -1,5 +1,5 @@
 /** A score taken apart: what each term of the query gives, and what each word does. */
-import { element } from '/static/element.js';
+import { element } from './element.js';
 
 /** @typedef {import('./api.js').Contribution} Contribution */
 

@@ -1,6 +1,6 @@
 /** The results: a wall of photographs in even rows, or a column of captions. */
-import { element } from '/static/element.js';
-import { showPicture } from '/static/pictures.js';
+import { element } from './element.js';
+import { showPicture } from './pictures.js';
 
 /** @typedef {import('./api.js').Result} Result */
 

@@ -52,7 +52,7 @@ export function toAddress(state) {
   if (state.collection) parameters.set('collection', state.collection);
   if (state.target === 'text') parameters.set('target', 'text');
   const text = parameters.toString();
-  return text ? `/?${text}` : '/';
+  return text ? `./?${text}` : './';
 }
 
 /** @param {string} search `location.search` @param {?{upload?: number}} entry `history.state` @returns {State} */

@@ -1,5 +1,5 @@
 /** A caption that a model writes for the picture that was searched for; only when somebody asks. */
-import { byId, element } from '/static/element.js';
+import { byId, element } from './element.js';
 
 /** @typedef {{text: string, model: string}} Written */
 

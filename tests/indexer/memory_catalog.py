@@ -55,6 +55,9 @@ class MemoryWriter:
             self._state.captions.pop(image, None)
         return len(going)
 
+    def caption_texts(self) -> frozenset[str]:
+        return frozenset(text for texts in self._state.captions.values() for text in texts)
+
     def set_captions(self, by_image: Mapping[str, Sequence[str]]) -> None:
         self._state.captions = {image: list(texts) for image, texts in by_image.items() if texts}
 

@@ -10,7 +10,9 @@ from typer.testing import CliRunner, Result
 
 import models.library
 from indexer import cli
-from indexer.errors import CollectionNotFoundError
+from indexer.errors import CollectionNameError, CollectionNotFoundError, SourceError
+from indexer.layout import data_folder, name_of_folder
+from models.errors import InputError
 from models.inference.execution import Execution
 from models.names import DEFAULT_MODEL
 
@@ -62,6 +64,74 @@ def test_a_collection_keeps_its_models_until_others_are_asked_for(semblance, wor
     semblance(*index, "--model", "a", "--model", "b", "--model", "a")
     semblance(*index)
     assert semblance.loaded == [DEFAULT_MODEL, "a", "b", "a", "b"]
+
+
+def test_a_collection_is_called_as_its_folder_unless_another_folder_has_that_name(semblance, workshop, tmp_path):
+    assert semblance("index", workshop.photos).exit_code == 0
+    assert semblance("index", workshop.photos).stdout.startswith("photos: unchanged")
+    other = tmp_path / "elsewhere" / "Photos!"
+    other.mkdir(parents=True)
+    (other / "red.png").write_bytes((workshop.photos / "red.png").read_bytes())
+    refused = semblance("index", other)
+    assert isinstance(refused.exception, InputError)
+    assert "there is a collection 'photos' already, of other folders" in str(refused.exception)
+    assert semblance("index", other, "--add").stdout.startswith("photos: generation 2")
+
+
+@pytest.mark.parametrize(
+    ("folder", "name"),
+    [("Summer 2024", "summer-2024"), ("Élan", "elan"), ("a" * 90, "a" * 63), ("-x_", "x"), ("été/Ferien", "ferien")],
+)
+def test_names_of_folders_become_names_of_collections(tmp_path, folder, name):
+    assert name_of_folder(tmp_path / folder) == name
+
+
+def test_a_folder_whose_name_makes_none_needs_one(tmp_path):
+    with pytest.raises(CollectionNameError, match="写真"):
+        name_of_folder(tmp_path / "写真")
+
+
+def test_a_collection_is_brought_up_to_date_by_its_name_alone(semblance, workshop):
+    captions = workshop.photos / "captions.csv"
+    captions.write_text("file,caption\nred.png,fire\n")
+    semblance("index", workshop.photos, "--captions", captions)
+    (workshop.photos / "red.png").unlink()
+    captions.write_text("file,caption\ngreen.png,grass\nblue.png,sea\n")
+    told = semblance("index", "--again", "photos").stdout
+    assert "photos: generation 2: 3 images (0 encoded, 3 reused, 1 deleted" in told
+    assert "2 captions (1 removed)" in told
+    for arguments in (("--again", "absent"), ("--again", "photos", workshop.photos), ()):
+        assert isinstance(semblance("index", *arguments).exception, InputError | CollectionNotFoundError)
+
+
+def test_captions_stay_until_they_are_dropped_and_every_removal_is_told(semblance, workshop):
+    captions = workshop.photos / "captions.csv"
+    captions.write_text("file,caption\nred.png,fire\n")
+    semblance("index", workshop.photos, "--captions", captions)
+    assert "unchanged, nothing published: 4 images" in semblance("index", workshop.photos).stdout
+    assert "0 captions (1 removed)" in semblance("index", workshop.photos, "--captions", "none").stdout
+    assert "0 captions;" in semblance("index", workshop.photos).stdout
+    semblance("index", workshop.photos, "--captions", captions)
+    captions.unlink()
+    gone = semblance("index", workshop.photos).exception
+    assert isinstance(gone, SourceError)
+    assert "captions.csv, the captions of an earlier run, does not exist any more" in str(gone)
+
+
+def test_without_a_folder_of_its_own_the_user_s_is_taken_or_that_of_an_earlier_version(monkeypatch, tmp_path):
+    monkeypatch.delenv("SEMBLANCE_DATA_DIR", raising=False)
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "share"))
+    monkeypatch.chdir(tmp_path)
+    assert data_folder() == tmp_path / "share" / "semblance"
+    result = CliRunner().invoke(cli.app, ["collections"])
+    assert f"no collections in {tmp_path / 'share' / 'semblance'}" in result.stdout
+    (tmp_path / "var" / "semblance" / "collections").mkdir(parents=True)
+    assert data_folder() == tmp_path / "var" / "semblance"
+    result = CliRunner().invoke(cli.app, ["collections"])
+    assert f"The collections are in {tmp_path / 'var' / 'semblance'}" in result.stderr
+    assert data_folder(Path("here")) == tmp_path / "here"
+    monkeypatch.setenv("SEMBLANCE_DATA_DIR", "there")
+    assert data_folder() == tmp_path / "there"
 
 
 def test_ctrl_c_says_that_the_same_command_goes_on(semblance, workshop, monkeypatch):

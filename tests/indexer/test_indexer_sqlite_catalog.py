@@ -5,10 +5,13 @@ from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import event, func, insert, select
 from sqlalchemy.exc import IntegrityError, OperationalError
 
+from indexer.catalog import session
 from indexer.catalog.base import ImageFacts, SeenFile, content_id
 from indexer.catalog.opening import catalog_database
 from indexer.catalog.session import open_snapshot, open_working
@@ -123,3 +126,10 @@ def test_a_full_disk_is_told_as_such(tmp_path):
         connection.exec_driver_sql("PRAGMA max_page_count=1")  # SQLite rounds it up to the pages there are
         connection.execute(insert(roots), [{"position": n, "path": "x" * 4000} for n in range(9)])
     engine.dispose()
+
+
+def test_the_newest_schema_is_the_one_that_the_last_migration_makes():
+    folder = Path(session.__file__).with_name("migrations")
+    config = Config()
+    config.set_main_option("script_location", str(folder))
+    assert ScriptDirectory.from_config(config).get_current_head() == session.NEWEST

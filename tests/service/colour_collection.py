@@ -6,7 +6,7 @@ import io
 import re
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -86,11 +86,12 @@ def wait_until_loaded(app: FastAPI, within_s: float = 60) -> None:
 
 
 @contextmanager
-def served(app: FastAPI) -> Iterator[str]:
+def served(app: FastAPI, around: Callable[[Any], Any] = lambda app: app) -> Iterator[str]:
     """Serve the application on a free port by a real web server; yield its address."""
-    server = uvicorn.Server(
-        uvicorn.Config(app, port=0, log_config=None, access_log=False, timeout_graceful_shutdown=10)
+    config = uvicorn.Config(
+        around(app), port=0, log_config=None, access_log=False, proxy_headers=False, timeout_graceful_shutdown=10
     )
+    server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run)
     thread.start()
     try:

@@ -61,7 +61,7 @@ def build_app(data_dir: Path) -> Callable[..., FastAPI]:
         explainers: Callable[[str], Explainers] = lambda _model: {"grad-cam": ToyExplainer},
         **settings: Any,
     ) -> FastAPI:
-        chosen = Settings(**{"data_dir": data_dir, "captioner": TOY_CAPTIONERS[0], **settings})
+        chosen = Settings(**{"data_dir": data_dir, "captioner": TOY_CAPTIONERS[0], "watch_s": 0, **settings})
         return create_app(chosen, ToyLibrary(load_encoder, load_matcher, load_captioner, explainers))
 
     return build

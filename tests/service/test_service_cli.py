@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
+from importlib.metadata import version
 from pathlib import Path
 
 import httpx
 import pytest
 import structlog
+import typer
 from colour_collection import png
 from toy_encoder import CALIBRATION, ToyEncoder
 from toy_library import ToyLibrary
@@ -71,7 +74,7 @@ def test_a_search_by_an_image_and_modifiers_prints_json(data_dir: Path, tmp_path
     arguments = ["--image", tmp_path / "blue.png", "--modifier=-red", "--modifier=+green", "--json"]
     code, output, _ = run("search", "colours", *arguments, "--data-dir", data_dir)
     assert code == 0
-    best = json.loads(output)[0]
+    best = json.loads(output.splitlines()[0])
     assert best["path"].endswith("cyan.jpg")
     assert [share["term"] for share in best["contributions"]] == ["image", "-red", "+green"]
     assert round(sum(share["value"] for share in best["contributions"]), 6) == best["score"]
@@ -85,11 +88,88 @@ def test_a_search_tells_how_likely_each_result_is_and_that_nothing_matches(
     code, output, errors = run("search", "colours", "red", "-k", "7", "--data-dir", data_dir)
     assert code == 0
     assert "Nothing in this collection seems to match" in errors
-    percents = [int(line.split()[2].removesuffix("%")) for line in output.splitlines()]
+    percents = [int(line.split()[2].removesuffix("%").removeprefix("<")) for line in output.splitlines()]
     assert percents == sorted(percents, reverse=True)
     assert percents[0] > 70 > 10 > percents[-1]
     code, output, _ = run("search", "colours", "red", "--json", "--data-dir", data_dir)
-    assert [round(100 * line["confidence"]) for line in json.loads(output)] == percents
+    told = [min(99, round(100 * json.loads(line)["confidence"])) or 1 for line in output.splitlines()]
+    assert told == percents
+
+
+def test_the_only_collection_needs_no_name_and_signs_may_stand_in_the_words(data_dir: Path) -> None:
+    told = [
+        run("search", *arguments, "-k", "1", "--data-dir", data_dir)[1]
+        for arguments in (
+            ("colours", "red", "--modifier", "+green"),
+            ("red +green",),
+            ("-c", "colours", "red +green"),
+            ("colours", "red +green"),
+        )
+    ]
+    assert len({line.split()[2] for line in told}) == 1
+    assert told[0].rstrip().endswith("yellow.png")
+
+
+def test_of_several_collections_one_must_be_named(data_dir: Path) -> None:
+    shutil.copytree(data_dir / "collections" / "colours", data_dir / "collections" / "others")
+    code, _, errors = run("search", "a dog", "--data-dir", data_dir)
+    assert code == 1
+    assert "There are: colours, others" in errors
+    assert run("search", "others", "red", "--data-dir", data_dir)[0] == 0
+
+
+def test_words_steer_an_image(data_dir: Path, tmp_path: Path) -> None:
+    (tmp_path / "blue.png").write_bytes(png("blue"))
+    arguments = ["--image", tmp_path / "blue.png", "+green -red", "-k", "1", "--json", "--data-dir", data_dir]
+    (line,) = run("search", *arguments)[1].splitlines()
+    assert [share["term"] for share in json.loads(line)["contributions"]] == ["image", "+green", "-red"]
+    assert json.loads(line)["path"].endswith("cyan.jpg")
+
+
+def test_several_queries_are_answered_in_one_run(data_dir: Path) -> None:
+    code, output, _ = run("search", "colours", "red", "blue", "-k", "1", "--data-dir", data_dir)
+    assert code == 0
+    names = [line.split()[-1].rpartition("/")[2].partition(".")[0] for line in output.splitlines()]
+    assert names == ["red", "red", "blue", "blue"]
+    arguments = ["search", "-", "-k", "1", "--json", "--data-dir", str(data_dir)]
+    result = CliRunner().invoke(app, arguments, input="red\nblue\n")
+    assert [json.loads(line)["query"] for line in result.stdout.splitlines()] == ["red", "blue"]
+
+
+def test_paths_alone_go_into_pipes(data_dir: Path, pictures: Path) -> None:
+    arguments = ("search", "red", "-k", "2", "--data-dir", str(data_dir))
+    paths = CliRunner().invoke(app, [*arguments, "--files"]).stdout_bytes
+    assert paths.splitlines()[0] == os.fsencode(pictures / "red.png")
+    assert CliRunner().invoke(app, [*arguments, "-0"]).stdout_bytes == paths.replace(b"\n", b"\0")
+
+
+def test_results_of_little_confidence_are_left_out(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    encoder = ToyEncoder(calibrations={"text-to-image": CALIBRATION})
+    monkeypatch.setattr(service.offline, "InstalledModels", lambda *_arguments: ToyLibrary(lambda _name: encoder))
+    every = run("search", "red", "--json", "--data-dir", data_dir)[1].splitlines()
+    confidences = sorted((json.loads(line)["confidence"] for line in every), reverse=True)
+    least = confidences[1]
+    some = run("search", "red", "--json", "--min-confidence", str(least), "--data-dir", data_dir)[1].splitlines()
+    assert [json.loads(line)["confidence"] for line in some] == [each for each in confidences if each >= least]
+    assert len(some) < len(every)
+
+
+def test_the_best_result_is_opened(data_dir: Path, pictures: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[str] = []
+    monkeypatch.setattr(typer, "launch", opened.append)
+    run("search", "colours", "red", "green", "--open", "--data-dir", data_dir)
+    assert [path.rpartition(".")[0] for path in opened] == [str(pictures / "red"), str(pictures / "green")]
+
+
+def test_the_version_is_told() -> None:
+    assert run("--version")[1] == f"semblance {version('semblance')}\n"
+
+
+def test_tables_are_not_cut_where_nobody_reads_them() -> None:
+    output = run("models")[1]
+    for name in ("limited-text-space-single", "semblance-base"):
+        assert name in output
+    assert "…" not in output
 
 
 def test_captions_are_searched_too(data_dir: Path) -> None:
@@ -101,14 +181,15 @@ def test_captions_are_searched_too(data_dir: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (["colours"], "words or --image"),
-        (["colours", "red", "--image", "x.png"], "words or --image"),
+        ([], "Say what to look for"),
+        (["colours", "red", "--image", "x.png"], "x.png cannot be read"),
         (["colours", ""], "empty"),
+        (["-c", "sounds", "red"], "no collection named 'sounds'; there are: colours"),
         (["colours", "red", "--modifier", "-"], "sign"),
         (["colours", "red", "-k", "0"], "between 1 and 100"),
         (["colours", "--image", "none.png"], "none.png"),
         (["colours", "--image", __file__], "not an image"),
-        (["sounds", "red"], "colours"),
+        (["sounds", "red"], "There is no collection 'sounds'"),
     ],
 )
 def test_an_error_is_one_line_and_exit_code_one(data_dir: Path, arguments: list[str], told: str) -> None:

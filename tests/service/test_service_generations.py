@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -146,6 +147,60 @@ def test_a_collection_that_is_damaged_from_the_start_is_refused_with_its_reason(
     for asked in ("colours", None):
         with pytest.raises(DamagedGenerationError, match=name), generations.pin(asked):
             pass
+
+
+def test_what_is_published_made_and_deleted_is_noticed(generations: Generations, growing: Path) -> None:
+    generations.refresh()
+    with generations.pin("colours") as served:
+        assert served.generation.number == 1
+    grow(growing, ["red", "green"])
+    shutil.copytree(growing / "collections" / "colours", growing / "collections" / "others")
+    generations.refresh()
+    assert generations.names == ["colours", "others"]
+    with generations.pin("colours") as served:
+        assert served.generation.number == 2
+    shutil.rmtree(growing / "collections" / "others")
+    generations.refresh()
+    assert generations.names == ["colours"]
+
+
+def test_a_generation_that_cannot_be_served_is_tried_once_and_the_next_one_is(
+    generations: Generations, growing: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    grow(growing, ["red", "green"])
+    damage(growing)
+    tried: list[str] = []
+    reload = generations.reload
+    monkeypatch.setattr(generations, "reload", lambda name: (tried.append(name), reload(name)))
+    for _ in range(3):
+        generations.refresh()
+    assert tried == ["colours"]
+    with generations.pin("colours") as served:
+        assert served.generation.number == 1
+    grow(growing, ["red", "green", "blue"])
+    generations.refresh()
+    with generations.pin("colours") as served:
+        assert served.generation.catalog.image_count == 3
+
+
+def test_a_running_service_takes_what_is_published_by_itself(start: Callable[..., TestClient], tmp_path: Path) -> None:
+    client = start(data_dir=tmp_path / "empty", watch_s=0.02)
+    assert client.get("/collections").json()["collections"] == []
+    save_colours(tmp_path / "pictures", ["red"])
+    index(tmp_path / "empty", "colours", tmp_path / "pictures")
+    wait_until(lambda: client.get("/readyz").status_code == 200)
+    assert client.get("/collections").json()["default"] == "colours"
+    save_colours(tmp_path / "pictures", ["green"])
+    index(tmp_path / "empty", "colours", tmp_path / "pictures")
+    wait_until(lambda: client.get("/collections/colours").json()["generation"] == 2)
+
+
+def wait_until(come: Callable[[], bool]) -> None:
+    """Wait at most twenty seconds."""
+    deadline = time.monotonic() + 20
+    while not come():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
 
 
 def test_an_index_of_other_weights_or_another_model_is_refused_and_both_are_named(growing: Path) -> None:

@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -12,8 +13,10 @@ from service.search.grammar import (
     WEIGHT_BESIDE_IMAGE,
     WEIGHT_BESIDE_SENTENCE,
     QueryLimits,
+    as_query,
     parse_modifiers,
     parse_page,
+    parse_query,
     parse_sentence,
 )
 from service.search.query import Modifier, Page, Sentence
@@ -176,3 +179,52 @@ def test_the_limits_are_those_that_the_settings_document_unless_told_otherwise()
     limits = QueryLimits()
     assert (limits.max_query_chars, limits.max_modifiers, limits.max_k, limits.max_offset) == (1000, 8, 100, 1000)
     assert limits == Settings().query_limits
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence", "modifiers"),
+    [
+        ("mountain +snow -castle", "mountain", [("snow", 0.5), ("castle", -0.5)]),
+        ("mountain  lake +two people −car", "mountain lake", [("two people", 0.5), ("car", -0.5)]),
+        ("t-shirt -logo", "t-shirt", [("logo", -0.5)]),
+        ("dogs - and cats", "dogs - and cats", []),
+        ("C++", "C++", []),
+        ("a -- b", "a -- b", []),
+        ("-castle", None, [("castle", -0.5)]),
+        ('"+1" -castle', "+1", [("castle", -0.5)]),
+        ('say "no -castle here" +"grey -ish"', "say no -castle here", [("grey -ish", 0.5)]),
+        ("\u201ca -b\u201d", "a -b", []),
+        ('a 5" disk -box', 'a 5" disk', [("box", -0.5)]),
+    ],
+)
+def test_signs_in_a_query_steer_and_quotes_protect(text: str, sentence: str | None, modifiers: list[Any]) -> None:
+    found, signed = parse_query(text, [], LIMITS)
+    assert (found and found.text) == sentence
+    assert [(modifier.text, modifier.weight) for modifier in signed] == modifiers
+
+
+def test_signed_words_come_before_those_beside_them_and_count_with_them() -> None:
+    _, signed = parse_query("lake +boat", ["-people"], LIMITS)
+    assert [modifier.label for modifier in signed] == ["+boat", "-people"]
+    with pytest.raises(QueryError, match="too many modifiers"):
+        parse_query("lake +boat", ["-people"], QueryLimits(max_modifiers=1))
+    with pytest.raises(QueryError, match="too many modifiers"):
+        parse_query("lake +boat -people", [], QueryLimits(max_modifiers=1))
+
+
+def test_modifiers_alone_are_a_query() -> None:
+    assert parse_query(" ", ["+boat"], LIMITS)[0] is None
+    with pytest.raises(QueryError, match="The query is empty"):
+        parse_query(" ", [], LIMITS)
+    with pytest.raises(QueryError, match="The query is empty"):
+        parse_query('""', [], LIMITS)
+
+
+@given(st.text(max_size=40))
+def test_a_sentence_that_was_read_can_be_written_and_read_again(text: str) -> None:
+    try:
+        sentence, _ = parse_query(text, [], LIMITS)
+    except QueryError:
+        return
+    if sentence is not None and '"' not in sentence.text and "\u201c" not in sentence.text:
+        assert parse_query(as_query(sentence), [], LIMITS) == (sentence, ())
