@@ -28,6 +28,7 @@ _MUTANTS = ("module", "mutants", "killed", "survived", "timed_out", "not_covered
 _BENCHMARKS = {
     "indexing": _FIGURES,
     "searching": _FIGURES,
+    "starting": _FIGURES,
     "company": _FIGURES,
     "large_photographs": _FIGURES,
     "huggingface": _FIGURES,

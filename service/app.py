@@ -28,6 +28,7 @@ from service.api.state import State
 from service.errors import Problem, install_error_handlers
 from service.methods import Methods
 from service.observability import Metrics, Observe
+from service.search.grammar import QueryLimits
 from service.security.headers import SecurityHeaders
 from service.security.keys import KeyGuard
 from service.security.uploads import BodyLimit
@@ -96,6 +97,7 @@ def create_app(
         )
     app.add_middleware(SecurityHeaders, cross_origin=bool(settings.cors_origins))
     app.add_middleware(Observe, metrics=metrics, retry_after_s=settings.retry_after_s)
+    app.state.limits = settings.query_limits
     app.openapi = partial(_openapi, app)  # type: ignore[method-assign]
     return app
 
@@ -138,6 +140,7 @@ def _running(settings: Settings, metrics: Metrics, library: ModelLibrary) -> Ite
             default=settings.default_collection,
         )
         stack.callback(generations.close)
+        metrics.show_collections(generations.sizes)
         explanations = Explanations(
             library,
             decoder=decoder,
@@ -193,6 +196,25 @@ def _is_loopback(host: str) -> bool:
         return False
 
 
+def _tell_limits(schema: dict[str, Any], limits: QueryLimits) -> None:
+    """Write the limits that are settings into the description: what the service refuses, it refuses too."""
+    bounds: dict[str, dict[str, Any]] = {
+        "k": {"maximum": limits.max_k},
+        "offset": {"maximum": limits.max_offset},
+        "query": {"maxLength": limits.max_query_chars},
+        "modifiers": {"maxItems": limits.max_modifiers},
+        "modifier": {"maxItems": limits.max_modifiers},
+    }
+    searches = [schema["components"]["schemas"][name]["properties"] for name in ("TextSearch", "BatchedSearch")]
+    for properties in searches:
+        for name, bound in bounds.items():
+            properties.get(name, {}).update(bound)
+    for path in schema["paths"].values():
+        for operation in path.values():
+            for parameter in operation.get("parameters", []):
+                parameter["schema"].update(bounds.get(parameter["name"], {}))
+
+
 def _openapi(app: FastAPI) -> dict[str, Any]:
     """Return the OpenAPI description, with the schema of errors and the two ways to send a key."""
     if app.openapi_schema is None:
@@ -202,6 +224,7 @@ def _openapi(app: FastAPI) -> dict[str, Any]:
             summary=app.summary,
             routes=app.routes,
         )
+        _tell_limits(schema, app.state.limits)
         problem = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
         components = schema.setdefault("components", {})
         components.setdefault("schemas", {}).update(problem.pop("$defs"), Problem=problem)

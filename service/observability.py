@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import re
 import uuid
+from collections.abc import Callable, Iterator, Mapping
 from http import HTTPMethod
 from time import perf_counter
 
 import structlog
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Metric
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -46,6 +49,22 @@ class Metrics:
             "semblance_encode_batch", "Inputs of one encoder call", ("side",), buckets=_BATCHES, registry=self.registry
         )
 
+        self.answers = Counter(
+            "semblance_answers", "Answered searches by what was found", ("found",), registry=self.registry
+        )
+
+    def count_answer(self, found: str) -> None:
+        """Count a search: ``match``, ``no match`` where nothing seems to, or ``unknown`` without a calibration."""
+        self.answers.labels(found).inc()
+
+    def show_collections(self, read: Callable[[], Mapping[str, Mapping[str, int]]]) -> None:
+        """Tell the size of each collection, as it is when the metrics are read.
+
+        Args:
+            read: returns numbers of things, such as images, by collection.
+        """
+        self.registry.register(_Collections(read))
+
     def count_refusal(self, queue: str) -> None:
         """Count a request that was refused because too many wait."""
         self.refused.labels(queue).inc()
@@ -53,6 +72,22 @@ class Metrics:
     def count_batch(self, side: Side, size: int) -> None:
         """Record the batch size of one encoder call."""
         self.batches.labels(side).observe(size)
+
+
+class _Collections(Collector):
+    def __init__(self, read: Callable[[], Mapping[str, Mapping[str, int]]]) -> None:
+        self._read = read
+
+    def collect(self) -> Iterator[Metric]:
+        sizes = GaugeMetricFamily("semblance_collection_size", "Size of a collection", labels=("collection", "of"))
+        for name, counts in self._read().items():
+            for things, count in counts.items():
+                sizes.add_metric((name, things), count)
+        yield sizes
+
+    def describe(self) -> list[Metric]:
+        """Return nothing: what there will be is not known beforehand."""
+        return []
 
 
 class Observe:

@@ -64,14 +64,15 @@ class Searcher:
         self._settings = settings
         self._choice = RerankChoice(rerank, settings.rerank, settings.rerank_depth)
         self._decoder = InProcessDecoder(DecodeLimits(settings.max_pixels))
-        self._generation = open_current(collection_dir(settings.data_dir, collection))
+        folder, reranks = collection_dir(settings.data_dir, collection), self._choice.name != NO_MATCHER
+        self._generation = open_current(folder, features=reranks)
         try:
             model = settings.model or self._generation.models[0]
             library = InstalledModels(settings.execution, cache_folder(settings.cache_dir))
             self._encoder = library.encoder(model)
             check_same_model(self._generation.vector_set(model, "image"), self._encoder.card)
             self._matchers: dict[str, Matcher] = {}
-            if self._choice.name != NO_MATCHER:  # they are slow to load
+            if reranks:  # they are slow to load
                 self._matchers = Matchers(library).fitting(self._generation, model)
         except BaseException:
             self._generation.close()

@@ -97,8 +97,12 @@ def current_pointer(collection_dir: Path) -> Pointer | None:
         return None
 
 
-def open_current(collection_dir: Path) -> Generation:
-    """Open the generation that CURRENT names, every hash and count checked.
+def open_current(collection_dir: Path, *, features: bool = True) -> Generation:
+    """Open the generation that CURRENT names, every hash and count of what is opened checked.
+
+    Args:
+        collection_dir: of the collection.
+        features: open the features of matchers, too: often the largest files, and not needed where nothing re-ranks.
 
     Raises:
         NoGenerationError: nothing has been published.
@@ -108,20 +112,22 @@ def open_current(collection_dir: Path) -> Generation:
     while True:
         pointer = read_pointer(layout)
         try:
-            return _open(layout, pointer)
+            return _open(layout, pointer, features=features)
         except DamagedGenerationError:
             # Two publishes since the pointer was read delete its generation: then there is a newer one to open.
             if read_pointer(layout) == pointer:
                 raise
 
 
-def _open(layout: CollectionLayout, pointer: Pointer) -> Generation:
+def _open(layout: CollectionLayout, pointer: Pointer, *, features: bool) -> Generation:
     folder = layout.generation(pointer.generation)
     manifest = read_manifest(layout, pointer)
-    for damage in damaged_files(folder, manifest):
+    opened = manifest.feature_arrays if features else ()
+    left_out = {entry.file for entry in manifest.feature_arrays} - {entry.file for entry in opened}
+    for damage in damaged_files(folder, manifest, left_out):
         raise damage
     sets = {(entry.model, entry.side): _open_set(folder, entry) for entry in manifest.vector_sets}
-    arrays = {entry.matcher: _open_features(folder, entry, manifest.images) for entry in manifest.feature_arrays}
+    arrays = {entry.matcher: _open_features(folder, entry, manifest.images) for entry in opened}
     catalog = catalog_database(layout).open_reader(str(folder / CATALOG_NAME))
     if (catalog.image_count, catalog.caption_count) != (manifest.images, manifest.captions):
         counts = f"{catalog.image_count} images and {catalog.caption_count} captions"

@@ -53,7 +53,7 @@ def image(image_id: str, request: Request, state: StateNow, collection: Collecti
     "/{image_id}/thumbnail",
     response_class=Response,
     responses={
-        200: {"content": {"image/webp": {}}},
+        200: {"content": {"image/webp": {"schema": {"type": "string", "format": "binary"}}}},
         **_NOT_MODIFIED,
         **problems(400, 401, 404, 409, 413, 422, 503),
     },
@@ -75,7 +75,7 @@ async def thumbnail(image_id: str, request: Request, state: StateNow, collection
     "/{image_id}/file",
     response_class=Response,
     responses={
-        200: {"content": {kind: {} for kind in _MEDIA_TYPES.values()}},
+        200: {"content": {kind: {"schema": {"type": "string", "format": "binary"}} for kind in _MEDIA_TYPES.values()}},
         206: {"description": "A part of the file"},
         **_NOT_MODIFIED,
         **problems(400, 401, 404, 409, 416, 422, 503),

@@ -11,6 +11,8 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from typing_extensions import TypedDict
 
+from service.errors import Problem
+
 Target = Literal["image", "text"]
 
 CollectionName = Annotated[
@@ -32,6 +34,9 @@ CaptionerName = Annotated[
     str | None,
     BeforeValidator(lambda value: value or None),
     Field(description="the model that writes the caption; by default the service's choice"),
+]
+MinConfidence = Annotated[
+    float | None, Field(ge=0, le=1, description="leave out results of less confidence, and those that have none")
 ]
 Modifiers = Annotated[
     list[str],
@@ -56,6 +61,7 @@ class TextSearch(_Request):
     offset: int = Field(0, description="results to pass over: the `next` of the page before", ge=0)
     model: ModelName = None
     rerank: RerankName = None
+    min_confidence: MinConfidence = None
 
 
 class ImageSearchParameters(_Request):
@@ -68,6 +74,7 @@ class ImageSearchParameters(_Request):
     offset: int = Field(0, description="results to pass over: the `next` of the page before", ge=0)
     model: ModelName = None
     rerank: RerankName = None
+    min_confidence: MinConfidence = None
     generate: bool = Field(False, description="write a caption of the image, too; with target=text")
     captioner: CaptionerName = None
 
@@ -79,6 +86,32 @@ class ImageSource(_Request):
     image_b64: str | None = Field(None, description="an image file, in Base64")
     url: str | None = Field(None, description="a public address of an image, where the service allows it")
     embedding: list[float] | None = Field(None, description="a vector of the collection's model")
+
+
+class BatchedSearch(TextSearch):
+    """One search of ``POST /search/batch``: by a sentence, by an image of the collection or by a vector."""
+
+    id: str | None = Field(None, description="an image of the collection")
+    embedding: list[float] | None = Field(None, description="a vector of the collection's model")
+
+
+class Batch(_Request):
+    """The body of ``POST /search/batch``."""
+
+    searches: list[BatchedSearch] = Field(min_length=1, max_length=64)
+
+
+class Texts(_Request):
+    """The JSON body of ``POST /embed``."""
+
+    texts: list[str] = Field(min_length=1, max_length=64)
+
+
+class EmbedParameters(_Request):
+    """The parameters of ``POST /embed``: whose model it is."""
+
+    collection: CollectionName = None
+    model: ModelName = None
 
 
 class ExplainParameters(_Request):
@@ -202,6 +235,20 @@ class SearchResults(TypedDict):
     took_ms: Milliseconds
     next: Annotated[int | None, Field(description="the offset of the next page; null on the last")]
     warnings: list[str]
+
+
+class BatchAnswer(TypedDict):
+    """The answers of a batch, in its order; each is what the search alone would have got, an error included."""
+
+    answers: list[SearchResults | Problem]
+
+
+class Embeddings(TypedDict):
+    """Unit vectors, whose inner products are the scores of searches."""
+
+    model: str
+    dimension: int
+    vectors: list[list[float]]
 
 
 class HeatMap(TypedDict):

@@ -2,25 +2,46 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Awaitable
 from time import perf_counter
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from fastapi import APIRouter, Request
 from fastapi import Query as Parameters
 from starlette.responses import Response
 
-from service.api.schemas import ImageSearchParameters, ImageSource, SearchResults, TextSearch
+from models.errors import QueryError, SemblanceError
+from service.api.schemas import (
+    Batch,
+    BatchAnswer,
+    BatchedSearch,
+    Embeddings,
+    EmbedParameters,
+    ImageSearchParameters,
+    ImageSource,
+    SearchResults,
+    Texts,
+    TextSearch,
+)
 from service.api.shaping import json_response, search_results
-from service.api.sources import image_source, wait_until_gone
+from service.api.sources import image_source, texts_or_image, wait_until_gone
 from service.api.state import State, StateNow
-from service.errors import problems
-from service.search.grammar import WEIGHT_BESIDE_IMAGE, parse_modifiers, parse_page, parse_query
-from service.search.query import Query
+from service.errors import Problem, problem_of, problems
+from service.search.confidence import NOTHING_MATCHES
+from service.search.engine import Found
+from service.search.grammar import WEIGHT_BESIDE_IMAGE, parse_modifiers, parse_page, parse_query, parse_sentence
+from service.search.query import CollectionImage, Embedding, ImageFile, Query
 from service.serving.admission import while_connected
 from service.serving.captions import CaptionRequest, caption_request
 from service.serving.queries import SearchRequest
 
 router = APIRouter(tags=["search"])
+
+T = TypeVar("T")
+
+_BATCH_AT_ONCE = 32
+"""Searches of one batch that run or wait: as many as are encoded together, and half of what the service admits."""
 
 _BINARY = {"schema": {"type": "string", "format": "binary"}}
 _IMAGE_BODY: dict[str, Any] = {
@@ -32,6 +53,16 @@ _IMAGE_BODY: dict[str, Any] = {
             },
             "image/*": _BINARY,
             "application/json": {"schema": ImageSource.model_json_schema()},
+        },
+    }
+}
+_EMBED_BODY: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/json": {"schema": Texts.model_json_schema()},
+            "image/*": _BINARY,
+            "multipart/form-data": _IMAGE_BODY["requestBody"]["content"]["multipart/form-data"],
         },
     }
 }
@@ -62,6 +93,52 @@ async def search_image(
     return await _answer(request, state, query, parameters, caption)
 
 
+@router.post("/search/batch", response_model=BatchAnswer, responses=problems(401, 413, 422, 503))
+async def search_batch(body: Batch, request: Request, state: StateNow) -> Response:
+    """Answer up to 64 searches; those that wait for a model at the same time are encoded together."""
+    places = asyncio.Semaphore(_BATCH_AT_ONCE)
+
+    async def one(asked: BatchedSearch) -> SearchResults | Problem:
+        async with places:
+            try:
+                return await _results(request, state, _batched_query(asked, state), asked)
+            except SemblanceError as error:
+                problem = problem_of(error)
+                problem.request_id = request.state.request_id
+                return problem
+
+    answers = asyncio.gather(*map(one, body.searches))
+    return json_response(BatchAnswer(answers=await while_connected(wait_until_gone(request), _all(answers))))
+
+
+@router.post("/embed", responses=problems(400, 401, 404, 409, 413, 415, 422, 503), openapi_extra=_EMBED_BODY)
+async def embed(request: Request, parameters: Annotated[EmbedParameters, Parameters()], state: StateNow) -> Embeddings:
+    """Return the unit vectors of sentences, or of an image, by a collection's model."""
+    source = await texts_or_image(request)
+    limits = state.settings.query_limits
+    parts = [ImageFile(source)] if isinstance(source, bytes) else [parse_sentence(text, limits) for text in source]
+    with state.generations.pin(parameters.collection, parameters.model) as served:
+        vectors = await state.queries.embed(served, parts)
+        dimension = served.images.dimension
+    return Embeddings(
+        model=served.model, dimension=dimension, vectors=[vector.astype(float).round(7).tolist() for vector in vectors]
+    )
+
+
+async def _all(answers: Awaitable[T]) -> T:
+    return await answers
+
+
+def _batched_query(asked: BatchedSearch, state: State) -> Query:
+    limits = state.settings.query_limits
+    if asked.id is None and asked.embedding is None:
+        return Query(*parse_query(asked.query, asked.modifiers, limits))
+    if asked.query or (asked.id is not None and asked.embedding is not None):
+        raise QueryError("Give each search one of query, id and embedding.")
+    source = CollectionImage(asked.id) if asked.id is not None else Embedding(tuple(asked.embedding or ()))
+    return Query(source, parse_modifiers(asked.modifiers, limits, WEIGHT_BESIDE_IMAGE))
+
+
 async def _answer(
     request: Request,
     state: State,
@@ -69,12 +146,28 @@ async def _answer(
     asked: TextSearch | ImageSearchParameters,
     caption: CaptionRequest | None = None,
 ) -> Response:
+    results = await while_connected(wait_until_gone(request), _results(request, state, query, asked, caption))
+    return json_response(results)
+
+
+def _found(found: Found) -> str:
+    if NOTHING_MATCHES in found.warnings:
+        return "no match"
+    return "match" if any(hit.confidence is not None for hit in found.hits) else "unknown"
+
+
+async def _results(
+    request: Request,
+    state: State,
+    query: Query,
+    asked: TextSearch | ImageSearchParameters,
+    caption: CaptionRequest | None = None,
+) -> SearchResults:
     started = perf_counter()
     page = parse_page(asked.k, asked.offset, state.settings.query_limits)
-    searching = state.queries.search(
+    answer = await state.queries.search(
         SearchRequest(query, asked.collection, asked.target, page, asked.model, asked.rerank, caption)
     )
-    answer = await while_connected(wait_until_gone(request), searching)
+    state.metrics.count_answer(_found(answer.found))
     total_ms, root_path = (perf_counter() - started) * 1e3, request.scope["root_path"]
-    results = search_results(query, answer, state.settings.max_offset, total_ms, root_path)
-    return json_response(results)
+    return search_results(query, answer, state.settings.max_offset, total_ms, root_path, asked.min_confidence)

@@ -26,6 +26,8 @@ from service.serving.captions import WrittenCaption
 from service.serving.generations import ServedGeneration
 from service.serving.queries import SearchAnswer
 
+NO_CONFIDENCE = "Results of this kind of query have no confidence, so that min_confidence leaves all of them out."
+
 
 def json_response(answer: Mapping[str, object], headers: dict[str, str] | None = None) -> Response:
     """Serialise an answer of ``schemas``; it is not validated again, which FastAPI would do."""
@@ -33,11 +35,30 @@ def json_response(answer: Mapping[str, object], headers: dict[str, str] | None =
 
 
 def search_results(
-    query: Query, answer: SearchAnswer, max_offset: int, total_ms: float, root_path: str = ""
+    query: Query,
+    answer: SearchAnswer,
+    max_offset: int,
+    total_ms: float,
+    root_path: str = "",
+    min_confidence: float | None = None,
 ) -> SearchResults:
-    """Shape a page of results; no page beyond ``max_offset`` is offered, and addresses are below ``root_path``."""
+    """Shape a page of results.
+
+    Args:
+        query: as it was understood.
+        answer: what was found.
+        max_offset: no page beyond it is offered.
+        total_ms: milliseconds that the whole took.
+        root_path: which addresses are below.
+        min_confidence: results of less, or without any, are left out, and with them the pages that follow.
+    """
     found, name = answer.found, answer.served.collection
-    next_offset = found.next_offset
+    hits, warnings = found.hits, list(found.warnings)
+    if min_confidence is not None:
+        hits = tuple(hit for hit in hits if hit.confidence is not None and hit.confidence >= min_confidence)
+        if found.hits and all(hit.confidence is None for hit in found.hits):
+            warnings.append(NO_CONFIDENCE)
+    next_offset = found.next_offset if len(hits) == len(found.hits) else None
     return SearchResults(
         query=query_echo(query),
         generated=[generated_text(written) for written in answer.captions],
@@ -53,7 +74,7 @@ def search_results(
                 metadata=image_metadata(hit.image),
                 contributions=contributions(hit.contributions),
             )
-            for hit in found.hits
+            for hit in hits
         ],
         collection=collection_used(answer.served),
         took_ms=Milliseconds(
@@ -65,7 +86,7 @@ def search_results(
             total=round(total_ms, 3),
         ),
         next=next_offset if next_offset is not None and next_offset <= max_offset else None,
-        warnings=list(found.warnings),
+        warnings=warnings,
     )
 
 

@@ -14,7 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 from models.errors import InputError, QueryError
-from service.api.schemas import ExplainParameters, ImageSearchParameters, ImageSource
+from service.api.schemas import ExplainParameters, ImageSearchParameters, ImageSource, Texts
 from service.search.grammar import WEIGHT_BESIDE_IMAGE, parse_modifiers, parse_query
 from service.search.query import CollectionImage, Embedding, ImageFile, Query, Source
 from service.security.fetch import fetch_image
@@ -49,10 +49,28 @@ async def image_source(
     if kind.startswith("image/"):
         return ImageFile(await request.body()), parameters
     if kind == "application/json":
-        return await _json_source((await request.body()).removeprefix(codecs.BOM_UTF8), settings), parameters
+        return await _json_source(await request.body(), settings), parameters
     if not kind and not await request.body():
         raise QueryError(_ONE_SOURCE)
     raise HTTPException(415, f"The content type {kind[:80]!r} is not accepted. {_ONE_SOURCE}")
+
+
+async def texts_or_image(request: Request) -> list[str] | bytes:
+    """Read what is to be embedded: the sentences of JSON, or the file of a form or an image body.
+
+    Raises:
+        QueryError: a form without a file.
+        HTTPException: 415, a content type that is none of the three.
+        RequestValidationError: JSON of another form.
+    """
+    kind = media_type(request)
+    if kind == "application/json":
+        return parse_json(Texts, await request.body()).texts
+    if kind == "multipart/form-data" and (content := (await read_form(request)).file) is not None:
+        return content
+    if kind.startswith("image/"):
+        return await request.body()
+    raise HTTPException(415, 'Send JSON {"texts": [...]}, an image/* body, or a form with an image in the field file.')
 
 
 async def explain_form(request: Request) -> tuple[ExplainParameters, bytes]:
@@ -114,13 +132,22 @@ async def wait_until_gone(request: Request) -> None:
         pass
 
 
-async def _json_source(body: bytes, settings: Settings) -> Source:
+def parse_json(model: type[M], body: bytes) -> M:
+    """Validate a JSON body, which may begin with a byte order mark.
+
+    Raises:
+        RequestValidationError: it does not fit.
+    """
     try:
-        source = ImageSource.model_validate_json(body)
+        return model.model_validate_json(body.removeprefix(codecs.BOM_UTF8))
     except ValidationError as error:
         raise RequestValidationError(
             [{**detail, "loc": ("body", *detail["loc"])} for detail in error.errors()]
         ) from None
+
+
+async def _json_source(body: bytes, settings: Settings) -> Source:
+    source = parse_json(ImageSource, body)
     match [(name, value) for name, value in source if value is not None]:
         case [("id", image_id)]:
             return CollectionImage(image_id)

@@ -222,6 +222,19 @@ class Generations:
         finally:
             self._release(counted)
 
+    def sizes(self) -> dict[str, dict[str, int]]:
+        """Return the numbers of images and captions of each collection in service, and its generation's number."""
+        with self._lock:
+            generations = {name: counted.served.generation for name, counted in self._serving.items()}
+        return {
+            name: {
+                "images": generation.catalog.image_count,
+                "captions": generation.catalog.caption_count,
+                "generation": generation.number,
+            }
+            for name, generation in generations.items()
+        }
+
     @property
     def names(self) -> list[str]:
         """The collections in service, sorted."""

@@ -6,7 +6,7 @@ encodes a query searches with it, too, unless others wait to be encoded or a mat
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from time import perf_counter
@@ -14,10 +14,10 @@ from typing import TypeVar
 
 from models.evidence import Evidence
 from models.imaging.decode import ImageDecoder
-from models.types import Side
+from models.types import Side, Vectors
 from service.search.engine import Found
 from service.search.plan import EncodedQuery, plan_search, prepare_image
-from service.search.query import Page, Query
+from service.search.query import ImageFile, Page, Query, Sentence
 from service.search.rerank import NO_MATCHER, RerankChoice
 from service.serving.admission import Admission
 from service.serving.captions import CaptionRequest, Captions, WrittenCaption
@@ -126,6 +126,20 @@ class Queries:
             started = perf_counter()
             caption = await self._captions.write(served, asked.caption)
             return SearchAnswer(served, found, encode_ms, (caption,), (perf_counter() - started) * 1e3)
+
+    async def embed(self, served: ServedGeneration, parts: Sequence[Sentence | ImageFile]) -> list[Vectors]:
+        """Return the unit vectors ``(D,)`` of sentences and images by the model that answers; raises as ``search``."""
+        with self._searches.admit():
+            encoder = served.encoder
+            images = [
+                await run_in(self._threads, prepare_image, part.content, encoder.encoder, self._decoder)
+                for part in parts
+                if isinstance(part, ImageFile)
+            ]
+            texts = [part.text for part in parts if isinstance(part, Sentence)]
+            encoded = await encoder.encode(texts, images, lambda encoded: encoded)
+            rest = {Sentence: iter(encoded.texts), ImageFile: iter(encoded.images)}
+            return [next(rest[type(part)]) for part in parts]
 
     async def explain(self, served: ServedGeneration, asked: ExplainRequest) -> Evidence:
         """Explain a result's score; an explanation that is remembered waits for nobody.

@@ -11,7 +11,7 @@
  *   values: number[][], region: number[]}, words: {term: string, words: {word: string, start: number, end: number,
  *   value: number}[]}[]}} Explanation
  */
-import { signed, uploadOf } from './state.js';
+import { hasPicture, signed, uploadOf } from './state.js';
 
 const KEY = 'semblance-key';
 const PAGE_SIZE = 24;
@@ -26,9 +26,13 @@ export class Problem extends Error {
   }
 }
 
-export const key = () => sessionStorage.getItem(KEY);
-/** @param {string} value */
-export const setKey = (value) => sessionStorage.setItem(KEY, value);
+export const key = () => sessionStorage.getItem(KEY) ?? localStorage.getItem(KEY);
+/** @param {string} value @param {boolean} remember beyond this tab */
+export function setKey(value, remember) {
+  sessionStorage.setItem(KEY, value);
+  if (remember) localStorage.setItem(KEY, value);
+  else localStorage.removeItem(KEY);
+}
 
 /**
  * @param {string} address
@@ -66,7 +70,7 @@ export const collections = (signal) => json(send('collections', { signal }));
 export function search(state, offset, signal, k = PAGE_SIZE) {
   const shared = { k, offset, target: state.target, ...(state.collection && { collection: state.collection }) };
   const modifiers = state.modifiers.map(signed);
-  if (state.query) return json(send('search/text', { ...body({ query: state.query, modifiers, ...shared }), signal }));
+  if (!hasPicture(state)) return json(send('search/text', { ...body({ query: state.query, modifiers, ...shared }), signal }));
   const address = `search/image?${parameters({ ...shared, modifier: modifiers })}`;
   return json(send(address, { ...(state.image ? body({ id: state.image }) : form(state.upload)), signal }));
 }
@@ -81,10 +85,12 @@ export async function writeCaption(state, signal) {
 
 /** @param {import('./state.js').State} state @param {string} imageId @returns {Promise<Explanation>} */
 export function explain(state, imageId, collection, signal) {
-  const asked = { image_id: imageId, collection, modifier: state.modifiers.map(signed) };
-  if (state.query) asked.query = state.query;
+  const modifier = state.modifiers.map(signed);
+  const asked = { image_id: imageId, collection, modifier };
   if (state.image) asked.query_image_id = state.image;
-  if (state.query || state.image) return json(send(`explain?${parameters(asked)}`, { signal }));
+  if (state.query) asked.query = state.query;
+  else if (!hasPicture(state)) Object.assign(asked, { query: modifier.join(' '), modifier: [] }); // words may be signed, too
+  if (!hasPicture(state) || state.image) return json(send(`explain?${parameters(asked)}`, { signal }));
   return json(send('explain', { ...form(state.upload, asked), signal }));
 }
 

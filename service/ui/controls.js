@@ -3,7 +3,7 @@ import { pictureAddress } from './api.js';
 import { connectChips } from './chips.js';
 import { byId, element } from './element.js';
 import { showPicture } from './pictures.js';
-import { uploadOf } from './state.js';
+import { parseModifiers, uploadOf } from './state.js';
 
 /** @typedef {import('./state.js').State} State */
 
@@ -18,18 +18,20 @@ export function connectControls(onChange) {
   /** @type {State} */
   let state;
 
-  /** Words not yet searched for come along with any other change. */
-  function written() {
+  /** Words not yet searched for come along with any other change; beside a picture they steer it. */
+  function written(modifiers = state.modifiers) {
     const text = query.value.trim();
-    return text ? { query: text, image: null, upload: null } : {};
+    if (!text) return { query: '', modifiers };
+    if (state.image || state.upload) return { query: '', modifiers: [...modifiers, ...parseModifiers(text)] };
+    return { query: text, modifiers };
   }
-  const chips = connectChips((modifiers) => onChange({ ...written(), modifiers }));
+  const chips = connectChips((modifiers) => onChange(written(modifiers)));
 
   byId('search').addEventListener('submit', (event) => {
     event.preventDefault();
     const modifiers = [...state.modifiers, ...chips.pending()];
-    if (!query.value.trim() && !state.image && !state.upload) query.focus();
-    else onChange({ ...written(), modifiers });
+    if (!query.value.trim() && !state.image && !state.upload && !modifiers.length) query.focus();
+    else onChange(written(modifiers));
     if (matchMedia('(pointer: coarse)').matches) query.blur(); // the keyboard would cover the results
   });
   byId('target').addEventListener('change', (event) => onChange({ ...written(), target: event.target.value }));
@@ -42,7 +44,7 @@ export function connectControls(onChange) {
   function showQueryImage() {
     const upload = uploadOf(state.upload);
     byId('query-image').hidden = !upload && !state.image;
-    query.placeholder = upload || state.image ? 'Or describe another' : 'Describe a picture';
+    query.placeholder = upload || state.image ? 'Steer it: +snow −people' : 'Describe a picture';
     if (picture.src.startsWith('blob:')) URL.revokeObjectURL(picture.src);
     if (upload) picture.src = URL.createObjectURL(upload);
     else if (state.image) showPicture(picture, pictureAddress(state.image, state.collection, 'thumbnail'));

@@ -38,7 +38,7 @@ function ask(detail) {
     const { signal } = done;
     const finish = (given) => {
       done.abort();
-      if (given) setKey(input.value.trim());
+      if (given) setKey(input.value.trim(), byId('key-remember').checked);
       dialog.close();
       resolve(given);
     };

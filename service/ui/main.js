@@ -20,6 +20,9 @@ import { hideWritten, offerWritten } from './written.js';
 /** Between two looks for newer indexes, and for a first one, in milliseconds. */
 const NEWER_MS = 10000;
 const FIRST_MS = 2000;
+/** How often and after how long a busy service is asked again. */
+const BUSY_RETRIES = 3;
+const BUSY_MS = 1000;
 
 const list = byId('list');
 const more = byId('more');
@@ -37,7 +40,7 @@ const controls = connectControls(navigate);
 const dialog = connectExplain({ onSimilar: similar, neighbour, withKey });
 connectPictures({
   onPicture: (picture) => navigate({ query: '', image: null, upload: keepUpload(picture) }),
-  onRefused: (message) => { byId('status').textContent = message; },
+  onRefused: (message) => showMessage('This is no picture', message),
 });
 connectKeys(byId('query'), list);
 
@@ -106,8 +109,22 @@ async function run() {
   await attempt(signal, run, async () => {
     const answer = await withKey(() => search(state, 0, signal));
     list.replaceChildren();
+    understand(answer.query);
     showPage(answer, signal);
   });
+}
+
+/**
+ * Show signed words as chips, as the service read them; this is no entry of the history of its own.
+ * @param {{text: ?string, modifiers: {text: string, weight: number}[]}} echo
+ */
+function understand(echo) {
+  if (echo.modifiers.length <= state.modifiers.length) return;
+  const modifiers = echo.modifiers.map(({ text, weight }) => ({ text, sign: weight < 0 ? '-' : '+' }));
+  state = { ...state, query: echo.text ?? '', modifiers };
+  history.replaceState(history.state, '', address());
+  controls.show(state);
+  document.title = `${describe(state)} · Semblance`;
 }
 
 function home(signal) {
@@ -140,12 +157,19 @@ async function showMore() {
 }
 
 /** Run a request: show that it runs, and what went wrong. A newer one has aborted it: say nothing. */
-async function attempt(signal, retry, request) {
+async function attempt(signal, retry, request, left = BUSY_RETRIES) {
   busy(true);
+  if (retry === run) say('Searching…');
   try {
     await request();
   } catch (error) {
     if (signal.aborted) return;
+    if (left && (error.status === 429 || error.status === 503)) { // busy: it says so and asks again by itself
+      say('The service is busy: trying again…');
+      await new Promise((resolve) => setTimeout(resolve, BUSY_MS));
+      if (!signal.aborted) await attempt(signal, retry, request, left - 1);
+      return;
+    }
     if (retry !== showMore) list.replaceChildren();
     say('');
     showError(error, retry);

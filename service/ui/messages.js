@@ -2,6 +2,20 @@
 import { Problem } from './api.js';
 import { byId, element } from './element.js';
 
+/** What happened, in words, by status; -1 is a fault of the page, 0 no answer. */
+const TITLES = {
+  '-1': 'The page stumbled',
+  0: 'No answer from the service',
+  400: 'This picture cannot be read',
+  401: 'This service asks for a key',
+  404: 'This is not here any more',
+  409: 'The index is of another model',
+  413: 'This picture is too large',
+  415: 'This is no picture that can be read',
+  429: 'Too many searches at once',
+  503: 'The service is busy or still starting',
+};
+
 /** @param {string} title @param {string} text @param {?{label: string, act: () => void}} [way] out */
 export function showMessage(title, text, way) {
   const place = byId('message');
@@ -17,8 +31,10 @@ export function hideMessage() {
 
 /** @param {Error} error @param {() => void} retry */
 export function showError(error, retry) {
-  const title = error instanceof Problem ? error.title : 'The page stumbled';
-  showMessage(title, error.message, { label: 'Try again', act: retry });
+  const status = error instanceof Problem ? error.status : -1;
+  const title = TITLES[status] ?? (status >= 500 ? 'The service cannot answer' : 'This cannot be searched for');
+  const canHelp = status <= 0 || status >= 500 || [401, 403, 408, 429].includes(status);
+  showMessage(title, error.message, canHelp ? { label: 'Try again', act: retry } : null);
 }
 
 /** @param {string[]} warnings of an answer */

@@ -12,6 +12,7 @@ async function source(address, signal) {
 
 function load(image, src) {
   image.addEventListener('load', () => URL.revokeObjectURL(src), { once: true });
+  image.addEventListener('error', () => image.classList.add('missing'), { once: true });
   image.src = src;
 }
 
@@ -25,7 +26,7 @@ export async function showPicture(image, address, signal) {
   try {
     load(image, await source(address, signal));
   } catch {
-    // aborted, or gone: the caption still says what it was
+    if (!signal?.aborted) image.classList.add('missing'); // the box shows what it would have shown, in words
   }
 }
 

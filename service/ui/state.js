@@ -41,7 +41,10 @@ export function parseModifiers(text) {
 export const signed = ({ text, sign }) => sign + text;
 
 /** @param {State} state @returns {boolean} whether there is something to search by */
-export const hasSource = (state) => Boolean(state.query || state.image || uploads.has(state.upload));
+export const hasSource = (state) => hasPicture(state) || Boolean(state.query || state.modifiers.length);
+
+/** @param {State} state @returns {boolean} whether it is searched by a picture */
+export const hasPicture = (state) => Boolean(state.image || uploads.has(state.upload));
 
 /** @param {State} state @returns {string} the address, without the origin */
 export function toAddress(state) {
@@ -71,6 +74,6 @@ export function fromAddress(search, entry) {
 
 /** @param {State} state @returns {string} in words, for headings and titles */
 export function describe(state) {
-  const source = state.query ? `“${state.query}”` : 'the picture';
-  return [source, ...state.modifiers.map(({ text, sign }) => `${sign === '+' ? '+' : '−'} ${text}`)].join(' ');
+  const source = state.query ? [`“${state.query}”`] : hasPicture(state) ? ['the picture'] : [];
+  return [...source, ...state.modifiers.map(({ text, sign }) => `${sign === '+' ? '+' : '−'} ${text}`)].join(' ');
 }

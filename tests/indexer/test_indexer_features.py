@@ -19,6 +19,7 @@ import models.shipped
 from indexer import cli
 from indexer.errors import DamagedGenerationError
 from indexer.ingest.model_choice import choose_matchers, choose_models
+from indexer.store.generation import open_current
 from models.errors import InputError, ModelError, UnknownModelError
 from models.names import DEFAULT_MODEL
 
@@ -76,6 +77,17 @@ def test_a_matcher_that_joins_a_pass_leaves_the_others_as_they_are(painted):
     assert painted.index(matchers=[network]).added == network.images_encoded == 64
     np.testing.assert_array_equal(kept(painted), before)
     assert log_bytes(painted) == size
+
+
+def test_features_may_be_left_closed_and_are_then_not_checked(painted):
+    painted.index(matchers=[ToyMatcher()])
+    generation = next(painted.root.glob("generations/*"))
+    (generation / FEATURES).write_bytes(b"damaged")
+    with open_current(painted.root, features=False) as opened:
+        assert opened.feature_arrays == {}
+        assert opened.catalog.image_count == 64
+    with pytest.raises(DamagedGenerationError, match=FEATURES):
+        open_current(painted.root)
 
 
 def test_a_row_outside_is_an_error(painted):

@@ -6,17 +6,21 @@ import base64
 import re
 import shutil
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import httpx
+import numpy as np
 import pytest
 from colour_collection import assert_problem, names, png, served
 from fastapi import FastAPI
 from starlette.testclient import TestClient
+from toy_encoder import CALIBRATION, ToyEncoder
 
+from service.api.shaping import NO_CONFIDENCE
 from service.server import behind_proxies
 from service.settings import Settings
 
@@ -139,8 +143,105 @@ class TestForms:
         assert httpx.URL(quoted["overlay_url"]).params["query"] == '"red +blue"'
 
 
+class TestBatch:
+    """``POST /search/batch``."""
+
+    def test_each_search_gets_what_it_would_get_alone(self, client: TestClient) -> None:
+        found = client.post("/search/text", json={"query": "red", "k": 1}).json()["results"][0]
+        searches = [
+            {"query": "red +blue", "k": 3},
+            {"query": "green", "target": "text", "k": 2},
+            {"id": found["image_id"], "k": 2, "modifiers": ["+blue"]},
+            {"embedding": [1, 0, 0, 0], "k": 1},
+            {"query": "red", "collection": "absent"},
+        ]
+        answers = client.post("/search/batch", json={"searches": searches}).json()["answers"]
+        alone = [client.post("/search/text", json=asked).json() for asked in searches[:2]]
+        alone.append(client.post("/search/image?k=2&modifier=%2Bblue", json={"id": found["image_id"]}).json())
+        alone.append(client.post("/search/image?k=1", json={"embedding": [1, 0, 0, 0]}).json())
+        for batched, single in zip(answers, alone, strict=False):
+            assert batched["results"] == single["results"]
+            assert batched["query"] == single["query"]
+        assert (answers[4]["status"], answers[4]["title"]) == (404, "Not Found")
+
+    def test_what_waits_is_encoded_together(self, client: TestClient) -> None:
+        client.post("/search/batch", json={"searches": [{"query": f"red {number}", "k": 1} for number in range(64)]})
+        text = client.get("/metrics").text
+        batches = float(re.search(r'encode_batch_count\{side="text"\} (\S+)', text)[1])  # type: ignore[index]
+        assert batches < 64
+
+    @pytest.mark.parametrize("searches", [[], [{"query": "a"}] * 65, [{"query": "a", "kk": 1}]])
+    def test_too_many_and_malformed_ones_are_refused(self, client: TestClient, searches: list[Any]) -> None:
+        assert_problem(client.post("/search/batch", json={"searches": searches}), 422)
+
+    def test_two_sources_are_an_error_of_that_search_alone(self, client: TestClient) -> None:
+        both = {"query": "red", "embedding": [1, 0, 0, 0]}
+        answers = client.post("/search/batch", json={"searches": [both, {"query": "red"}]}).json()["answers"]
+        assert answers[0]["status"] == 422
+        assert answers[1]["results"]
+
+
+class TestEmbed:
+    """``POST /embed``."""
+
+    def test_sentences_and_images_become_unit_vectors_that_search(self, client: TestClient) -> None:
+        words = client.post("/embed", json={"texts": ["red", "blue"]}).json()
+        assert (words["model"], words["dimension"], len(words["vectors"])) == ("toy", 4, 2)
+        np.testing.assert_allclose(np.linalg.norm(words["vectors"], axis=1), 1, atol=1e-5)
+        by_vector = client.post("/search/image", json={"embedding": words["vectors"][0]})
+        assert names(by_vector) == names(client.post("/search/text", json={"query": "red"}))
+        form = client.post("/embed", files={"file": png("blue")}).json()
+        body = client.post("/embed", content=png("blue"), headers={"Content-Type": "image/png"}).json()
+        assert form == body
+        np.testing.assert_allclose(form["vectors"][0], words["vectors"][1], atol=1e-5)
+
+    def test_what_cannot_be_embedded_is_told(self, client: TestClient) -> None:
+        assert_problem(client.post("/embed", json={"texts": []}), 422)
+        assert_problem(client.post("/embed", json={"texts": [" "]}), 422)
+        assert_problem(client.post("/embed", content=b"x"), 415)
+        assert_problem(client.post("/embed", files={"file": b"x"}), 400)
+        assert_problem(client.post("/embed?collection=absent", json={"texts": ["a"]}), 404)
+
+
+def test_results_of_little_confidence_are_left_out(start: Callable[..., TestClient]) -> None:
+    encoder = ToyEncoder(calibrations={"text-to-image": CALIBRATION})
+    client = start(load_encoder=lambda _name: encoder)
+    every = client.post("/search/text", json={"query": "red"}).json()
+    least = every["results"][0]["confidence"]
+    some = client.post("/search/text", json={"query": "red", "min_confidence": least}).json()
+    assert some["results"] == [hit for hit in every["results"] if hit["confidence"] >= least]
+    assert len(some["results"]) < len(every["results"])
+    none = client.post("/search/text", json={"query": "red", "modifiers": ["+blue"], "min_confidence": 0.1}).json()
+    assert none["results"] == []
+    assert none["warnings"] == [NO_CONFIDENCE]
+    assert_problem(client.post("/search/text", json={"query": "red", "min_confidence": 2}), 422)
+    counted = client.get("/metrics").text
+    assert 'semblance_answers_total{found="match"} 2.0' in counted
+    assert 'semblance_answers_total{found="unknown"} 1.0' in counted
+
+
+def test_metrics_tell_the_size_of_collections(client: TestClient) -> None:
+    text = client.get("/metrics").text
+    assert 'semblance_collection_size{collection="colours",of="images"} 7.0' in text
+    assert 'semblance_collection_size{collection="colours",of="captions"} 7.0' in text
+
+
 class TestDescription:
     """OpenAPI, as generators of clients read it."""
+
+    def test_what_the_service_refuses_the_description_refuses(self, start: Callable[..., TestClient]) -> None:
+        description = start(max_k=7, max_offset=40, max_modifiers=2, max_query_chars=30).get("/openapi.json").json()
+        body = description["components"]["schemas"]["TextSearch"]["properties"]
+        assert body["k"] == body["k"] | {"minimum": 1, "maximum": 7}
+        assert (body["offset"]["maximum"], body["query"]["maxLength"], body["modifiers"]["maxItems"]) == (40, 30, 2)
+        parameters = description["paths"]["/search/image"]["post"]["parameters"]
+        limits = {parameter["name"]: parameter["schema"] for parameter in parameters}
+        assert (limits["k"]["maximum"], limits["modifier"]["maxItems"]) == (7, 2)
+
+    def test_binary_answers_are_declared(self, client: TestClient) -> None:
+        paths = client.get("/openapi.json").json()["paths"]
+        answer = paths["/images/{image_id}/thumbnail"]["get"]["responses"]["200"]["content"]["image/webp"]
+        assert answer == {"schema": {"type": "string", "format": "binary"}}
 
     def test_operations_have_short_names_of_their_own(self, client: TestClient) -> None:
         paths = client.get("/openapi.json").json()["paths"]
@@ -216,3 +317,37 @@ def test_everything_is_found_behind_a_proxy_below_a_path(proxied: httpx.Client) 
     assert proxied.get("collections/").status_code == 307
     assert proxied.get("docs").status_code == 200
     assert proxied.get("openapi.json").json()["servers"][0] == {"url": "/photographs"}
+
+
+@pytest.mark.slow
+def test_a_generated_client_asks_the_service(http: Callable[..., httpx.Client], tmp_path: Path) -> None:
+    """By ``openapi-python-client``, in an environment of its own: it wants other versions than this one has."""
+    service = http()
+    (tmp_path / "openapi.json").write_text(service.get("/openapi.json").text)
+    python = tmp_path / "env" / "bin" / "python"
+    subprocess.run([sys.executable, "-m", "venv", tmp_path / "env"], check=True)
+    installed = subprocess.run(
+        [python, "-m", "pip", "install", "--quiet", "openapi-python-client==0.29.1"], capture_output=True, check=False
+    )
+    if installed.returncode:
+        pytest.skip("the package index cannot be reached")
+    (tmp_path / "config.yaml").write_text("post_hooks: []\n")
+    told = subprocess.run(
+        [python.with_name("openapi-python-client"), "generate", "--path", "openapi.json", "--config", "config.yaml",
+         "--output-path", "generated", "--meta", "none"],
+        cwd=tmp_path, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert "WARNING" not in told.stdout + told.stderr, told.stdout
+    program = f"""
+from generated import Client
+from generated.api.search import search_text
+from generated.api.operation import readyz
+from generated.models import TextSearch
+client = Client(base_url={str(service.base_url)!r})
+assert readyz.sync(client=client).status == "ready"
+answer = search_text.sync(client=client, body=TextSearch(query="red +blue", k=2))
+print([result.metadata.name for result in answer.results], answer.query.modifiers[0].text)
+"""
+    done = subprocess.run([python, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "blue" in done.stdout

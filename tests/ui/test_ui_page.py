@@ -189,6 +189,19 @@ def test_key_is_asked_for_once_and_sent_with_everything(
     assert page.evaluate("[sessionStorage.length, localStorage.length]") == [1, 0]
 
 
+def test_a_key_may_be_remembered_on_the_device(page: Page, keyed_address: str, key: str, complaints: list[str]) -> None:
+    page.goto(f"{keyed_address}/?q=red")
+    page.get_by_label("API key").fill(key)
+    page.get_by_label("Remember on this device").check()
+    page.get_by_role("button", name="Continue").click()
+    expect(page.locator("#list button.photo").first).to_be_visible()
+    complaints.clear()
+    page.evaluate("sessionStorage.clear()")
+    page.reload()
+    expect(page.locator("#list button.photo").first).to_be_visible()
+    page.evaluate("localStorage.clear()")
+
+
 def test_key_refused_by_the_visitor_leaves_a_way_back(page: Page, keyed_address: str, complaints: list[str]) -> None:
     page.goto(keyed_address)
     page.get_by_role("button", name="Cancel").click()

@@ -7,7 +7,7 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 pytestmark = pytest.mark.browser
 
@@ -84,7 +84,7 @@ def test_picture_given_finds_its_like(page: Page, address: str, photographs: Pat
 def test_file_that_is_no_picture_is_refused_by_name(page: Page, address: str, tmp_path: Path) -> None:
     page.goto(address)
     page.set_input_files("#file", {"name": "notes.pdf", "mimeType": "application/pdf", "buffer": b"%PDF"})
-    expect(page.locator("#status")).to_have_text("“notes.pdf” is not a picture.")
+    expect(page.get_by_role("alert")).to_contain_text("“notes.pdf” is not a picture.")
 
 
 def test_chips_change_request_and_results(page: Page, address: str) -> None:
@@ -149,8 +149,11 @@ def test_back_returns_through_words_chips_and_pictures(page: Page, address: str,
     expect(page.locator("#list .caption").first).to_contain_text("magenta")
     page.set_input_files("#file", photographs / "white-dark.jpg")  # the chip stays: white and blue
     expect(page.locator("#list .caption").first).to_contain_text("violet")
+    page.get_by_role("button", name="Remove the picture").click()
     search(page, "green")
 
+    page.go_back()  # blue alone
+    expect(page.locator("#list .caption").first).to_contain_text("blue")
     page.go_back()
     expect(page.locator("#query-image-name")).to_have_text("your picture")
     expect(page.locator("#list .caption").first).to_contain_text("violet")
@@ -250,3 +253,65 @@ def test_each_result_tells_how_likely_it_is_and_the_page_says_where_nothing_matc
     page.goto(f"{address}/?q=red")  # a model without a calibration
     expect(page.locator("#list .score").first).to_be_visible()
     expect(likely).to_have_count(0)
+
+
+def test_signs_in_the_words_become_chips(page: Page, address: str) -> None:
+    page.goto(address)
+    page.fill("#query", "red +blue -green")
+    page.keyboard.press("Enter")
+    expect(page.locator(".chip .sign")).to_have_text(["+blue", "−green"])
+    expect(page.locator("#query")).to_have_value("red")
+    expect(page.locator("#status")).to_have_text("The best 24 images for “red” + blue − green")
+    assert parse_qs(urlsplit(page.url).query) == {"q": ["red"], "m": ["+blue", "-green"]}
+    expect(page.locator("#list .caption").first).to_contain_text("magenta")
+    page.go_back()
+    expect(page.locator("#home")).to_be_visible()
+
+
+def test_chips_alone_are_a_search(page: Page, address: str) -> None:
+    page.goto(address)
+    page.fill("#modifier", "+blue")
+    page.keyboard.press("Enter")
+    expect(page.locator("#status")).to_have_text("The best 24 images for + blue")
+    expect(page.locator("#list .caption").first).to_contain_text("blue")
+    page.locator("#list button.photo").first.click()
+    expect(page.locator("#heat-note")).to_have_text("")
+    expect(page.locator("#breakdown")).to_contain_text("+ blue")
+
+
+def test_words_beside_a_picture_steer_it(page: Page, address: str, photographs: Path) -> None:
+    page.goto(address)
+    page.set_input_files("#file", photographs / "white-dark.jpg")
+    expect(page.locator("#query-image-name")).to_have_text("your picture")
+    page.fill("#query", "blue")
+    page.keyboard.press("Enter")
+    expect(page.locator(".chip .sign")).to_have_text(["+blue"])
+    expect(page.locator("#query-image-name")).to_have_text("your picture")
+    expect(page.locator("#query")).to_have_value("")
+
+
+def test_a_thumbnail_that_does_not_come_leaves_its_words(page: Page, address: str, complaints: list[str]) -> None:
+    page.route(re.compile("/thumbnail"), lambda route: route.abort())
+    page.goto(f"{address}/?q=red")
+    first = page.locator("#list .photo img").first
+    expect(first).to_have_class(re.compile("missing"))
+    assert "red" in str(first.get_attribute("alt"))
+    complaints.clear()
+
+
+def test_a_busy_service_is_asked_again(page: Page, address: str, complaints: list[str]) -> None:
+    asked = []
+
+    def busy_once(route: Route) -> None:
+        asked.append(route)
+        if len(asked) > 1:
+            route.continue_()
+        else:
+            route.fulfill(status=503, json={"title": "Service Unavailable", "detail": "busy", "status": 503})
+
+    page.route(re.compile("/search/text"), busy_once)
+    page.goto(f"{address}/?q=red")
+    expect(page.locator("#status")).to_have_text("The service is busy: trying again…")
+    expect(page.locator("#list button.photo").first).to_be_visible()
+    assert len(asked) == 2
+    complaints.clear()
