@@ -11,7 +11,8 @@
  *   values: number[][], region: number[]}, words: {term: string, words: {word: string, start: number, end: number,
  *   value: number}[]}[]}} Explanation
  */
-import { hasPicture, signed, uploadOf } from './state.js';
+import { hasPicture, signed } from './state.js';
+import { uploadOf } from './uploads.js';
 
 const KEY = 'semblance-key';
 const PAGE_SIZE = 24;

@@ -3,7 +3,8 @@ import { pictureAddress } from './api.js';
 import { connectChips } from './chips.js';
 import { byId, element } from './element.js';
 import { showPicture } from './pictures.js';
-import { parseModifiers, uploadOf } from './state.js';
+import { parseModifiers } from './state.js';
+import { uploadOf } from './uploads.js';
 
 /** @typedef {import('./state.js').State} State */
 

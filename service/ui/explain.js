@@ -10,10 +10,12 @@ import { scoreText, titleOf } from './results.js';
 
 /**
  * @param {{onSimilar: (result: Result) => void, neighbour: (result: Result, step: number) => ?Result,
- *   withKey: <T>(ask: () => Promise<T>) => Promise<T>}} listeners
- * @returns {{open: (result: Result, context: {state: import('./state.js').State, collection: string}) => void}}
+ *   withKey: <T>(ask: () => Promise<T>) => Promise<T>, onShow: (result: Result) => void, onClose: () => void}} listeners
+ *   `onShow` is told of every step to another result, `onClose` that the visitor closed the dialog
+ * @returns {{open: (result: Result, context: {state: import('./state.js').State, collection: string}) => void,
+ *   close: () => void}}  `close` tells nobody
  */
-export function connectExplain({ onSimilar, neighbour, withKey }) {
+export function connectExplain({ onSimilar, neighbour, withKey, onShow, onClose }) {
   const dialog = /** @type {HTMLDialogElement} */ (byId('explain'));
   const photo = /** @type {HTMLImageElement} */ (byId('stage-photo'));
   const heat = /** @type {HTMLCanvasElement} */ (byId('heat'));
@@ -22,6 +24,7 @@ export function connectExplain({ onSimilar, neighbour, withKey }) {
   let abort = new AbortController();
   let shown = null;
   let context = null;
+  let silent = false;
 
   /** @param {Result} result */
   function show(result) {
@@ -72,7 +75,14 @@ export function connectExplain({ onSimilar, neighbour, withKey }) {
 
   function step(by) {
     const next = neighbour(shown, by);
-    if (next) show(next);
+    if (!next) return;
+    show(next);
+    onShow(next);
+  }
+
+  function closeSilently() {
+    silent = dialog.open;
+    dialog.close();
   }
 
   const fade = () => { heat.style.opacity = `${Number(strength.value) / 100}`; };
@@ -85,12 +95,14 @@ export function connectExplain({ onSimilar, neighbour, withKey }) {
   byId('explain-similar').addEventListener('click', () => {
     const result = shown;
     shown = null;
-    dialog.close();
+    closeSilently();
     onSimilar(result);
   });
   dialog.addEventListener('click', (event) => event.target === dialog && dialog.close());
   dialog.addEventListener('close', () => {
     abort.abort();
+    if (!silent) onClose();
+    silent = false;
     if (shown) document.querySelector(`.photo[data-id="${CSS.escape(shown.id)}"]`)?.focus();
   });
   dialog.addEventListener('keydown', (event) => {
@@ -103,9 +115,10 @@ export function connectExplain({ onSimilar, neighbour, withKey }) {
     open(result, asked) {
       context = asked;
       show(result);
-      dialog.showModal();
+      if (!dialog.open) dialog.showModal();
       dialog.scrollTop = 0;
     },
+    close: closeSilently,
   };
 }
 

@@ -9,7 +9,8 @@ import { connectKeys } from './keyboard.js';
 import { withKey } from './keys.js';
 import { hideMessage, showError, showMessage, showWarnings } from './messages.js';
 import { appendResults, showPlaceholders } from './results.js';
-import { EMPTY, describe, fromAddress, hasSource, keepUpload, toAddress } from './state.js';
+import { EMPTY, describe, fromAddress, hasSource, lacksPicture, sameSearch, toAddress } from './state.js';
+import { keepUpload } from './uploads.js';
 import { hideWritten, offerWritten } from './written.js';
 
 /**
@@ -37,7 +38,7 @@ let offered = { collections: [], default: null };
 let searching = new AbortController();
 
 const controls = connectControls(navigate);
-const dialog = connectExplain({ onSimilar: similar, neighbour, withKey });
+const dialog = connectExplain({ onSimilar: similar, neighbour, withKey, onShow: stepTo, onClose: leaveExplanation });
 connectPictures({
   onPicture: (picture) => navigate({ query: '', image: null, upload: keepUpload(picture) }),
   onRefused: (message) => showMessage('This is no picture', message),
@@ -47,9 +48,9 @@ connectKeys(byId('query'), list);
 /** Ask for something else: a new entry of the history. @param {Partial<import('./state.js').State>} change */
 function navigate(change) {
   leave();
-  state = { ...state, ...change };
+  state = { ...state, ...change, why: null };
   entry = Date.now();
-  history.pushState({ entry, upload: state.upload }, '', address());
+  history.pushState({ entry }, '', address());
   window.scrollTo(0, 0);
   run();
 }
@@ -57,7 +58,8 @@ function navigate(change) {
 /** The collection that needs no mention. */
 const usual = () => offered.default ?? offered.collections[0]?.name ?? null;
 
-const address = () => toAddress({ ...state, collection: state.collection === usual() ? null : state.collection });
+/** The collection stands in the address of results always: a copied address means the same tomorrow. */
+const address = () => toAddress(hasSource(state) || state.collection !== usual() ? state : { ...state, collection: null });
 
 /** Remember where the present entry was left. */
 function leave() {
@@ -65,7 +67,7 @@ function leave() {
 }
 
 function enter() {
-  state = fromAddress(location.search, history.state);
+  state = fromAddress(location.search);
   state.collection ??= usual();
   entry = history.state?.entry ?? 0;
   run();
@@ -75,6 +77,32 @@ function enter() {
 function similar(result) {
   byId('results').focus({ preventScroll: true }); // the button that was pressed is about to go
   navigate({ query: '', upload: null, image: result.image_id, modifiers: [], target: 'image' });
+}
+
+/** Open the explanation of a result: an entry of the history, which Back leaves. */
+function explainResult(result) {
+  state = { ...state, why: result.id };
+  history.pushState({ entry, opened: true }, '', address());
+  openExplanation(result);
+}
+
+function openExplanation(result) {
+  dialog.open(result, { state, collection: shown.last.collection.name });
+}
+
+/** The explanation of another result is shown in the same entry. */
+function stepTo(result) {
+  state = { ...state, why: result.id };
+  history.replaceState(history.state, '', address());
+}
+
+function leaveExplanation() {
+  if (history.state?.opened) {
+    history.back();
+    return;
+  }
+  state = { ...state, why: null };
+  history.replaceState(history.state, '', address());
 }
 
 function neighbour(result, step) {
@@ -101,6 +129,9 @@ async function run() {
   const { signal } = searching;
   frame();
   byId('facts').textContent = facts();
+  if (lacksPicture(location.search)) {
+    showMessage('This picture is not here any more', 'A picture that is searched by stays in its own tab, until that is closed. Choose it again.');
+  }
   if (!hasSource(state)) return home(signal);
   const kept = memory.get(entry);
   if (kept) return restore(kept, signal);
@@ -111,6 +142,7 @@ async function run() {
     list.replaceChildren();
     understand(answer.query);
     showPage(answer, signal);
+    showAsked();
   });
 }
 
@@ -142,6 +174,13 @@ function restore(kept, signal) {
   busy(false);
   showPage({ ...kept.last, results: kept.results }, signal);
   window.scrollTo(0, kept.scroll);
+  showAsked();
+}
+
+/** Open the explanation that the address asks for. */
+function showAsked() {
+  const result = state.why && shown?.results.find(({ id }) => id === state.why);
+  if (result) openExplanation(result);
 }
 
 async function showMore() {
@@ -197,7 +236,7 @@ function showPage(answer, signal) {
     target: state.target,
     best: results[0].score,
     signal,
-    onExplain: (result) => dialog.open(result, { state, collection: answer.collection.name }),
+    onExplain: explainResult,
     onSimilar: similar,
   });
 }
@@ -261,8 +300,16 @@ byId('wordmark').addEventListener('click', (event) => {
   navigate({ ...EMPTY, collection: state.collection });
 });
 window.addEventListener('popstate', () => {
+  const next = fromAddress(location.search);
+  next.collection ??= usual();
+  if (shown && (history.state?.entry ?? 0) === entry && sameSearch(next, state)) { // the explanation alone comes or goes
+    state = next;
+    if (state.why) showAsked();
+    else dialog.close();
+    return;
+  }
   leave();
-  byId('explain').close();
+  dialog.close();
   enter();
 });
 byId('skip').addEventListener('click', (event) => {
@@ -270,5 +317,5 @@ byId('skip').addEventListener('click', (event) => {
   byId('results').focus();
 });
 history.scrollRestoration = 'manual';
-state = fromAddress(location.search, history.state);
+state = fromAddress(location.search);
 start();

@@ -1,28 +1,20 @@
 /**
  * What the page is asked for, and its form in the address: `?q=dog&m=%2Bbeach&m=-people&image=ID&collection=C&target=text`.
+ * `picture` names a picture of this visit, and `why` the result whose explanation is open.
  *
  * @typedef {{text: string, sign: '+'|'-'}} Modifier
- * @typedef {{query: string, image: ?string, upload: ?number, modifiers: Modifier[], collection: ?string,
- *   target: 'image'|'text'}} State  `upload` numbers a picture of this visit; it cannot be in an address.
+ * @typedef {{query: string, image: ?string, upload: ?string, modifiers: Modifier[], collection: ?string,
+ *   target: 'image'|'text', why: ?string}} State  `upload` names a picture of this visit, which this tab keeps.
  */
+
+import { uploadOf } from './uploads.js';
 
 const MINUS = /^[-−–]/;
 const SIGNS = /^[-−–+\s]+/;
 
 /** @type {State} */
-export const EMPTY = { query: '', image: null, upload: null, modifiers: [], collection: null, target: 'image' };
+export const EMPTY = { query: '', image: null, upload: null, modifiers: [], collection: null, target: 'image', why: null };
 
-/** Pictures the visitor gave, by number, so that Back finds them again. @type {Map<number, Blob>} */
-const uploads = new Map();
-
-/** @param {Blob} picture @returns {number} */
-export function keepUpload(picture) {
-  uploads.set(uploads.size + 1, picture);
-  return uploads.size;
-}
-
-/** @param {?number} number @returns {?Blob} */
-export const uploadOf = (number) => uploads.get(number) ?? null;
 
 /**
  * Read signed words: `beach -people, +dusk` are three. A leading space or no sign adds (`?m=+beach` arrives as ` beach`).
@@ -44,33 +36,45 @@ export const signed = ({ text, sign }) => sign + text;
 export const hasSource = (state) => hasPicture(state) || Boolean(state.query || state.modifiers.length);
 
 /** @param {State} state @returns {boolean} whether it is searched by a picture */
-export const hasPicture = (state) => Boolean(state.image || uploads.has(state.upload));
+export const hasPicture = (state) => Boolean(state.image || uploadOf(state.upload));
 
 /** @param {State} state @returns {string} the address, without the origin */
 export function toAddress(state) {
   const parameters = new URLSearchParams();
   if (state.query) parameters.set('q', state.query);
   if (state.image) parameters.set('image', state.image);
+  if (state.upload) parameters.set('picture', state.upload);
   for (const modifier of state.modifiers) parameters.append('m', signed(modifier));
   if (state.collection) parameters.set('collection', state.collection);
   if (state.target === 'text') parameters.set('target', 'text');
+  if (state.why) parameters.set('why', state.why);
   const text = parameters.toString();
   return text ? `./?${text}` : './';
 }
 
-/** @param {string} search `location.search` @param {?{upload?: number}} entry `history.state` @returns {State} */
-export function fromAddress(search, entry) {
+/** @param {string} search `location.search` @returns {State} */
+export function fromAddress(search) {
   const parameters = new URLSearchParams(search);
   const image = parameters.get('image');
   return {
     query: image ? '' : (parameters.get('q') ?? '').trim(),
     image,
-    upload: uploads.has(entry?.upload) ? entry.upload : null,
+    upload: uploadOf(parameters.get('picture')) ? parameters.get('picture') : null,
     modifiers: parameters.getAll('m').flatMap(parseModifiers),
     collection: parameters.get('collection'),
     target: parameters.get('target') === 'text' ? 'text' : 'image',
+    why: parameters.get('why'),
   };
 }
+
+/** @param {string} search `location.search` @returns {boolean} whether it names a picture that this tab does not have */
+export function lacksPicture(search) {
+  const picture = new URLSearchParams(search).get('picture');
+  return Boolean(picture) && !uploadOf(picture);
+}
+
+/** @param {State} one @param {State} other @returns {boolean} whether both ask for the same results */
+export const sameSearch = (one, other) => toAddress({ ...one, why: null }) === toAddress({ ...other, why: null });
 
 /** @param {State} state @returns {string} in words, for headings and titles */
 export function describe(state) {

@@ -27,7 +27,7 @@ def test_words_find_pictures_and_their_number_is_announced(page: Page, address: 
     search(page, "red")
     assert sorted(captions(page)[:3]) == ["a bright red picture", "a dark red picture", "a dim red picture"]
     expect(page.locator("[role=status]#status")).to_have_text("The best 24 images for “red”")
-    assert parse_qs(urlsplit(page.url).query) == {"q": ["red"]}
+    assert parse_qs(urlsplit(page.url).query) == {"q": ["red"], "collection": ["colours"]}
     expect(page).to_have_title("“red” · Semblance")
 
 
@@ -100,7 +100,7 @@ def test_chips_change_request_and_results(page: Page, address: str) -> None:
         page.get_by_role("button", name="plus blue").click()
     assert json.loads(request.value.post_data)["modifiers"] == ["-blue"]
     expect(page.locator("#list .caption").first).to_contain_text("red")
-    assert parse_qs(urlsplit(page.url).query) == {"q": ["magenta"], "m": ["-blue"]}
+    assert parse_qs(urlsplit(page.url).query) == {"q": ["magenta"], "m": ["-blue"], "collection": ["colours"]}
 
     page.keyboard.press("Delete")  # the chip that was pressed has the focus
     expect(page.locator(".chip")).to_have_count(0)
@@ -138,7 +138,7 @@ def test_more_like_this_asks_by_id(page: Page, address: str) -> None:
     assert caption not in captions(page), "the picture itself is no answer"
     assert all("green" in like for like in captions(page)[:2])
     expect(page.locator("#query-image img")).to_have_attribute("src", re.compile(identity))
-    assert parse_qs(urlsplit(page.url).query) == {"image": [identity]}
+    assert parse_qs(urlsplit(page.url).query) == {"image": [identity], "collection": ["colours"]}
 
 
 def test_back_returns_through_words_chips_and_pictures(page: Page, address: str, photographs: Path) -> None:
@@ -201,7 +201,7 @@ def test_captions_are_found_for_words_and_pictures(page: Page, address: str, pho
     expect(page.locator("#list .quote .caption").first).to_contain_text("green")
     page.set_input_files("#file", photographs / "blue-dim.jpg")
     expect(page.locator("#list .quote .caption").first).to_contain_text("blue")
-    assert parse_qs(urlsplit(page.url).query) == {"target": ["text"]}
+    assert parse_qs(urlsplit(page.url).query)["target"] == ["text"]
 
 
 def test_shared_link_opens_the_same_search(page: Page, address: str) -> None:
@@ -262,7 +262,7 @@ def test_signs_in_the_words_become_chips(page: Page, address: str) -> None:
     expect(page.locator(".chip .sign")).to_have_text(["+blue", "−green"])
     expect(page.locator("#query")).to_have_value("red")
     expect(page.locator("#status")).to_have_text("The best 24 images for “red” + blue − green")
-    assert parse_qs(urlsplit(page.url).query) == {"q": ["red"], "m": ["+blue", "-green"]}
+    assert parse_qs(urlsplit(page.url).query) == {"q": ["red"], "m": ["+blue", "-green"], "collection": ["colours"]}
     expect(page.locator("#list .caption").first).to_contain_text("magenta")
     page.go_back()
     expect(page.locator("#home")).to_be_visible()
@@ -315,3 +315,48 @@ def test_a_busy_service_is_asked_again(page: Page, address: str, complaints: lis
     expect(page.locator("#list button.photo").first).to_be_visible()
     assert len(asked) == 2
     complaints.clear()
+
+
+def test_a_picture_survives_a_reload_and_a_copied_address_in_its_tab(page: Page, address: str, photographs: Path) -> None:  # fmt: skip  # noqa: E501
+    page.goto(address)
+    page.set_input_files("#file", photographs / "blue-dark.jpg")
+    expect(page.locator("#list .caption").first).to_contain_text("blue")
+    copied = page.url
+    page.wait_for_function("sessionStorage.length > 1")
+    page.reload()
+    expect(page.locator("#query-image-name")).to_have_text("your picture")
+    expect(page.locator("#list .caption").first).to_contain_text("blue")
+    page.goto(f"{address}/?q=red")
+    expect(page.locator("#list .caption").first).to_contain_text("red")
+    page.goto(copied)
+    expect(page.locator("#list .caption").first).to_contain_text("blue")
+
+
+def test_a_picture_of_another_tab_is_told(page: Page, address: str) -> None:
+    page.goto(f"{address}/?picture=elsewhere")
+    expect(page.get_by_role("alert")).to_contain_text("This picture is not here any more")
+
+
+def test_back_closes_the_explanation_and_its_address_opens_it(page: Page, address: str) -> None:
+    page.goto(f"{address}/?q=red")
+    page.locator("#list button.photo").nth(1).click()
+    expect(page.locator("#explain")).to_be_visible()
+    expect(page).to_have_url(re.compile("why="))
+    title = page.locator("#explain-title").inner_text()
+    copied = page.url
+    page.get_by_role("button", name="Next result").click()
+    expect(page.locator("#explain-title")).not_to_have_text(title)
+    page.go_back()
+    expect(page.locator("#explain")).to_be_hidden()
+    expect(page.locator("#list button.photo").first).to_be_visible()
+    assert "why=" not in page.url
+    page.go_forward()
+    expect(page.locator("#explain")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.locator("#explain")).to_be_hidden()
+    expect(page).not_to_have_url(re.compile("why="))
+    page.goto(copied)
+    expect(page.locator("#explain-title")).to_have_text(title)
+    page.get_by_role("button", name="Close").click()
+    expect(page).not_to_have_url(re.compile("why="))
+    expect(page.locator("#list button.photo").first).to_be_visible()
