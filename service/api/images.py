@@ -98,7 +98,14 @@ def _original(generation: Generation, record: ImageRecord) -> Response:
     if path is None:
         content = read_original(generation, record.id)
         return Response(content, media_type=media_type, headers={**headers, "ETag": f'"{record.id}"'})
-    return _LocalFile(path, stat_result=path.stat(), media_type=media_type, headers=headers)
+    return _LocalFile(
+        path,
+        stat_result=path.stat(),
+        media_type=media_type,
+        headers=headers,
+        filename=record.name,  # what a browser that saves it calls it
+        content_disposition_type="inline",
+    )
 
 
 class _LocalFile(FileResponse):

@@ -21,6 +21,8 @@ export function connectExplain({ onSimilar, neighbour, withKey, onShow, onClose 
   const heat = /** @type {HTMLCanvasElement} */ (byId('heat'));
   const strength = /** @type {HTMLInputElement} */ (byId('heat-strength'));
   const original = /** @type {HTMLAnchorElement} */ (byId('explain-original'));
+  const download = /** @type {HTMLAnchorElement} */ (byId('explain-download'));
+  const link = byId('explain-link');
   let abort = new AbortController();
   let shown = null;
   let context = null;
@@ -41,6 +43,9 @@ export function connectExplain({ onSimilar, neighbour, withKey, onShow, onClose 
     photo.alt = titleOf(result);
     photo.removeAttribute('src');
     original.href = pictureAddress(result.image_id, context.collection, 'file');
+    download.href = original.href;
+    download.download = result.metadata.name;
+    link.textContent = 'Copy link';
     showPicture(photo, result.thumbnail_url, abort.signal);
     sharpenPicture(photo, original.href, abort.signal);
     showBreakdown(byId('breakdown'), result.contributions, result.score);
@@ -89,6 +94,11 @@ export function connectExplain({ onSimilar, neighbour, withKey, onShow, onClose 
   fade();
   strength.addEventListener('input', fade);
   openWithKey(original);
+  openWithKey(download);
+  link.addEventListener('click', async () => {
+    const copied = await navigator.clipboard?.writeText(location.href).then(() => true, () => false);
+    link.textContent = copied ? 'Link copied' : 'Copy the address of this page';
+  });
   byId('explain-previous').addEventListener('click', () => step(-1));
   byId('explain-next').addEventListener('click', () => step(1));
   byId('explain-close').addEventListener('click', () => dialog.close());

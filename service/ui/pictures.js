@@ -1,5 +1,6 @@
 /** Puts the collection's pictures into <img> elements, with the key where one is needed. */
 import { blob, key } from './api.js';
+import { element } from './element.js';
 
 /**
  * @param {string} address
@@ -52,6 +53,8 @@ export function openWithKey(link) {
   link.addEventListener('click', async (event) => {
     if (!key()) return;
     event.preventDefault();
-    window.open(await source(link.href), '_blank', 'noopener');
+    const address = await source(link.href);
+    if (link.download) element('a', { href: address, download: link.download }).click();
+    else window.open(address, '_blank', 'noopener');
   });
 }

@@ -125,3 +125,9 @@ def test_an_original_of_another_storage_is_read_checked_and_served_whole(
     del files["memory://photos/blue.png"]
     for image_id in ids:
         assert_problem(client.get(f"/images/{image_id}/file"), 404, "index again")
+
+
+def test_a_file_is_saved_under_its_own_name(client: TestClient) -> None:
+    found = client.post("/search/text", json={"query": "red", "k": 1}).json()["results"][0]
+    answer = client.get(f"/images/{found['image_id']}/file")
+    assert answer.headers["content-disposition"] == f'inline; filename="{found["metadata"]["name"]}"'

@@ -131,3 +131,18 @@ def test_what_captions_say_is_text_and_never_markup(page: Page, address: str) ->
     explain(page, HALVES)
     assert page.locator("#explain-title").inner_text() == HALVES
     assert page.locator("#list b, #explain-title *").count() == 0
+
+
+def test_a_photograph_is_downloaded_under_its_own_name_and_its_link_copied(page: Page, address: str) -> None:
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.goto(f"{address}/?q=red")
+    page.locator("#list button.photo").first.click()
+    name = page.locator("#photo-facts dd").first.inner_text()
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Download").click()
+    assert download.value.suggested_filename == name
+    page.get_by_role("button", name="Copy link").click()
+    expect(page.get_by_role("button", name="Link copied")).to_be_visible()
+    assert page.evaluate("navigator.clipboard.readText()") == page.url
+    page.get_by_role("button", name="Close").click()
+    page.context.clear_permissions()
