@@ -139,7 +139,10 @@ class Observe:
 
 def _unrouted(scope: Scope) -> str:
     """Return what a request without a route is counted as: one for a file of the page, or for what there is not."""
-    return "/static" if path_below_prefix(scope).startswith("/static/") else "unknown"
+    path = path_below_prefix(scope)
+    if path.startswith("/static/"):
+        return "/static"
+    return path if path == "/openapi.json" else "unknown"
 
 
 def _request_id(scope: Scope) -> str:

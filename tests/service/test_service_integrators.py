@@ -337,7 +337,12 @@ def test_a_generated_client_asks_the_service(http: Callable[..., httpx.Client], 
          "--output-path", "generated", "--meta", "none"],
         cwd=tmp_path, capture_output=True, text=True, check=True,
     )  # fmt: skip
-    assert "WARNING" not in told.stdout + told.stderr, told.stdout
+    complaints = re.findall(r"(?:WARNING|Unsupported).*", told.stdout)
+    # it knows JSON and forms alone: that an image may be the whole body is over its head
+    assert {line for line in complaints if "image/" not in line} <= {
+        "WARNING parsing POST /search/image within search.",
+        "WARNING parsing POST /embed within search.",
+    }, told.stdout
     program = f"""
 from generated import Client
 from generated.api.search import search_text
