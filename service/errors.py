@@ -42,6 +42,7 @@ from service.security.paths import OriginalNotFoundError
 from service.serving.admission import ClientGoneError, OverloadedError
 from service.serving.captions import CaptionerUnavailableError
 from service.serving.generations import NotReadyError
+from service.serving.queries import StaleCursorError
 
 log = structlog.get_logger()
 
@@ -69,6 +70,7 @@ _STATUSES: dict[type[SemblanceError], int] = {
     NoGenerationError: 503,
     DamagedGenerationError: 503,
     OverloadedError: 503,
+    StaleCursorError: 409,
     CaptionerUnavailableError: 503,
     NotReadyError: 503,
     ClientGoneError: 499,

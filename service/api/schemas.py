@@ -44,6 +44,11 @@ Modifiers = Annotated[
 ]
 
 
+Cursor = Annotated[
+    str | None, Field(max_length=200, description="the `next_cursor` of the page before, in place of `offset`")
+]
+
+
 class _Request(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
@@ -62,6 +67,7 @@ class TextSearch(_Request):
     model: ModelName = None
     rerank: RerankName = None
     min_confidence: MinConfidence = None
+    cursor: Cursor = None
 
 
 class ImageSearchParameters(_Request):
@@ -75,6 +81,7 @@ class ImageSearchParameters(_Request):
     model: ModelName = None
     rerank: RerankName = None
     min_confidence: MinConfidence = None
+    cursor: Cursor = None
     generate: bool = Field(False, description="write a caption of the image, too; with target=text")
     captioner: CaptionerName = None
 
@@ -233,7 +240,13 @@ class SearchResults(TypedDict):
     results: list[Result]
     collection: CollectionUsed
     took_ms: Milliseconds
-    next: Annotated[int | None, Field(description="the offset of the next page; null on the last")]
+    next: Annotated[
+        int | None, Field(description="the offset of the next page; null on the last, and beyond the largest offset")
+    ]
+    next_cursor: Annotated[
+        str | None, Field(description="the cursor of the next page, to the last result; null there, or re-ranked")
+    ]
+    total: Annotated[int, Field(description="how many results there are")]
     warnings: list[str]
 
 

@@ -12,6 +12,7 @@ from fastapi import Query as Parameters
 from starlette.responses import Response
 
 from models.errors import QueryError, SemblanceError
+from service.api.cursor import read_cursor
 from service.api.schemas import (
     Batch,
     BatchAnswer,
@@ -31,7 +32,7 @@ from service.errors import Problem, problem_of, problems
 from service.search.confidence import NOTHING_MATCHES
 from service.search.engine import Found
 from service.search.grammar import WEIGHT_BESIDE_IMAGE, parse_modifiers, parse_page, parse_query, parse_sentence
-from service.search.query import CollectionImage, Embedding, ImageFile, Query
+from service.search.query import CollectionImage, Embedding, ImageFile, Page, Query
 from service.serving.admission import while_connected
 from service.serving.captions import CaptionRequest, caption_request
 from service.serving.queries import SearchRequest
@@ -164,9 +165,14 @@ async def _results(
     caption: CaptionRequest | None = None,
 ) -> SearchResults:
     started = perf_counter()
-    page = parse_page(asked.k, asked.offset, state.settings.query_limits)
+    page, generation = parse_page(asked.k, asked.offset, state.settings.query_limits), None
+    if asked.cursor is not None:
+        if asked.offset:
+            raise QueryError("Give offset or cursor, not both.")
+        generation, after = read_cursor(asked.cursor)
+        page = Page(page.k, after=after)
     answer = await state.queries.search(
-        SearchRequest(query, asked.collection, asked.target, page, asked.model, asked.rerank, caption)
+        SearchRequest(query, asked.collection, asked.target, page, asked.model, asked.rerank, caption, generation)
     )
     state.metrics.count_answer(_found(answer.found))
     total_ms, root_path = (perf_counter() - started) * 1e3, request.scope["root_path"]

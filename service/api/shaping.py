@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from indexer.catalog.base import ImageRecord
+from service.api.cursor import write_cursor
 from service.api.schemas import (
     CollectionUsed,
     Contribution,
@@ -58,7 +59,9 @@ def search_results(
         hits = tuple(hit for hit in hits if hit.confidence is not None and hit.confidence >= min_confidence)
         if found.hits and all(hit.confidence is None for hit in found.hits):
             warnings.append(NO_CONFIDENCE)
-    next_offset = found.next_offset if len(hits) == len(found.hits) else None
+    complete = len(hits) == len(found.hits)
+    next_offset = found.next_offset if complete else None
+    last = found.last if complete else None
     return SearchResults(
         query=query_echo(query),
         generated=[generated_text(written) for written in answer.captions],
@@ -86,6 +89,8 @@ def search_results(
             total=round(total_ms, 3),
         ),
         next=next_offset if next_offset is not None and next_offset <= max_offset else None,
+        next_cursor=None if last is None else write_cursor(answer.served.generation.number, last),
+        total=found.total,
         warnings=warnings,
     )
 

@@ -18,8 +18,12 @@ from models.errors import InputError
 from models.reranking import rerank_head
 from models.types import Side, Vectors
 from service.search.confidence import judge
-from service.search.query import Page
+from service.search.query import Page, Position
 from service.search.rerank import Reranking
+
+_ROWS_AT_ONCE = 65_536
+_ROUGH = 1e-5
+"""More than float32 and the rounding of scores can move one."""
 
 
 class ImageNotFoundError(InputError):
@@ -56,6 +60,8 @@ class Found:
     Attributes:
         hits: best first.
         next_offset: of the next page; None on the last one.
+        last: where the page ends, for the page after it; None on the last one, and where a matcher made the order.
+        total: how many results there are.
         search_ms: milliseconds that finding and scoring candidates took.
         rerank_ms: the same of re-ranking them.
         hydrate_ms: the same of reading what the catalog knows of the results.
@@ -64,6 +70,8 @@ class Found:
 
     hits: tuple[Hit, ...]
     next_offset: int | None
+    last: Position | None = None
+    total: int = 0
     search_ms: float = 0.0
     rerank_ms: float = 0.0
     hydrate_ms: float = 0.0
@@ -116,28 +124,39 @@ def search(
         return Found((), None, warnings=("This collection has no captions, so there is no text to find.",))
     started = perf_counter()
     vectors, wanted = generation.vector_set(model, target), max(page.end + 1, BEST)
-    if reranking is None:
-        rankings = [_rank(vectors, query, wanted, excluded_row)]
+    if page.after is not None:
+        best = _rank(vectors, query, BEST, excluded_row)  # what confidence is read off, whatever page is asked for
+        rankings = [_rank_after(vectors, query, page.k + 1, page.after, excluded_row)]
+        offset, before, known = 0, page.after.rank, best.scores
     else:
-        rankings = _head_and_tail(vectors, query, wanted, excluded_row, reranking.depth)
-    scores = np.concatenate([ranking.scores for ranking in rankings])
+        if reranking is None:
+            rankings = [_rank(vectors, query, wanted, excluded_row)]
+        else:
+            rankings = _head_and_tail(vectors, query, wanted, excluded_row, reranking.depth)
+        offset, before, known = page.offset, page.offset, np.empty(0)
+    scores = np.concatenate([known, *(ranking.scores for ranking in rankings)])
     confidences, warnings = judge(calibration, vectors, query.vector, scores)
+    confidences = confidences[len(known) :]
     searched = reranked = perf_counter()
-    if reranking is not None:
+    if reranking is not None and page.after is None:
         confidences = [None] * len(confidences)  # a calibration is fitted to the encoder's own scores and order
         if page.offset < reranking.depth:
             rankings[0] = _rerank(generation, query, rankings[0], reranking)
         reranked = perf_counter()
     lines = [line for ranking in rankings for line in ranking.lines()]
-    shown = lines[page.offset : page.end]
+    shown = lines[offset : offset + page.k]
     entries = _entries(generation, target, [row for row, _, _ in shown])
     hits = tuple(
-        Hit(*entry, rank, score, shares, confidences[rank - 1])
-        for rank, (entry, (_, score, shares)) in enumerate(zip(entries, shown, strict=True), page.offset + 1)
+        Hit(*entry, before + place + 1, score, shares, confidences[offset + place])
+        for place, (entry, (_, score, shares)) in enumerate(zip(entries, shown, strict=True))
     )
+    is_last = len(lines) <= offset + page.k or not shown
+    ordered_by_matcher = reranking is not None and page.after is None and page.end < reranking.depth
     return Found(
         hits,
-        page.end if len(lines) > page.end else None,
+        None if is_last or page.after is not None else page.end,
+        None if is_last or ordered_by_matcher else Position(hits[-1].rank, shown[-1][1], shown[-1][0]),
+        total=vectors.store.size - (excluded_row is not None),
         search_ms=(searched - started) * 1e3,
         rerank_ms=(reranked - searched) * 1e3,
         hydrate_ms=(perf_counter() - reranked) * 1e3,
@@ -181,6 +200,33 @@ def _rank(vector_set: VectorSet, query: ComposedQuery, wanted: int, excluded: in
         rows = rows[rows != excluded]
     contributions = query.contributions(vector_set.vectors(rows.tolist()))
     scores = query.scores(contributions)
+    order = np.lexsort((rows, -scores))[:wanted]
+    return _Ranking(rows[order], scores[order], contributions[order], query.labels)
+
+
+def _rank_after(
+    vector_set: VectorSet, query: ComposedQuery, wanted: int, after: Position, excluded: int | None
+) -> _Ranking:
+    """Return the best rows that follow a position: every row is compared, so that no page costs more than another."""
+    matrix = vector_set.matrix
+    rough = np.concatenate(
+        [
+            np.vecdot(matrix[start : start + _ROWS_AT_ONCE], query.vector)
+            for start in range(0, len(matrix), _ROWS_AT_ONCE)
+        ]
+    )
+    near = rough <= after.score + _ROUGH
+    if excluded is not None:
+        near[excluded] = False
+    candidates = np.flatnonzero(near)
+    enough = wanted + int(np.count_nonzero(rough[candidates] >= after.score - _ROUGH))
+    if enough < len(candidates):  # all that may be among them, whatever rounding does to their order
+        least = np.partition(rough[candidates], -enough)[-enough] - _ROUGH
+        candidates = candidates[rough[candidates] >= least]
+    contributions = query.contributions(vector_set.vectors(candidates.tolist()))
+    scores = query.scores(contributions)
+    follows = (scores < after.score) | ((scores == after.score) & (candidates > after.row))
+    rows, scores, contributions = candidates[follows], scores[follows], contributions[follows]
     order = np.lexsort((rows, -scores))[:wanted]
     return _Ranking(rows[order], scores[order], contributions[order], query.labels)
 

@@ -121,11 +121,21 @@ class Query:
 
 
 @dataclass(frozen=True)
+class Position:
+    """A place in a search's results: the rank, the score and the row of the result there."""
+
+    rank: int
+    score: float
+    row: int
+
+
+@dataclass(frozen=True)
 class Page:
-    """The results ``offset`` to ``offset + k`` of a search, counted from 0."""
+    """The results ``offset`` to ``offset + k`` of a search, counted from 0; or the k that follow a position."""
 
     k: int
     offset: int = 0
+    after: Position | None = None
 
     @property
     def end(self) -> int:

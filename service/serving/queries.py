@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from time import perf_counter
 from typing import TypeVar
 
+from models.errors import SemblanceError
 from models.evidence import Evidence
 from models.imaging.decode import ImageDecoder
 from models.types import Side, Vectors
@@ -28,6 +29,10 @@ from service.serving.threads import run_in
 T = TypeVar("T")
 
 
+class StaleCursorError(SemblanceError):
+    """The collection has another generation now than when the page before was answered."""
+
+
 @dataclass(frozen=True)
 class SearchRequest:
     """A search, and which page of its results is wanted.
@@ -40,6 +45,7 @@ class SearchRequest:
         model: that answers; None for the default one.
         rerank: name of a matcher, ``none``, or None for the default.
         caption: the caption that is to be written beside the results, if any.
+        generation: number of the one that the page before was of, where this is one that follows.
     """
 
     query: Query
@@ -49,6 +55,7 @@ class SearchRequest:
     model: str | None = None
     rerank: str | None = None
     caption: CaptionRequest | None = None
+    generation: int | None = None
 
 
 @dataclass(frozen=True)
@@ -107,6 +114,8 @@ class Queries:
         """
         started = perf_counter()
         with self._searches.admit(), self._generations.pin(asked.collection, asked.model) as served:
+            if asked.generation not in (None, served.generation.number):
+                raise StaleCursorError("The collection has been indexed again since: search again from the first page.")
             plan = plan_search(
                 served.generation,
                 served.encoder.encoder.card,

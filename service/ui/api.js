@@ -6,7 +6,7 @@
  * @typedef {{id: string, rank: number, score: number, caption: ?string, image_id: string, thumbnail_url: string,
  *   metadata: Metadata, contributions: Contribution[], confidence: ?number}} Result
  * @typedef {{results: Result[], collection: {name: string, generation: number, model: string, index: string,
- *   exact: boolean}, took_ms: {total: number}, next: ?number, warnings: string[]}} Answer
+ *   exact: boolean}, took_ms: {total: number}, next: ?number, next_cursor: ?string, total: number, warnings: string[]}} Answer
  * @typedef {{score: number, contributions: Contribution[], heat_map: {rows: number, columns: number,
  *   values: number[][], region: number[]}, words: {term: string, words: {word: string, start: number, end: number,
  *   value: number}[]}[]}} Explanation
@@ -67,9 +67,14 @@ const json = async (response) => (await response).json();
 /** @returns {Promise<{collections: Object[], default: ?string}>} */
 export const collections = (signal) => json(send('collections', { signal }));
 
-/** @param {import('./state.js').State} state @param {number} offset @returns {Promise<Answer>} */
-export function search(state, offset, signal, k = PAGE_SIZE) {
-  const shared = { k, offset, target: state.target, ...(state.collection && { collection: state.collection }) };
+/**
+ * @param {import('./state.js').State} state
+ * @param {?Answer} before the page that this one follows
+ * @returns {Promise<Answer>}
+ */
+export function search(state, before, signal, k = PAGE_SIZE) {
+  const place = before && (before.next === null ? { cursor: before.next_cursor } : { offset: before.next });
+  const shared = { k, ...place, target: state.target, ...(state.collection && { collection: state.collection }) };
   const modifiers = state.modifiers.map(signed);
   if (!hasPicture(state)) return json(send('search/text', { ...body({ query: state.query, modifiers, ...shared }), signal }));
   const address = `search/image?${parameters({ ...shared, modifier: modifiers })}`;

@@ -24,7 +24,7 @@ export async function showHome(collection, signal, onQuery) {
       element('span.example-picture', {}, images[i]), element('span', {}, query)))));
   const taken = new Set();
   for (const [i, query] of EXAMPLES.entries()) {
-    const { results } = await search({ ...EMPTY, query, collection }, 0, signal, EXAMPLES.length);
+    const { results } = await search({ ...EMPTY, query, collection }, null, signal, EXAMPLES.length);
     const best = results.find(({ id }) => !taken.has(id));
     if (!best) continue;
     taken.add(best.id);

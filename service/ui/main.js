@@ -138,7 +138,7 @@ async function run() {
   if (!shown) showPlaceholders(list); // else the old results stay, dimmed, until the new ones are there
   shown = null;
   await attempt(signal, run, async () => {
-    const answer = await withKey(() => search(state, 0, signal));
+    const answer = await withKey(() => search(state, null, signal));
     list.replaceChildren();
     understand(answer.query);
     showPage(answer, signal);
@@ -188,7 +188,7 @@ async function showMore() {
   more.disabled = true;
   await attempt(signal, showMore, async () => {
     hideMessage();
-    const answer = await withKey(() => search(state, shown.last.next, signal));
+    const answer = await withKey(() => search(state, shown.last, signal));
     const [first] = showPage(answer, signal);
     first?.querySelector('button').focus({ preventScroll: true });
   });
@@ -221,7 +221,8 @@ function showPage(answer, signal) {
   if (!shown && state.target === 'text' && !state.query) offerWritten(() => withKey(() => writeCaption(state, signal)));
   const results = [...(shown?.results ?? []), ...answer.results];
   shown = { results, last: answer, scroll: 0 };
-  more.hidden = answer.next === null;
+  const isLast = answer.next === null && answer.next_cursor === null;
+  more.hidden = isLast;
   showWarnings(answer.warnings);
   list.classList.toggle('quotes', state.target === 'text');
   const kind = state.target === 'text' ? 'caption' : 'image';
@@ -231,7 +232,7 @@ function showPage(answer, signal) {
     return [];
   }
   const count = `${results.length} ${kind}${results.length === 1 ? '' : 's'} for ${describe(state)}`;
-  say(answer.next === null ? count : `The best ${count}`, `${Math.ceil(answer.took_ms.total)} ms`);
+  say(isLast ? count : `The best ${count}`, `${Math.ceil(answer.took_ms.total)} ms`);
   return appendResults(list, answer.results, {
     target: state.target,
     best: results[0].score,

@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 from colour_collection import COLOURS, assert_problem, index, names, png, save_colours
+from hypothesis import given
+from hypothesis import strategies as st
 from published_collection import publish_collection
 from pydantic import TypeAdapter
 from starlette.testclient import TestClient
@@ -19,8 +21,12 @@ from toy_encoder import CALIBRATION, ToyEncoder
 from indexer.collections import collection_dir
 from indexer.store.generation import open_current
 from models.calibration import NULL_SAMPLE, null_rows
+from models.composition import Term, compose
+from service.api.cursor import read_cursor, write_cursor
 from service.api.schemas import SearchResults
 from service.search.confidence import NOTHING_MATCHES, judge
+from service.search.engine import search
+from service.search.query import Page, Position
 
 
 def text(client: TestClient, query: str = "red", **fields: Any) -> Any:
@@ -369,3 +375,61 @@ class TestConfidence:
             whole = match / (1 + np.exp(-(1 + share + (scores[:20] - scores[0]) / 0.05)))
             assert sampled == pytest.approx(whole.tolist(), rel=0.1)
             assert warnings == ()
+
+
+class TestCursors:
+    """Pages to the last result."""
+
+    def test_pages_by_cursor_are_those_by_offset_and_end_with_the_last(self, client: TestClient) -> None:
+        by_offset = text(client, "red", k=len(COLOURS)).json()["results"]
+        answer = text(client, "red", k=2).json()
+        pages = [answer["results"]]
+        while answer["next_cursor"]:
+            answer = text(client, "red", k=2, cursor=answer["next_cursor"]).json()
+            pages.append(answer["results"])
+        assert [hit for page in pages for hit in page] == by_offset
+        assert [len(page) for page in pages] == [2, 2, 2, 1]
+        assert answer["total"] == len(COLOURS)
+
+    def test_they_reach_beyond_the_largest_offset_and_leave_out_the_image_itself(
+        self, start: Callable[..., TestClient], ids: dict[str, str]
+    ) -> None:
+        client = start(max_offset=1)
+        answer = client.post("/search/image?k=3", json={"id": ids["red"]}).json()
+        seen = [hit["id"] for hit in answer["results"]]
+        assert answer["next"] is None
+        while answer["next_cursor"]:
+            answer = client.post(f"/search/image?k=3&cursor={answer['next_cursor']}", json={"id": ids["red"]}).json()
+            seen += [hit["id"] for hit in answer["results"]]
+        assert sorted(seen) == sorted(set(ids.values()) - {ids["red"]})
+        assert answer["total"] == len(ids) - 1
+
+    def test_ties_are_neither_lost_nor_doubled(self, tmp_path: Path) -> None:
+        encoder = ToyEncoder()
+        vectors = np.repeat(encoder.encode_texts(["red", "blue", "green"]), 40, axis=0)
+        paths = [Path(f"/photos/{number:03}.jpg") for number in range(len(vectors))]
+        publish_collection(tmp_path, "tied", paths, vectors, encoder, {})
+        query = compose([Term("red", encoder.encode_texts(["red"])[0])])
+        with open_current(collection_dir(tmp_path, "tied")) as generation:
+            rows, page = [], Page(7)
+            while True:
+                found = search(generation, "toy", query, page)
+                rows += [hit.image.row for hit in found.hits]
+                if found.last is None:
+                    break
+                page = Page(7, after=found.last)
+        assert sorted(rows) == list(range(len(vectors)))
+        assert rows[:40] == list(range(40))
+
+    def test_a_cursor_of_another_generation_or_of_nobody_is_refused(self, client: TestClient) -> None:
+        last = Position(2, 0.5, 1)
+        assert_problem(text(client, "red", cursor=write_cursor(99, last)), 409)
+        assert_problem(text(client, "red", offset=2, cursor=write_cursor(1, last)), 422)
+        for broken in ("x", "!!", base64.urlsafe_b64encode(b"[1]").decode(), base64.urlsafe_b64encode(b"{}").decode()):
+            assert_problem(text(client, "red", cursor=broken), 422)
+
+
+@given(st.integers(0, 99), st.integers(0, 10**9), st.floats(-1, 1), st.integers(0, 10**9))
+def test_a_cursor_is_read_as_it_was_written(generation: int, rank: int, score: float, row: int) -> None:
+    position = Position(rank, score, row)
+    assert read_cursor(write_cursor(generation, position)) == (generation, position)

@@ -117,6 +117,13 @@ def address(data_dir: Path) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
+def far_address(data_dir: Path) -> Iterator[str]:
+    """Serve the same collections with offsets that end at once, so that pages go by cursor."""
+    with serving(data_dir=data_dir, max_offset=1) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
 def calibrated_address(data_dir: Path) -> Iterator[str]:
     """Serve the same collections by a model that is sure of its answers to words, and says how sure."""
     encoder = ToyEncoder(calibrations={"text-to-image": CALIBRATION})

@@ -360,3 +360,12 @@ def test_back_closes_the_explanation_and_its_address_opens_it(page: Page, addres
     page.get_by_role("button", name="Close").click()
     expect(page).not_to_have_url(re.compile("why="))
     expect(page.locator("#list button.photo").first).to_be_visible()
+
+
+def test_more_is_shown_to_the_last_picture(page: Page, far_address: str) -> None:
+    page.goto(f"{far_address}/?q=blue&collection=colours")
+    expect(page.locator("#list button.photo")).to_have_count(24)
+    page.get_by_role("button", name="Show more").click()
+    expect(page.locator("#list button.photo")).to_have_count(28)
+    expect(page.get_by_role("button", name="Show more")).to_be_hidden()
+    expect(page.locator("#status")).to_have_text("28 images for “blue”")
