@@ -22,7 +22,7 @@ import { hideWritten, offerWritten } from './written.js';
 const NEWER_MS = 10000;
 const FIRST_MS = 2000;
 /** How often and after how long a busy service is asked again. */
-const BUSY_RETRIES = 3;
+const BUSY_RETRIES = 20;
 const BUSY_MS = 1000;
 
 const list = byId('list');

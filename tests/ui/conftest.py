@@ -100,7 +100,7 @@ def serving(encoder: ToyEncoder | None = None, **settings: object) -> Iterator[s
     server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_config=None))
     thread = threading.Thread(target=server.run)
     thread.start()
-    while not server.started:
+    while not server.started or app.state.parts.generations.loading != ():
         assert thread.is_alive(), "the service did not start"
         time.sleep(0.02)
     try:
