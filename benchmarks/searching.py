@@ -15,13 +15,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from pydantic_core import to_json
 
 from benchmarks import empty_route
 from benchmarks.figures import Figure, latency_figures, median_ratio, percentile
@@ -31,12 +32,17 @@ from benchmarks.photographs import Photographs
 from benchmarks.serving import Server, script, semblance
 from indexer.collections import collection_dir
 from indexer.store.generation import Generation, open_current
+from models.composition import Term, compose
 from models.imaging.decode import DecodeLimits, InProcessDecoder
 from models.library import InstalledModels
 from models.names import DEFAULT_MODEL
 from models.protocols import DualEncoder
 from models.types import Vectors
+from service.api.shaping import image_metadata, query_echo
+from service.search.confidence import judge
+from service.search.grammar import QueryLimits, parse_query
 from service.search.plan import prepare_image
+from service.search.query import Query
 
 _K = 10
 _EMPTY = "empty FastAPI route"
@@ -89,6 +95,7 @@ def measure(photographs: Photographs, baseline: Path | None = None) -> list[Figu
             *_one_client(name, here, pictures, uploads, effort),
         ]
         figures.append(_after_a_pause(queries, effort))
+        figures += _stages(name, queries, effort)
         figures += _load_figures({"": here}, name, queries, effort)
         if baseline is not None:
             _index(photographs, _BASELINE_DIR, baseline)
@@ -186,6 +193,43 @@ def _after_a_pause(queries: Iterator[str], effort: _Effort) -> Figure:
         ratios.append(statistics.median(paused) / statistics.median(at_once))
     note = f"after {_PAUSE_S * 1e3:g} ms of nothing over at once; no service"
     return Figure("text: encode after a pause", statistics.median(ratios), "ratio", note=note)
+
+
+def _stages(collection: str, queries: Iterator[str], effort: _Effort) -> list[Figure]:
+    """Time what the service does for a search, stage by stage, in this process: what is left to HTTP is the rest."""
+    encoder, limits, seconds = InstalledModels().encoder(DEFAULT_MODEL), QueryLimits(), dict[str, list[float]]()
+
+    @contextmanager
+    def stage(name: str) -> Iterator[None]:
+        started = time.perf_counter()
+        yield
+        seconds.setdefault(name, []).append(time.perf_counter() - started)
+
+    with open_current(collection_dir(DATA_DIR, collection)) as generation:
+        images = generation.vector_set(DEFAULT_MODEL, "image")
+        calibration = encoder.card.calibrations["text-to-image"]
+        for text in islice(queries, effort.block * effort.blocks // 4):
+            with stage("parse"):
+                query = Query(*parse_query(text, (), limits))
+            with stage("encode"):
+                vector = encoder.encode_texts([text])[0]
+            with stage("compose"):
+                composed = compose([Term("query", vector)])
+            with stage("FAISS"):
+                rows = images.store.search(composed.vector[None], _K + 1)[1][0].tolist()
+            with stage("exact scores"):
+                scores = composed.scores(composed.contributions(images.vectors(rows)))
+            with stage("confidence"):
+                judge(calibration, images, composed.vector, scores)
+            with stage("catalog"):
+                records = generation.catalog.images_at(rows[:_K])
+            with stage("JSON"):
+                to_json({"query": query_echo(query), "results": [image_metadata(record) for record in records]})
+    note = "p50 in one process, one search after another"
+    return [
+        Figure(f"text, stage: {name}", percentile(values, 50) * 1e3, "ms", note=note)
+        for name, values in seconds.items()
+    ]
 
 
 def _encode_after(pause_s: float, encoder: DualEncoder, query: str) -> float:
