@@ -4,8 +4,12 @@ import { byId, element } from './element.js';
 import { showPicture } from './pictures.js';
 import { EMPTY } from './state.js';
 
-/** Broad enough for anybody's photographs. */
-const EXAMPLES = ['a bird', 'an old building', 'something to eat', 'mountains', 'an animal with horns', 'flowers'];
+/** Broad enough for anybody's photographs; those that find nothing in a collection are left out there. */
+const EXAMPLES = [
+  'a bird', 'an old building', 'something to eat', 'mountains', 'an animal with horns', 'flowers', 'people outdoors', 'a dog',
+  'water', 'a street', 'the sky', 'a vehicle',
+];
+const SHOWN = 6;
 
 /** The collection whose pictures the examples show. @type {?string} */
 let pictured = null;
@@ -18,18 +22,20 @@ let pictured = null;
 export async function showHome(collection, signal, onQuery) {
   byId('home').hidden = false;
   if (pictured === collection) return;
-  const images = EXAMPLES.map(() => /** @type {HTMLImageElement} */ (element('img', { alt: '' })));
-  byId('examples').replaceChildren(...EXAMPLES.map((query, i) => element('li', {},
-    element('button.example', { type: 'button', onclick: () => onQuery(query) },
-      element('span.example-picture', {}, images[i]), element('span', {}, query)))));
+  const examples = byId('examples');
+  examples.replaceChildren();
   const taken = new Set();
-  for (const [i, query] of EXAMPLES.entries()) {
-    const { results } = await search({ ...EMPTY, query, collection }, null, signal, EXAMPLES.length);
+  for (const query of EXAMPLES) {
+    if (examples.children.length === SHOWN) break;
+    const { results, warnings } = await search({ ...EMPTY, query, collection }, null, signal, SHOWN);
     const best = results.find(({ id }) => !taken.has(id));
-    if (!best) continue;
+    if (!best || warnings.length) continue;
     taken.add(best.id);
-    images[i].addEventListener('load', () => images[i].classList.add('loaded'), { once: true });
-    showPicture(images[i], best.thumbnail_url, signal);
+    const image = /** @type {HTMLImageElement} */ (element('img', { alt: '' }));
+    image.addEventListener('load', () => image.classList.add('loaded'), { once: true });
+    showPicture(image, best.thumbnail_url, signal);
+    examples.append(element('li', {}, element('button.example', { type: 'button', onclick: () => onQuery(query) },
+      element('span.example-picture', {}, image), element('span', {}, query))));
   }
   pictured = collection;
 }

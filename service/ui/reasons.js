@@ -26,7 +26,8 @@ export function showBreakdown(table, contributions, score) {
     })),
     element('td.value', {}, element('data', { value }, text)));
   table.replaceChildren(
-    element('tbody', {}, ...contributions.map(({ term, value }, i) => row('tr', termText(term), value, texts[i]))),
+    element('tbody', {}, ...(contributions.length > 1 // what one term gives is the score itself
+      ? contributions.map(({ term, value }, i) => row('tr', termText(term), value, texts[i])) : [])),
     element('tfoot', {}, row('tr', 'Score', score, signedText(score).replace('+', ''))));
 }
 

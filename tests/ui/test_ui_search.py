@@ -276,7 +276,7 @@ def test_chips_alone_are_a_search(page: Page, address: str) -> None:
     expect(page.locator("#list .caption").first).to_contain_text("blue")
     page.locator("#list button.photo").first.click()
     expect(page.locator("#heat-note")).to_have_text("")
-    expect(page.locator("#breakdown")).to_contain_text("+ blue")
+    expect(page.locator("#breakdown")).to_contain_text("Score")
 
 
 def test_words_beside_a_picture_steer_it(page: Page, address: str, photographs: Path) -> None:
