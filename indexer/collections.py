@@ -12,6 +12,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from indexer.catalog.opening import catalog_database
 from indexer.errors import CollectionBusyError, CollectionNotFoundError, DamagedGenerationError, NoGenerationError
 from indexer.layout import CollectionLayout, collection_layout, collections_folder
 from indexer.store.durable import clear_storage_errors
@@ -94,10 +95,19 @@ def collection_contents(data_dir: Path, name: str) -> tuple[tuple[str, ...], tup
 def collection_roots(data_dir: Path, name: str) -> list[str]:
     """Return the places that a collection's current generation was made of; none where there is no sound one."""
     try:
-        with open_current(collection_dir(data_dir, name)) as generation:
-            return generation.catalog.roots()
+        layout = CollectionLayout(collection_dir(data_dir, name))
+        pointer = read_pointer(layout)
+        manifest, folder = read_manifest(layout, pointer), layout.generation(pointer.generation)
     except (CollectionNotFoundError, NoGenerationError, DamagedGenerationError):
         return []
+    others = {entry.name for entry in manifest.files} - {CATALOG_NAME}  # gigabytes, which need not be hashed for this
+    if any(damaged_files(folder, manifest, others)):
+        return []
+    catalog = catalog_database(layout).open_reader(str(folder / CATALOG_NAME))
+    try:
+        return catalog.roots()
+    finally:
+        catalog.close()
 
 
 def verify_collection(data_dir: Path, name: str) -> VerifyReport:

@@ -17,6 +17,7 @@ from models.inference.cache_folder import cache_folder
 from models.library import InstalledModels
 from models.protocols import DualEncoder, Matcher
 from models.types import Side
+from service.search.confidence import is_sure_enough
 from service.search.grammar import WEIGHT_BESIDE_IMAGE, parse_modifiers, parse_query
 from service.search.plan import EncodedQuery, plan_search, prepare_image
 from service.search.query import ImageFile, Page, Query
@@ -110,7 +111,7 @@ class Searcher:
         card, choice = self._encoder.card, self._choice
         plan = plan_search(generation, card, self._matchers, query, target=target, page=page, rerank=choice)
         found = plan.run(_encode(query, self._encoder, self._decoder))
-        hits = [hit for hit in found.hits if min_confidence is None or (hit.confidence or -1) >= min_confidence]
+        hits = [hit for hit in found.hits if is_sure_enough(hit.confidence, min_confidence)]
         keys = [generation.catalog.original_keys(hit.image.id)[0] for hit in hits]
         return [
             Line(

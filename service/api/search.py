@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
 from time import perf_counter
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Request
 from fastapi import Query as Parameters
@@ -32,14 +31,12 @@ from service.errors import Problem, problem_of, problems
 from service.search.confidence import NOTHING_MATCHES
 from service.search.engine import Found
 from service.search.grammar import WEIGHT_BESIDE_IMAGE, parse_modifiers, parse_page, parse_query, parse_sentence
-from service.search.query import CollectionImage, Embedding, ImageFile, Page, Query
+from service.search.query import CollectionImage, Embedding, Page, Query
 from service.serving.admission import while_connected
 from service.serving.captions import CaptionRequest, caption_request
 from service.serving.queries import SearchRequest
 
 router = APIRouter(tags=["search"])
-
-T = TypeVar("T")
 
 _BATCH_AT_ONCE = 32
 """Searches of one batch that run or wait: as many as are encoded together, and half of what the service admits."""
@@ -108,8 +105,10 @@ async def search_batch(body: Batch, request: Request, state: StateNow) -> Respon
                 problem.request_id = request.state.request_id
                 return problem
 
-    answers = asyncio.gather(*map(one, body.searches))
-    return json_response(BatchAnswer(answers=await while_connected(wait_until_gone(request), _all(answers))))
+    async def every() -> BatchAnswer:
+        return BatchAnswer(answers=await asyncio.gather(*map(one, body.searches)))
+
+    return json_response(await while_connected(wait_until_gone(request), every()))
 
 
 @router.post("/embed", responses=problems(400, 401, 404, 409, 413, 415, 422, 503), openapi_extra=_EMBED_BODY)
@@ -117,17 +116,14 @@ async def embed(request: Request, parameters: Annotated[EmbedParameters, Paramet
     """Return the unit vectors of sentences, or of an image, by a collection's model."""
     source = await texts_or_image(request)
     limits = state.settings.query_limits
-    parts = [ImageFile(source)] if isinstance(source, bytes) else [parse_sentence(text, limits) for text in source]
+    images = [source] if isinstance(source, bytes) else []
+    words = [] if isinstance(source, bytes) else [parse_sentence(text, limits).text for text in source]
     with state.generations.pin(parameters.collection, parameters.model) as served:
-        vectors = await state.queries.embed(served, parts)
+        vectors = await state.queries.embed(served, words, images)
         dimension = served.images.dimension
     return Embeddings(
         model=served.model, dimension=dimension, vectors=[vector.astype(float).round(7).tolist() for vector in vectors]
     )
-
-
-async def _all(answers: Awaitable[T]) -> T:
-    return await answers
 
 
 def _batched_query(asked: BatchedSearch, state: State) -> Query:

@@ -22,6 +22,7 @@ from service.api.schemas import (
     Result,
     SearchResults,
 )
+from service.search.confidence import is_sure_enough
 from service.search.query import CollectionImage, Query, Sentence
 from service.serving.captions import WrittenCaption
 from service.serving.generations import ServedGeneration
@@ -54,11 +55,10 @@ def search_results(
         min_confidence: results of less, or without any, are left out, and with them the pages that follow.
     """
     found, name = answer.found, answer.served.collection
-    hits, warnings = found.hits, list(found.warnings)
-    if min_confidence is not None:
-        hits = tuple(hit for hit in hits if hit.confidence is not None and hit.confidence >= min_confidence)
-        if found.hits and all(hit.confidence is None for hit in found.hits):
-            warnings.append(NO_CONFIDENCE)
+    hits = [hit for hit in found.hits if is_sure_enough(hit.confidence, min_confidence)]
+    warnings = list(found.warnings)
+    if min_confidence is not None and found.hits and all(hit.confidence is None for hit in found.hits):
+        warnings.append(NO_CONFIDENCE)
     complete = len(hits) == len(found.hits)
     next_offset = found.next_offset if complete else None
     last = found.last if complete else None

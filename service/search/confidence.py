@@ -24,6 +24,11 @@ def calibration_for(card: EncoderCard, query: Query, target: Side) -> Calibratio
     return None if query.kind is None else card.calibrations.get(f"{query.kind}-to-{target}")
 
 
+def is_sure_enough(confidence: float | None, least: float | None) -> bool:
+    """Tell whether a result is to be shown where results of less confidence, and without any, are left out."""
+    return least is None or (confidence is not None and confidence >= least)
+
+
 def judge(
     calibration: Calibration | None, vectors: VectorSet, query: Vectors, scores: NDArray[np.float64]
 ) -> tuple[list[float | None], tuple[str, ...]]:

@@ -1,7 +1,7 @@
 """Answers queries on the event loop: pin a generation, encode in batches, search or explain in a thread.
 
 A search wakes as few threads as it can, for each wake-up costs a tenth of what finding the images does: the thread that
-encodes a query searches with it, too, unless others wait to be encoded or a matcher re-ranks.
+encodes a query searches with it, too, unless others wait to be encoded, or finding takes long.
 """
 
 from __future__ import annotations
@@ -18,10 +18,11 @@ from models.imaging.decode import ImageDecoder
 from models.types import Side, Vectors
 from service.search.engine import Found
 from service.search.plan import EncodedQuery, plan_search, prepare_image
-from service.search.query import ImageFile, Page, Query, Sentence
+from service.search.query import Page, Query
 from service.search.rerank import NO_MATCHER, RerankChoice
 from service.serving.admission import Admission
 from service.serving.captions import CaptionRequest, Captions, WrittenCaption
+from service.serving.encoder import Encoded
 from service.serving.explanations import ExplainRequest, Explanations
 from service.serving.generations import Generations, ServedGeneration
 from service.serving.threads import run_in
@@ -129,26 +130,18 @@ class Queries:
             def run(encoded: EncodedQuery) -> tuple[float, Found]:
                 return (perf_counter() - started) * 1e3, plan.run(encoded)
 
-            encode_ms, found = await self._encode(served, plan.query, run, quick=plan.reranking is None)
+            quick = plan.reranking is None and asked.page.after is None
+            encode_ms, found = await self._encode(served, plan.query, run, quick=quick)
             if asked.caption is None:
                 return SearchAnswer(served, found, encode_ms)
             started = perf_counter()
             caption = await self._captions.write(served, asked.caption)
             return SearchAnswer(served, found, encode_ms, (caption,), (perf_counter() - started) * 1e3)
 
-    async def embed(self, served: ServedGeneration, parts: Sequence[Sentence | ImageFile]) -> list[Vectors]:
-        """Return the unit vectors ``(D,)`` of sentences and images by the model that answers; raises as ``search``."""
+    async def embed(self, served: ServedGeneration, words: Sequence[str], images: Sequence[bytes]) -> list[Vectors]:
+        """Return the unit vectors ``(D,)`` of sentences, then of image files, by the model; raises as ``search``."""
         with self._searches.admit():
-            encoder = served.encoder
-            images = [
-                await run_in(self._threads, prepare_image, part.content, encoder.encoder, self._decoder)
-                for part in parts
-                if isinstance(part, ImageFile)
-            ]
-            texts = [part.text for part in parts if isinstance(part, Sentence)]
-            encoded = await encoder.encode(texts, images, lambda encoded: encoded)
-            rest = {Sentence: iter(encoded.texts), ImageFile: iter(encoded.images)}
-            return [next(rest[type(part)]) for part in parts]
+            return await self._vectors(served, words, images, lambda vectors: [*vectors.texts, *vectors.images])
 
     async def explain(self, served: ServedGeneration, asked: ExplainRequest) -> Evidence:
         """Explain a result's score; an explanation that is remembered waits for nobody.
@@ -176,13 +169,25 @@ class Queries:
         self, served: ServedGeneration, query: Query, then: Callable[[EncodedQuery], T], *, quick: bool = True
     ) -> T:
         """Encode a query's words and its image file, in batches with other requests; return what is made of them."""
+        if not query.words and not query.image_files:
+            return await run_in(self._threads, then, EncodedQuery(query, (), ()))
+
+        def finish(vectors: Encoded) -> T:
+            return then(EncodedQuery(query, *vectors))
+
+        return await self._vectors(served, query.words, query.image_files, finish, quick=quick)
+
+    async def _vectors(
+        self,
+        served: ServedGeneration,
+        words: Sequence[str],
+        files: Sequence[bytes],
+        then: Callable[[Encoded], T],
+        *,
+        quick: bool = True,
+    ) -> T:
         encoder = served.encoder
         images = [
-            await run_in(self._threads, prepare_image, content, encoder.encoder, self._decoder)
-            for content in query.image_files
+            await run_in(self._threads, prepare_image, content, encoder.encoder, self._decoder) for content in files
         ]
-        if not query.words and not images:
-            return await run_in(self._threads, then, EncodedQuery(query, (), ()))
-        return await encoder.encode(
-            query.words, images, lambda vectors: then(EncodedQuery(query, *vectors)), quick=quick
-        )
+        return await encoder.encode(words, images, then, quick=quick)
