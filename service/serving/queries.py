@@ -1,7 +1,7 @@
 """Answers queries on the event loop: pin a generation, encode in batches, search or explain in a thread.
 
-A search wakes as few threads as it can, for each wake-up costs a tenth of what finding the images does: the thread that
-encodes a query searches with it, too, unless others wait to be encoded, or finding takes long.
+A search wakes as few threads as it can, for each wake-up takes time of its own: the thread that encodes a query
+searches with it, too, unless others wait to be encoded, or finding takes long.
 """
 
 from __future__ import annotations
