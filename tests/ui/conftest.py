@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import structlog
 import uvicorn
+from browser_complaints import Complaints
 from PIL import Image
 from playwright.sync_api import sync_playwright
 from toy_captioner import NAMES as CAPTIONERS
@@ -165,9 +166,9 @@ def desktop(browser):
 
 
 @pytest.fixture
-def complaints() -> list[str]:
-    """Collect what the browser complains of; a test that provokes something clears it."""
-    return []
+def complaints() -> Complaints:
+    """Collect what the browser complains of; a test that provokes something names it."""
+    return Complaints()
 
 
 @pytest.fixture
@@ -179,15 +180,15 @@ def open_page(browser, desktop, complaints):
         context = browser.new_context(**options) if options else desktop
         page = context.new_page()
         page.set_default_timeout(8000)
-        page.on("console", lambda message: message.type in ("error", "warning") and complaints.append(message.text))
-        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("console", lambda message: message.type in ("error", "warning") and complaints.hear(message.text))
+        page.on("pageerror", lambda error: complaints.hear(str(error)))
         opened.append(context if options else page)
         return page
 
     yield open_
     for one in opened:
         one.close()
-    assert complaints == []
+    assert complaints.unexpected() == []
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from browser_complaints import Complaints
 from playwright.sync_api import Page, expect
 
 pytestmark = pytest.mark.browser
@@ -115,7 +116,7 @@ def test_more_like_this_from_the_dialog(page: Page, address: str) -> None:
     expect(page.locator("#list .caption").first).to_have_text("a bright yellow picture")
 
 
-def test_refusal_is_told_beside_the_photograph(page: Page, address: str, complaints: list[str]) -> None:
+def test_refusal_is_told_beside_the_photograph(page: Page, address: str, complaints: Complaints) -> None:
     page.goto(f"{address}/?q=yellow&m=%2Bred")
     busy = '{"title": "Busy", "detail": "4 explanations wait."}'
     page.route(re.compile("/explain"), lambda route: route.fulfill(status=503, body=busy))
@@ -124,7 +125,7 @@ def test_refusal_is_told_beside_the_photograph(page: Page, address: str, complai
     expect(page.locator("#stage-photo")).to_be_visible()
     parts, score = breakdown(page)
     assert sum(parts) == pytest.approx(score, abs=1e-6), "the search has told the score's parts already"
-    complaints.clear()
+    complaints.expect("Failed to load resource")
 
 
 def test_what_captions_say_is_text_and_never_markup(page: Page, address: str) -> None:

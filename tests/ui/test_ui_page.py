@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from browser_complaints import Complaints
 from playwright.sync_api import Page, expect
 
 pytestmark = pytest.mark.browser
@@ -139,24 +140,24 @@ def test_collection_without_captions_says_so(page: Page, address: str) -> None:
     expect(page.locator("#list li")).to_have_count(0)
 
 
-def test_refusal_is_shown_in_the_words_of_the_service(page: Page, address: str, complaints: list[str]) -> None:
+def test_refusal_is_shown_in_the_words_of_the_service(page: Page, address: str, complaints: Complaints) -> None:
     page.goto(address)
     page.fill("#query", "long " * 300)
     page.keyboard.press("Enter")
     expect(page.get_by_role("alert")).to_contain_text("the limit is 1000")
     expect(page.locator("#list li")).to_have_count(0)
-    complaints.clear()
+    complaints.expect("Failed to load resource")
 
 
-def test_file_that_does_not_decode_is_refused(page: Page, address: str, complaints: list[str]) -> None:
+def test_file_that_does_not_decode_is_refused(page: Page, address: str, complaints: Complaints) -> None:
     page.goto(address)
     page.set_input_files("#file", {"name": "broken.jpg", "mimeType": "image/jpeg", "buffer": b"\xff\xd8 not an image"})
     expect(page.get_by_role("alert")).to_be_visible()
     expect(page.get_by_role("alert").locator("p")).not_to_be_empty()
-    complaints.clear()
+    complaints.expect("Failed to load resource")
 
 
-def test_service_out_of_reach_can_be_tried_again(page: Page, address: str, complaints: list[str]) -> None:
+def test_service_out_of_reach_can_be_tried_again(page: Page, address: str, complaints: Complaints) -> None:
     page.route(re.compile("/collections"), lambda route: route.abort())
     page.goto(f"{address}/?q=red")
     expect(page.get_by_role("alert")).to_contain_text("No answer from the service")
@@ -164,11 +165,11 @@ def test_service_out_of_reach_can_be_tried_again(page: Page, address: str, compl
     page.get_by_role("button", name="Try again").click()
     expect(page.locator("#list button.photo").first).to_be_visible()
     expect(page.get_by_role("alert")).to_be_hidden()
-    complaints.clear()
+    complaints.expect("Failed to load resource")
 
 
 def test_key_is_asked_for_once_and_sent_with_everything(
-    page: Page, keyed_address: str, key: str, complaints: list[str]
+    page: Page, keyed_address: str, key: str, complaints: Complaints
 ) -> None:
     page.goto(f"{keyed_address}/?q=red")
     page.get_by_label("API key").fill("wrong")
@@ -177,7 +178,7 @@ def test_key_is_asked_for_once_and_sent_with_everything(
     page.get_by_label("API key").fill(key)
     page.keyboard.press("Enter")
     expect(page.locator("#list button.photo img.loaded").first).to_be_visible()
-    complaints.clear()
+    complaints.expect("Failed to load resource")
     assert page.locator("#list img.loaded").first.get_attribute("src").startswith("blob:")
     expect(page.locator("#collection-label")).to_be_hidden()  # there is only one
 
@@ -189,26 +190,28 @@ def test_key_is_asked_for_once_and_sent_with_everything(
     assert page.evaluate("[sessionStorage.length, localStorage.length]") == [1, 0]
 
 
-def test_a_key_may_be_remembered_on_the_device(page: Page, keyed_address: str, key: str, complaints: list[str]) -> None:
+def test_a_key_may_be_remembered_on_the_device(
+    page: Page, keyed_address: str, key: str, complaints: Complaints
+) -> None:
     page.goto(f"{keyed_address}/?q=red")
     page.get_by_label("API key").fill(key)
     page.get_by_label("Remember on this device").check()
     page.get_by_role("button", name="Continue").click()
     expect(page.locator("#list button.photo").first).to_be_visible()
-    complaints.clear()
+    complaints.expect("Failed to load resource")
     page.evaluate("sessionStorage.clear()")
     page.reload()
     expect(page.locator("#list button.photo").first).to_be_visible()
     page.evaluate("localStorage.clear()")
 
 
-def test_key_refused_by_the_visitor_leaves_a_way_back(page: Page, keyed_address: str, complaints: list[str]) -> None:
+def test_key_refused_by_the_visitor_leaves_a_way_back(page: Page, keyed_address: str, complaints: Complaints) -> None:
     page.goto(keyed_address)
     page.get_by_role("button", name="Cancel").click()
     expect(page.get_by_role("alert")).to_contain_text("key")
     page.get_by_role("button", name="Try again").click()
     expect(page.get_by_label("API key")).to_be_visible()
-    complaints.clear()
+    complaints.expect("Failed to load resource")
 
 
 def test_page_is_served_under_a_strict_policy(page: Page, address: str) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from browser_complaints import Complaints
 from playwright.sync_api import Page, Route, expect
 
 pytestmark = pytest.mark.browser
@@ -290,16 +291,16 @@ def test_words_beside_a_picture_steer_it(page: Page, address: str, photographs: 
     expect(page.locator("#query")).to_have_value("")
 
 
-def test_a_thumbnail_that_does_not_come_leaves_its_words(page: Page, address: str, complaints: list[str]) -> None:
+def test_a_thumbnail_that_does_not_come_leaves_its_words(page: Page, address: str, complaints: Complaints) -> None:
     page.route(re.compile("/thumbnail"), lambda route: route.abort())
     page.goto(f"{address}/?q=red")
     first = page.locator("#list .photo img").first
     expect(first).to_have_class(re.compile("missing"))
     assert "red" in str(first.get_attribute("alt"))
-    complaints.clear()
+    complaints.expect("Failed to load resource")
 
 
-def test_a_busy_service_is_asked_again(page: Page, address: str, complaints: list[str]) -> None:
+def test_a_busy_service_is_asked_again(page: Page, address: str, complaints: Complaints) -> None:
     asked = []
 
     def busy_once(route: Route) -> None:
@@ -314,7 +315,7 @@ def test_a_busy_service_is_asked_again(page: Page, address: str, complaints: lis
     expect(page.locator("#status")).to_have_text("The service is busy: trying again…")
     expect(page.locator("#list button.photo").first).to_be_visible()
     assert len(asked) == 2
-    complaints.clear()
+    complaints.expect("Failed to load resource")
 
 
 def test_a_picture_survives_a_reload_and_a_copied_address_in_its_tab(page: Page, address: str, photographs: Path) -> None:  # fmt: skip  # noqa: E501
