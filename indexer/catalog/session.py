@@ -18,7 +18,7 @@ from models.errors import StorageError
 _CONNECTIONS = 8
 """Of one open snapshot; a thread that finds them all lent waits for one, for well under a millisecond."""
 
-NEWEST = "0001"
+NEWEST = "0002"
 """The revision of the newest schema."""
 
 _MIGRATIONS = Path(__file__).with_name("migrations")

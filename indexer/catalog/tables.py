@@ -2,8 +2,8 @@
 
 An image is a content (its id is half of the SHA-256); a file is a key of the photo source that held it (for local
 folders its path, which gave the column its name). A caption is a text. ``row`` is the position of an image's or a
-caption's vector. ``row``, an image's ``name`` and its list ``captions`` are filled in anew for every generation: with
-them, showing a search's results takes one look into one table.
+caption's vector. ``row``, an image's ``name``, ``path`` and ``modified_at`` and its list ``captions`` are filled in
+anew for every generation: with them, showing a search's results takes one look into one table.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from sqlalchemy import (
     Column,
     DateTime,
     Dialect,
+    Float,
     ForeignKey,
     Index,
     Integer,
@@ -74,7 +75,27 @@ images = Table(
     Column("format", Text, nullable=False),
     Column("taken_at", DateTime),
     Column("camera", Text),
+    Column("lens", Text),
+    Column("iso", Integer),
+    Column("latitude", Float),  # degrees, north and east of 0
+    Column("longitude", Float),
+    Column("orientation", Text),  # landscape, portrait or square
+    Column("tags", JSON),
+    Column("title", Text),
+    Column("path", Text),  # of the first file that holds it, relative to its root
+    Column("modified_at", DateTime),  # of that file, UTC
+    Column("added_at", DateTime),  # UTC; unknown of what an earlier version read
+    Column("decoder_revision", Integer, nullable=False, server_default="0"),  # of the decoder that read it
+    Column("remark", Text),  # what was wrong with a file that could be read all the same
     Index("images_row", "row", unique=True),
+)
+
+former_ids = Table(
+    "former_ids",
+    metadata,
+    Column("id", String(ID_LENGTH), primary_key=True),
+    Column("image_id", String(ID_LENGTH), ForeignKey("images.id"), nullable=False),
+    Index("former_ids_image_id", "image_id"),
 )
 
 files = Table(
@@ -84,7 +105,9 @@ files = Table(
     Column("size", BigInteger, nullable=False),
     Column("mtime_ns", BigInteger, nullable=False),
     Column("image_id", String(ID_LENGTH), ForeignKey("images.id")),
-    Column("failure", Text),  # why the file is no image; such a file is not tried again until it changes
+    Column("failure", Text),  # why the file is no image
+    Column("failure_kind", Text),  # what could make it readable: see ``SeenFile``
+    Column("decoder", Text),  # which decoders there were when it failed
     Index("files_image_id", "image_id"),
 )
 
@@ -104,4 +127,11 @@ image_captions = Table(
     Column("position", Integer, primary_key=True),
     Column("caption_id", String(ID_LENGTH), ForeignKey("captions.id"), nullable=False),
     Index("image_captions_caption_id", "caption_id"),
+)
+
+departed = Table(
+    "departed",
+    metadata,
+    Column("sha256", LargeBinary(32), primary_key=True),  # of an image whose vectors are kept though no file holds it
+    Column("generation", Integer, nullable=False),  # the first one without it
 )

@@ -1,0 +1,39 @@
+"""What files tell beside their pixels, ids that changed, why files failed, and images that are gone."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0002"
+down_revision = "0001"
+
+
+def upgrade() -> None:
+    """Add columns, which are empty until the files are read again, and two tables."""
+    for column in (
+        sa.Column("lens", sa.Text),
+        sa.Column("iso", sa.Integer),
+        sa.Column("latitude", sa.Float),
+        sa.Column("longitude", sa.Float),
+        sa.Column("orientation", sa.Text),
+        sa.Column("tags", sa.JSON),
+        sa.Column("title", sa.Text),
+        sa.Column("path", sa.Text),
+        sa.Column("modified_at", sa.DateTime),
+        sa.Column("added_at", sa.DateTime),
+        sa.Column("decoder_revision", sa.Integer, nullable=False, server_default="0"),
+        sa.Column("remark", sa.Text),
+    ):
+        op.add_column("images", column)
+    for column in (sa.Column("failure_kind", sa.Text), sa.Column("decoder", sa.Text)):
+        op.add_column("files", column)
+    op.create_table(
+        "former_ids",
+        sa.Column("id", sa.String(32), primary_key=True),
+        sa.Column("image_id", sa.String(32), sa.ForeignKey("images.id"), nullable=False),
+    )
+    op.create_index("former_ids_image_id", "former_ids", ["image_id"])
+    op.create_table(
+        "departed",
+        sa.Column("sha256", sa.LargeBinary(32), primary_key=True),
+        sa.Column("generation", sa.Integer, nullable=False),
+    )
