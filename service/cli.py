@@ -104,7 +104,7 @@ def search(
     open_best: Annotated[bool, typer.Option("--open", help="Open the best result of each query.")] = False,
     data_dir: DataDir = None,
 ) -> None:
-    """Search a collection without a server, and print ranked paths with score and, where calibrated, confidence."""
+    """Search a collection without a server: rank, score, confidence where calibrated, and path below the folder."""
     from service.logs import configure_quiet_logging
     from service.offline import Searcher, choose_collection
     from service.search.grammar import parse_page
@@ -124,7 +124,7 @@ def search(
                 print(f"semblance: {warning}", file=sys.stderr)
             _print(query, lines, len(queries) > 1, target, as_json=as_json, files=files, null=null)
             if open_best and lines:
-                typer.launch(str(lines[0].path))
+                typer.launch(lines[0].file)
 
 
 def _print(

@@ -37,11 +37,15 @@ class Share:
 
 @dataclass(frozen=True)
 class Line:
-    """One result; the contributions sum to the score. ``path`` is the ``key`` of its file as text that prints."""
+    """One result; the contributions sum to the score.
+
+    ``path`` is relative to the folder that was indexed; ``file`` is the ``key`` of the file as text that prints.
+    """
 
     rank: int
     score: float
     path: str
+    file: str
     id: str
     caption: str | None
     contributions: tuple[Share, ...]
@@ -117,7 +121,8 @@ class Searcher:
             Line(
                 rank=hit.rank,
                 score=hit.score,
-                path=_printable(key),
+                path=hit.image.path,
+                file=_printable(key),
                 id=hit.id,
                 caption=hit.caption,
                 contributions=tuple(Share(*part) for part in hit.contributions),

@@ -38,8 +38,8 @@ class MemorySource:
     def name(self, key: str) -> str:
         return key.rpartition("/")[2]
 
-    def relative_names(self, key: str) -> list[str]:
-        return [key.removeprefix(f"{root}/") for root in self.roots if key.startswith(f"{root}/")]
+    def relative_names(self, key: str) -> dict[str, str]:
+        return {root: key.removeprefix(f"{root}/") for root in self.roots if key.startswith(f"{root}/")}
 
     def is_below(self, key: str, place: str) -> bool:
         return key == place or key.startswith(f"{place}/")

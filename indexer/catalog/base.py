@@ -31,6 +31,18 @@ class ImageRecord:
         camera: make and model, or None.
         name: of the first file that holds it, without its folder.
         captions: in the order given.
+        path: of that file, relative to the folder that was indexed (see ``ingest.shown_paths``); of a generation that
+            an earlier version made, the name.
+        modified_at: when that file was changed, UTC; as it was when the generation was made.
+        added_at: when the image was first indexed, UTC; None where an earlier version did.
+        orientation: ``landscape``, ``portrait`` or ``square``, of the upright sides.
+        lens: its model, or None.
+        iso: sensitivity, or None.
+        latitude: in degrees, north of 0, or None.
+        longitude: in degrees, east of 0, or None.
+        tags: keywords that the file holds.
+        title: that the file holds, or None; it is one of the captions.
+        remark: what was wrong with a file that could be read all the same, or None.
     """
 
     id: str
@@ -42,6 +54,17 @@ class ImageRecord:
     camera: str | None
     name: str
     captions: tuple[str, ...]
+    path: str
+    modified_at: datetime | None
+    added_at: datetime | None
+    orientation: str | None
+    lens: str | None
+    iso: int | None
+    latitude: float | None
+    longitude: float | None
+    tags: tuple[str, ...]
+    title: str | None
+    remark: str | None
 
 
 @dataclass(frozen=True)
@@ -67,14 +90,29 @@ class SeenFile:
 
 @dataclass(frozen=True)
 class ImageFacts:
-    """What an image's file told of it; sizes in pixels, upright."""
+    """What an image's file told of it (see ``ImageRecord``), and when it was first indexed, UTC."""
 
     sha256: bytes
     width: int
     height: int
     format: str
-    taken_at: datetime | None
-    camera: str | None
+    taken_at: datetime | None = None
+    camera: str | None = None
+    lens: str | None = None
+    iso: int | None = None
+    latitude: float | None = None
+    longitude: float | None = None
+    tags: tuple[str, ...] = ()
+    title: str | None = None
+    remark: str | None = None
+    added_at: datetime | None = None
+
+    @property
+    def orientation(self) -> str:
+        """``landscape``, ``portrait`` or ``square``."""
+        if self.width == self.height:
+            return "square"
+        return "landscape" if self.width > self.height else "portrait"
 
 
 def content_id(sha256: bytes) -> str:
@@ -177,19 +215,26 @@ class CatalogWriter(Protocol):
         """Give images (by id) their captions, in order and each once; all other images have none."""
         ...
 
-    def number_rows(self, name_of: Callable[[str], str]) -> tuple[list[bytes], list[str]]:
+    def titles(self) -> dict[str, str]:
+        """Return the title of each image that has one, by id."""
+        ...
+
+    def number_rows(self, path_of: Callable[[str], str]) -> tuple[list[bytes], list[str]]:
         """Give images and captions their rows; return the images' SHA-256 and the captions' texts in row order.
 
         Images are in the order of their first key (by its bytes), captions in that of their ids. Images that no file
         holds any more have been forgotten before.
 
         Args:
-            name_of: turns an image's first key into its name, text that UTF-8 can carry.
+            path_of: turns an image's first key into the path that readers see, with ``/`` between folders, text that
+                UTF-8 can carry; the end of it is the image's name.
         """
         ...
 
     def fingerprint(self, models: object) -> str:
-        """Return a digest of all that readers see: roots, images with keys and captions, and the models.
+        """Return a digest of all that readers see: roots, images with keys, facts and captions, and the models.
+
+        When files were changed and images first indexed is left out: it makes no new state.
 
         Args:
             models: what identifies them, as JSON can carry it.

@@ -1,6 +1,6 @@
 """Reads a frozen state of the catalog from its SQLite file.
 
-Every statement is built once, here. Those that searches wait for give one row of JSON, and are executed by the driver
+Every statement is built once. Those that searches wait for give one row of JSON, and are executed by the driver
 itself: it lets go of Python's global lock and waits for it again at every row.
 """
 
@@ -9,18 +9,21 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import fields
-from datetime import datetime
+from datetime import UTC, datetime, tzinfo
+from functools import cache
 from itertools import groupby
 from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import JSON, BindParameter, ColumnElement, String, bindparam, func, select, type_coerce
+from sqlalchemy import JSON, BindParameter, ColumnElement, String, bindparam, func, inspect, null, select, type_coerce
 from sqlalchemy.dialects import sqlite
 
 from indexer.catalog.base import CaptionRecord, ImageRecord
 from indexer.catalog.session import open_snapshot
 from indexer.catalog.tables import captions, files, image_captions, images, roots
+
+_FIELDS = [field.name for field in fields(ImageRecord)]
 
 
 class SqliteReader:
@@ -29,12 +32,14 @@ class SqliteReader:
     def __init__(self, path: Path) -> None:
         self._engine = open_snapshot(path)
         with self._engine.connect() as connection:
+            held = frozenset(column["name"] for column in inspect(connection).get_columns(images.name))
+            self._images_at, self._images_with_ids = _images_by("row", held), _images_by("id", held)
             self.image_count: int = connection.scalar(select(func.count()).select_from(images)) or 0
             self.caption_count: int = connection.scalar(select(func.count()).select_from(captions)) or 0
 
     def images_at(self, rows: Sequence[int]) -> list[ImageRecord]:
         """See ``CatalogReader``."""
-        by_row = {record.row: record for record in self._images(_IMAGES_AT, _plain(rows))}
+        by_row = {record.row: record for record in self._images(self._images_at, _plain(rows))}
         return [by_row[row] for row in rows]
 
     def captions_at(self, rows: Sequence[int]) -> list[CaptionRecord]:
@@ -49,12 +54,12 @@ class SqliteReader:
 
     def images_with_ids(self, ids: Sequence[str]) -> list[ImageRecord]:
         """See ``CatalogReader``."""
-        by_id = {record.id: record for record in self._images(_IMAGES_WITH_IDS, list(ids))}
+        by_id = {record.id: record for record in self._images(self._images_with_ids, list(ids))}
         return [by_id[image_id] for image_id in ids]
 
     def image(self, image_id: str) -> ImageRecord | None:
         """See ``CatalogReader``."""
-        return next(iter(self._images(_IMAGES_WITH_IDS, [image_id])), None)
+        return next(iter(self._images(self._images_with_ids, [image_id])), None)
 
     def original_keys(self, image_id: str) -> list[str]:
         """See ``CatalogReader``."""
@@ -78,26 +83,39 @@ class SqliteReader:
             ((found,),) = cursor.fetchall()
         finally:
             connection.close()
-        return [_record(*columns) for columns in json.loads(found)]
+        return [_record(columns) for columns in json.loads(found)]
 
 
-def _record(
-    image_id: str, row: int, width: int, height: int, image_format: str, taken_at: str | None, camera: str | None,
-    name: str, captions: list[str] | None,
-) -> ImageRecord:  # fmt: skip
-    taken = None if taken_at is None else datetime.fromisoformat(taken_at)
-    return ImageRecord(image_id, row, width, height, image_format, taken, camera, name, tuple(captions or ()))
+def _record(columns: Sequence[Any]) -> ImageRecord:
+    """Make a record of the columns that SQLite gave; what a generation of an earlier version lacks is None."""
+    known = dict(zip(_FIELDS, columns, strict=True))
+    known["path"] = known["path"] or known["name"]
+    known["taken_at"] = _time(known["taken_at"], None)
+    known["modified_at"], known["added_at"] = _time(known["modified_at"], UTC), _time(known["added_at"], UTC)
+    known["captions"], known["tags"] = tuple(known["captions"] or ()), tuple(known["tags"] or ())
+    return ImageRecord(**known)
+
+
+def _time(text: str | None, zone: tzinfo | None) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(text).replace(tzinfo=zone)
 
 
 def _plain(rows: Sequence[int]) -> list[int]:
     return [int(row) for row in rows]  # sqlite3 stores NumPy's integers as blobs
 
 
-def _images_by(column: ColumnElement[Any]) -> str:
-    """Return the statement for the images of which a column has one of the values of a JSON array."""
+@cache
+def _images_by(key: str, held: frozenset[str]) -> str:
+    """Return the statement for the images whose key is one of the values of a JSON array.
+
+    Args:
+        key: the column looked in.
+        held: the columns that the table has: one frozen by an earlier version lacks those that came later, which read
+            as NULL.
+    """
     given = func.json_each(bindparam("keys")).table_valued("value")
-    facts = [_as_json(images.c[field.name]) for field in fields(ImageRecord)]
-    statement = select(func.json_group_array(func.json_array(*facts))).where(column.in_(select(given.c.value)))
+    facts = [_as_json(images.c[name]) if name in held else null() for name in _FIELDS]
+    statement = select(func.json_group_array(func.json_array(*facts))).where(images.c[key].in_(select(given.c.value)))
     return str(statement.compile(dialect=sqlite.dialect()))
 
 
@@ -105,8 +123,6 @@ def _as_json(column: ColumnElement[Any]) -> ColumnElement[Any]:
     return func.json(column) if isinstance(column.type, JSON) else type_coerce(column, String)
 
 
-_IMAGES_AT = _images_by(images.c.row)
-_IMAGES_WITH_IDS = _images_by(images.c.id)
 _ROWS: BindParameter[Any] = bindparam("rows", expanding=True)
 _CAPTIONS_AT = (
     select(captions.c.id, captions.c.row, captions.c.text, image_captions.c.image_id)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import fields
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from sqlalchemy import Table, bindparam, delete, func, select, text, update
@@ -15,6 +17,9 @@ from indexer.catalog.session import open_working
 from indexer.catalog.tables import caption_files as caption_files_table
 from indexer.catalog.tables import captions, files, image_captions, images
 from indexer.catalog.tables import roots as roots_table
+
+# When an image was first indexed makes no new state: it would differ in a catalog that was lost and made anew.
+_FACTS = [images.c[field.name] for field in fields(ImageFacts) if field.name != "added_at"]
 
 
 class SqliteWriter:
@@ -45,7 +50,9 @@ class SqliteWriter:
 
     def record(self, facts: Iterable[ImageFacts], seen: Iterable[SeenFile]) -> None:
         """See ``CatalogWriter``."""
-        new_images = [{"id": content_id(image.sha256), **vars(image)} for image in facts]
+        new_images = [
+            {"id": content_id(image.sha256), "orientation": image.orientation, **vars(image)} for image in facts
+        ]
         new_files = [
             {
                 "path": file.key,
@@ -100,10 +107,18 @@ class SqliteWriter:
                 connection.execute(insert(captions), [{"id": key, "text": caption} for caption, key in ids.items()])
                 connection.execute(insert(image_captions), links)
 
-    def number_rows(self, name_of: Callable[[str], str]) -> tuple[list[bytes], list[str]]:
+    def titles(self) -> dict[str, str]:
+        """See ``CatalogWriter``."""
+        with self._engine.connect() as connection:
+            titled = select(images.c.id, images.c.title).where(images.c.title.is_not(None))
+            return {line.id: line.title for line in connection.execute(titled)}
+
+    def number_rows(self, path_of: Callable[[str], str]) -> tuple[list[bytes], list[str]]:
         """See ``CatalogWriter``."""
         first_key = func.min(files.c.path, type_=files.c.path.type)
-        statement = select(images.c.id, images.c.sha256, first_key).join_from(files, images).group_by(images.c.id)
+        # Beside a min, SQLite gives the other columns of the line that holds it.
+        first_file = select(images.c.id, images.c.sha256, first_key.label("key"), files.c.mtime_ns)
+        statement = first_file.join_from(files, images).group_by(images.c.id)
         texts_of = self._captions()
         with self._engine.begin() as connection:
             pictures = connection.execute(statement.order_by(first_key)).all()
@@ -115,10 +130,23 @@ class SqliteWriter:
                 connection.execute(
                     update(images)
                     .where(images.c.id == bindparam("id_"))
-                    .values(row=bindparam("at"), name=bindparam("label"), captions=bindparam("texts")),
+                    .values(
+                        row=bindparam("at"),
+                        name=bindparam("label"),
+                        path=bindparam("place"),
+                        modified_at=bindparam("changed"),
+                        captions=bindparam("texts"),
+                    ),
                     [
-                        {"id_": image, "at": row, "label": name_of(key), "texts": texts_of.get(image, ())}
-                        for row, (image, _, key) in enumerate(pictures)
+                        {
+                            "id_": line.id,
+                            "at": row,
+                            "label": path.rpartition("/")[2],
+                            "place": path,
+                            "changed": _utc(line.mtime_ns),
+                            "texts": texts_of.get(line.id, ()),
+                        }
+                        for row, (line, path) in enumerate((line, path_of(line.key)) for line in pictures)
                     ],
                 )
             if texts:
@@ -134,6 +162,7 @@ class SqliteWriter:
         visible = (
             select(roots_table).order_by(roots_table.c.position),
             select(images.c.id, files.c.path).join_from(files, images).order_by(files.c.path),
+            select(*_FACTS).order_by(images.c.id),
             select(image_captions).order_by(image_captions.c.image_id, image_captions.c.position),
         )
         with self._engine.connect() as connection:
@@ -163,3 +192,11 @@ class SqliteWriter:
             for image, caption in connection.execute(statement.order_by(image_captions.c.position)):
                 found.setdefault(image, []).append(caption)
         return {image: tuple(texts) for image, texts in found.items()}
+
+
+def _utc(mtime_ns: int) -> datetime | None:
+    """Return the time that a storage told, None for one that no calendar holds."""
+    try:
+        return datetime.fromtimestamp(0, UTC) + timedelta(microseconds=mtime_ns // 1000)
+    except OverflowError:
+        return None

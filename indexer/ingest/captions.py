@@ -112,7 +112,7 @@ def _ids_by_name(images: Mapping[str, str], source: PhotoSource) -> dict[str, se
     by_relative_path: dict[str, set[str]] = defaultdict(set)
     for key, image_id in images.items():
         by_name[source.name(key)].add(image_id)
-        for relative in source.relative_names(key):
+        for relative in source.relative_names(key).values():
             by_relative_path[relative].add(image_id)
     return by_name | by_relative_path
 

@@ -12,6 +12,7 @@ import os
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ from indexer.catalog.base import CatalogWriter, ImageFacts, SeenFile, content_id
 from indexer.errors import EmptyCollectionError
 from indexer.ingest.background_writer import BackgroundWriter
 from indexer.ingest.encoded_vectors import EncodedVectors
+from indexer.ingest.image_facts import image_facts
 from indexer.ingest.image_pass import PassWorker
 from indexer.ingest.plan import Plan
 from indexer.ingest.prefetch import prefetch
@@ -63,8 +65,18 @@ def encode_images(
     catalog: CatalogWriter,
     decoder: ImageDecoder,
     progress: Progress,
+    added_at: datetime,
 ) -> EncodedImages:
     """Read, encode and note the files of a plan, and forget those that are gone.
+
+    Args:
+        plan: of the run.
+        workers: run the passes.
+        vectors: where rows are stored.
+        catalog: where files are noted.
+        decoder: of the files.
+        progress: told how many are done.
+        added_at: noted of images that are new.
 
     Raises:
         EmptyCollectionError: no image is left.
@@ -72,7 +84,7 @@ def encode_images(
         StorageError: the disk is full or cannot be written.
     """
     started = time.perf_counter()
-    encoding = _ImageEncoding(plan.source, workers, vectors, catalog, plan.known, decoder)
+    encoding = _ImageEncoding(plan.source, workers, vectors, catalog, plan.known, decoder, added_at)
     if plan.to_read:
         encoding.run(plan.to_read, progress)
     seconds = time.perf_counter() - started
@@ -113,6 +125,7 @@ class _ImageEncoding:
         catalog: where files are noted.
         known: SHA-256 of the images whose facts the catalog has.
         decoder: of the files.
+        added_at: noted of images that are new.
     """
 
     def __init__(
@@ -123,10 +136,11 @@ class _ImageEncoding:
         catalog: CatalogWriter,
         known: Collection[bytes],
         decoder: ImageDecoder,
+        added_at: datetime,
     ) -> None:
         self._source, self._vectors, self._catalog = source, vectors, catalog
         self._workers = {worker.card.name: worker for worker in workers}
-        self._known, self._decoder = known, decoder
+        self._known, self._decoder, self._added_at = known, decoder, added_at
         self._shrink_to = max(worker.card.preprocessing.size for worker in workers)
         self._claimed: set[tuple[str, bytes]] = set()
         self.unreadable: list[tuple[str, str]] = []
@@ -167,7 +181,7 @@ class _ImageEncoding:
             photo = self._decoder.decode(content, shrink_to=self._shrink_to)
         except ImageError as error:
             return _ReadFile(found, failure=str(error))
-        facts = ImageFacts(sha256, photo.width, photo.height, photo.format, photo.taken_at, photo.camera)
+        facts = image_facts(sha256, photo, self._added_at)
         serving = {name: worker for name, worker in self._workers.items() if worker.serves(lacking)}
         return _ReadFile(found, sha256, facts, {name: one.prepare(photo.pixels) for name, one in serving.items()})
 

@@ -64,7 +64,7 @@ def run_passes(
     with _opened(layout, cards) as (catalog, vectors):
         started = time.perf_counter()
         plan, captions_before = make_plan(request, catalog, vectors), catalog.caption_texts()
-        images = encode_images(plan, workers, vectors, catalog, decoder or InProcessDecoder(), progress)
+        images = encode_images(plan, workers, vectors, catalog, decoder or InProcessDecoder(), progress, now())
         captions = place_captions(plan, images.ids, encoders, vectors, catalog, progress)
         captions_removed = len(captions_before - catalog.caption_texts())
         published = publish_changes(layout, plan, cards, vectors, catalog, now)

@@ -41,7 +41,7 @@ def place_captions(
     catalog: CatalogWriter,
     progress: Progress,
 ) -> PlacedCaptions:
-    """Note the captions of images, and store the vectors of those that a model lacks.
+    """Note the captions of images, the titles in their files among them, and store the vectors that a model lacks.
 
     Args:
         plan: of the run.
@@ -63,6 +63,8 @@ def place_captions(
                 placed.setdefault(ids[key], []).extend(read_captions_beside(plan.source, beside))
             except CaptionFileError as error:
                 failed.append((beside, str(error)))
+    for image, title in catalog.titles().items():
+        placed.setdefault(image, []).append(title)
     by_image = {image: list(dict.fromkeys(texts)) for image, texts in placed.items()}
     catalog.set_captions(by_image)
     started = time.perf_counter()

@@ -13,6 +13,7 @@ from indexer.catalog.base import CatalogWriter, text_sha256
 from indexer.errors import DamagedGenerationError, NoGenerationError
 from indexer.ingest.encoded_vectors import EncodedVectors
 from indexer.ingest.plan import Plan
+from indexer.ingest.shown_paths import ShownPaths
 from indexer.layout import CollectionLayout
 from indexer.publish import Content, publish
 from indexer.store.manifest import damaged_files, read_manifest, read_pointer
@@ -55,7 +56,7 @@ def publish_changes(
     if current := _sound_current(layout, fingerprint):
         return current
     keys: dict[Side, list[bytes]] = {}
-    keys["image"], texts = catalog.number_rows(lambda key: _printable(plan.source.name(key)))
+    keys["image"], texts = catalog.number_rows(ShownPaths(plan.source))
     keys["text"] = [text_sha256(text) for text in texts]
 
     def rows(model: str, side: Side) -> Iterable[NDArray[Any]]:
@@ -85,8 +86,3 @@ def _sound_current(layout: CollectionLayout, fingerprint: str) -> Published | No
         return None
     damage = next(damaged_files(layout.generation(manifest.generation), manifest), None)
     return None if damage else Published(None, manifest.images, manifest.captions)
-
-
-def _printable(name: str) -> str:
-    """Return a file's name as text that UTF-8 can carry, whatever bytes a file system holds."""
-    return name.encode("utf-8", "replace").decode()

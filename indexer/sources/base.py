@@ -87,8 +87,8 @@ class PhotoSource(Protocol):
         """Return a file's name without its folder. Nothing is read; the file need not exist."""
         ...
 
-    def relative_names(self, key: str) -> list[str]:
-        """Return a file's name relative to each root that is a folder above it, with ``/`` between folders.
+    def relative_names(self, key: str) -> dict[str, str]:
+        """Return a file's name relative to each root that is a folder above it, with ``/`` between folders, by root.
 
         Nothing is read; the file need not exist.
         """

@@ -64,10 +64,12 @@ class LocalFolders:
         """See ``PhotoSource``."""
         return os.path.basename(key)  # noqa: PTH119
 
-    def relative_names(self, key: str) -> list[str]:
+    def relative_names(self, key: str) -> dict[str, str]:
         """See ``PhotoSource``."""
-        folders = [root.rstrip(os.sep) + os.sep for root in self.roots if root != key]
-        return [key[len(folder) :].replace(os.sep, "/") for folder in folders if key.startswith(folder)]
+        folders = {root: root.rstrip(os.sep) + os.sep for root in self.roots if root != key}
+        return {
+            root: key[len(folder) :].replace(os.sep, "/") for root, folder in folders.items() if key.startswith(folder)
+        }
 
     def is_below(self, key: str, place: str) -> bool:
         """See ``PhotoSource``."""

@@ -42,6 +42,7 @@ def image(image_id: str, request: Request, state: StateNow, collection: Collecti
         record = find_image(served.generation, image_id)
         return ImageAnswer(
             id=record.id,
+            path=record.path,
             metadata=image_metadata(record),
             captions=list(record.captions),
             thumbnail_url=image_url(record.id, "thumbnail", served.collection, request.scope["root_path"]),

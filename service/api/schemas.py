@@ -165,8 +165,21 @@ class ImageMetadata(TypedDict):
     width: int
     height: int
     format: str
-    taken_at: datetime | None
+    taken_at: Annotated[datetime | None, Field(description="by the camera's clock, which knows no time zone")]
     camera: str | None
+    modified_at: Annotated[datetime | None, Field(description="when the file was changed")]
+    added_at: Annotated[datetime | None, Field(description="when the image was first indexed")]
+    orientation: Annotated[str | None, Field(description="landscape, portrait or square, upright")]
+    lens: str | None
+    iso: int | None
+    latitude: Annotated[float | None, Field(description="degrees, north of 0")]
+    longitude: Annotated[float | None, Field(description="degrees, east of 0")]
+    tags: Annotated[list[str], Field(description="keywords that the file holds")]
+    title: str | None
+    remark: Annotated[str | None, Field(description="what was wrong with a file that could be read all the same")]
+
+
+ImagePath = Annotated[str, Field(description="of the file, relative to the folder that was indexed")]
 
 
 class Result(TypedDict):
@@ -181,6 +194,7 @@ class Result(TypedDict):
     ]
     caption: str | None
     image_id: str
+    path: ImagePath
     thumbnail_url: str
     metadata: ImageMetadata
     contributions: list[Contribution]
@@ -353,6 +367,7 @@ class ImageAnswer(TypedDict):
     """The catalog's entry of an image."""
 
     id: str
+    path: ImagePath
     metadata: ImageMetadata
     captions: list[str]
     thumbnail_url: str

@@ -73,6 +73,7 @@ def search_results(
                 confidence=hit.confidence,
                 caption=hit.caption,
                 image_id=hit.image.id,
+                path=hit.image.path,
                 thumbnail_url=image_url(hit.image.id, "thumbnail", name, root_path),
                 metadata=image_metadata(hit.image),
                 contributions=contributions(hit.contributions),
@@ -144,6 +145,16 @@ def image_metadata(record: ImageRecord) -> ImageMetadata:
         format=record.format,
         taken_at=record.taken_at,
         camera=record.camera,
+        modified_at=record.modified_at,
+        added_at=record.added_at,
+        orientation=record.orientation,
+        lens=record.lens,
+        iso=record.iso,
+        latitude=record.latitude,
+        longitude=record.longitude,
+        tags=list(record.tags),
+        title=record.title,
+        remark=record.remark,
     )
 
 

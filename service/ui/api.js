@@ -2,8 +2,10 @@
  * The service's HTTP interface, as far as the page needs it.
  *
  * @typedef {{term: string, value: number}} Contribution
- * @typedef {{name: string, width: number, height: number, format: string, taken_at: ?string, camera: ?string}} Metadata
- * @typedef {{id: string, rank: number, score: number, caption: ?string, image_id: string, thumbnail_url: string,
+ * @typedef {{name: string, width: number, height: number, format: string, taken_at: ?string, camera: ?string,
+ *   modified_at: ?string, added_at: ?string, orientation: ?string, lens: ?string, iso: ?number, latitude: ?number,
+ *   longitude: ?number, tags: string[], title: ?string, remark: ?string}} Metadata
+ * @typedef {{id: string, rank: number, score: number, caption: ?string, image_id: string, path: string, thumbnail_url: string,
  *   metadata: Metadata, contributions: Contribution[], confidence: ?number}} Result
  * @typedef {{results: Result[], collection: {name: string, generation: number, model: string, index: string,
  *   exact: boolean}, took_ms: {total: number}, next: ?number, next_cursor: ?string, total: number, warnings: string[]}} Answer

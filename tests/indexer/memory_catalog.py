@@ -4,7 +4,8 @@ import json
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import deepcopy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 
 from indexer.catalog.base import CaptionRecord, ImageFacts, ImageRecord, SeenFile, content_id, text_sha256
 
@@ -18,7 +19,7 @@ class State:
     images: dict[str, ImageFacts] = field(default_factory=dict)
     files: dict[str, SeenFile] = field(default_factory=dict)
     captions: dict[str, list[str]] = field(default_factory=dict)
-    image_rows: list[tuple[str, str]] = field(default_factory=list)
+    image_rows: list[tuple[str, str, datetime]] = field(default_factory=list)
     caption_rows: list[str] = field(default_factory=list)
 
     def keys_of(self, image_id: str) -> list[str]:
@@ -61,19 +62,26 @@ class MemoryWriter:
     def set_captions(self, by_image: Mapping[str, Sequence[str]]) -> None:
         self._state.captions = {image: list(texts) for image, texts in by_image.items() if texts}
 
-    def number_rows(self, name_of: Callable[[str], str]) -> tuple[list[bytes], list[str]]:
+    def titles(self) -> dict[str, str]:
+        return {image: facts.title for image, facts in self._state.images.items() if facts.title}
+
+    def number_rows(self, path_of: Callable[[str], str]) -> tuple[list[bytes], list[str]]:
         first = {image: self._state.keys_of(image)[0] for image in self._state.images}
         ordered = sorted(first, key=lambda image: os.fsencode(first[image]))
-        self._state.image_rows = [(image, name_of(first[image])) for image in ordered]
+        self._state.image_rows = [(image, path_of(first[image]), self._changed(first[image])) for image in ordered]
         texts = {text for texts in self._state.captions.values() for text in texts}
         self._state.caption_rows = sorted(texts, key=lambda text: content_id(text_sha256(text)))
         return [self._state.images[image].sha256 for image in ordered], list(self._state.caption_rows)
+
+    def _changed(self, key: str) -> datetime:
+        return datetime.fromtimestamp(self._state.files[key].mtime_ns // 1000 / 1e6, UTC)
 
     def fingerprint(self, models: object) -> str:
         state = self._state
         holders = {image: state.keys_of(image) for image in sorted(state.images)}
         captions = {image: state.captions[image] for image in sorted(state.captions)}
-        return json.dumps([models, state.roots, holders, captions])
+        facts = [repr(replace(state.images[image], added_at=None)) for image in holders]
+        return json.dumps([models, state.roots, holders, captions, facts])
 
     def freeze(self, locator: str) -> None:
         assert locator not in self._frozen
@@ -101,7 +109,7 @@ class MemoryReader:
         return [records[image_id] for image_id in ids]
 
     def image(self, image_id: str) -> ImageRecord | None:
-        known = image_id in dict(self._state.image_rows)
+        known = any(image_id == held for held, *_ in self._state.image_rows)
         return self.images_with_ids([image_id])[0] if known else None
 
     def original_keys(self, image_id: str) -> list[str]:
@@ -114,7 +122,7 @@ class MemoryReader:
         pass
 
     def _image(self, row: int) -> ImageRecord:
-        image_id, name = self._state.image_rows[row]
+        image_id, path, modified_at = self._state.image_rows[row]
         facts = self._state.images[image_id]
         return ImageRecord(
             id=image_id,
@@ -124,8 +132,19 @@ class MemoryReader:
             format=facts.format,
             taken_at=facts.taken_at,
             camera=facts.camera,
-            name=name,
+            name=path.rpartition("/")[2],
             captions=tuple(self._state.captions.get(image_id, ())),
+            path=path,
+            modified_at=modified_at,
+            added_at=facts.added_at,
+            orientation=facts.orientation,
+            lens=facts.lens,
+            iso=facts.iso,
+            latitude=facts.latitude,
+            longitude=facts.longitude,
+            tags=facts.tags,
+            title=facts.title,
+            remark=facts.remark,
         )
 
     def _caption(self, row: int, text: str) -> CaptionRecord:

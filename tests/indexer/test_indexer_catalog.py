@@ -4,7 +4,7 @@ import os
 import random
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime
+from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from indexer.catalog.base import CatalogDatabase, ImageFacts, SeenFile, content_
 from indexer.catalog.sqlite_database import SqliteDatabase
 
 TAKEN = datetime.fromisoformat("2020-01-02T03:04:05")
+ADDED = datetime(2024, 5, 6, 7, 8, 9, tzinfo=UTC)
 
 
 def digest(name: str) -> bytes:
@@ -32,6 +33,10 @@ def facts(name: str, width: int = 640) -> ImageFacts:
 
 def base_name(key: str) -> str:
     return key.rpartition("/")[2]
+
+
+def without_slash(key: str) -> str:
+    return key.removeprefix("/")
 
 
 @pytest.fixture(params=["sqlite", "memory"])
@@ -53,7 +58,7 @@ def read(database, writer, tmp_path):
     opened = []
 
     def freeze_and_open():
-        writer.number_rows(base_name)
+        writer.number_rows(without_slash)
         locator = str(tmp_path / f"frozen-{len(opened)}.sqlite")
         writer.freeze(locator)
         opened.append(database.open_reader(locator))
@@ -85,6 +90,33 @@ class TestReading:
         assert (first.width, first.height, first.format) == (640, 480, "JPEG")
         assert (first.taken_at, first.camera, first.name) == (TAKEN, "Maker One", "1.jpg")
         assert [record.captions for record in records] == [("three", "two"), (), ("three", "two")]
+
+    def test_an_image_has_all_that_its_file_told(self, writer, read):
+        told = ImageFacts(
+            digest("a"),
+            3,
+            4,
+            "JPEG",
+            TAKEN,
+            "Maker One",
+            "50 mm",
+            200,
+            -33.5,
+            151.25,
+            ("sea", "rock"),
+            "Coast",
+            "cut off",
+            ADDED,
+        )
+        writer.record([told], [SeenFile("/photos/sub/1.jpg", 5, 1_700_000_000_123_456_789, digest("a"))])
+        record = read().images_at([0])[0]
+        assert (record.path, record.name) == ("photos/sub/1.jpg", "1.jpg")
+        assert record.modified_at == datetime(2023, 11, 14, 22, 13, 20, 123456, UTC)
+        assert record.orientation == "portrait"
+        assert {name: getattr(record, name) for name in vars(told) if name != "sha256"} == {
+            name: value for name, value in vars(told).items() if name != "sha256"
+        }
+        assert writer.titles() == {identity("a"): "Coast"}
 
     def test_rows_may_be_numbers_of_numpy(self, reader):
         assert reader.images_at(np.array([1])) == reader.images_at([1])

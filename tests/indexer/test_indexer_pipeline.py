@@ -42,6 +42,29 @@ def test_a_folder_becomes_a_generation_that_can_be_searched(workshop):
         assert generation.catalog.roots() == [str(workshop.photos)]
 
 
+def test_an_image_keeps_the_time_when_it_was_first_indexed(workshop):
+    workshop.paint("sub/red.png", "red")
+    first, later = datetime(2024, 5, 6, tzinfo=UTC), datetime(2025, 5, 6, tzinfo=UTC)
+    request = IndexRequest(workshop.data_dir, "toy", (workshop.photos,))
+    index_with(request, [workshop.encoder], now=lambda: first)
+    (workshop.photos / "sub" / "red.png").rename(workshop.photos / "scarlet.png")
+    workshop.paint("blue.png", "blue")
+    index_with(request, [workshop.encoder], now=lambda: later)
+    with workshop.open() as generation:
+        told = [(record.path, record.added_at) for record in generation.catalog.images_at([0, 1])]
+    assert told == [("blue.png", later), ("scarlet.png", first)]
+
+
+def test_readers_see_paths_below_the_folders_and_none_of_the_machine(workshop):
+    folders = [
+        workshop.paint(name, colour).parent for name, colour in (("a/sub/1.png", "red"), ("b/sub/2.png", "blue"))
+    ]
+    for roots, paths in (((workshop.photos,), ["a/sub/1.png", "b/sub/2.png"]), (folders, ["sub/1.png", "sub-2/2.png"])):
+        workshop.index(*roots)
+        with workshop.open() as generation:
+            assert [record.path for record in generation.catalog.images_at([0, 1])] == paths
+
+
 def test_nothing_changed_publishes_nothing(workshop):
     workshop.paint_all()
     workshop.index()
@@ -504,7 +527,7 @@ def test_a_catalog_that_was_deleted_is_made_anew_without_encoding(workshop):
     workshop.index()
     with workshop.open() as generation:
         after = {record.id: record for record in generation.catalog.images_at(range(5))}
-    assert [replace(after[record.id], row=record.row) for record in before] == before
+    assert [replace(after[record.id], row=record.row, added_at=record.added_at) for record in before] == before
 
 
 @pytest.mark.parametrize("content", [b"", b"{}", b'{"generation": 99}'])

@@ -8,7 +8,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import event, func, insert, select
+from sqlalchemy import create_engine, event, func, insert, select
 from sqlalchemy.exc import IntegrityError, OperationalError
 
 from indexer.catalog import session
@@ -22,6 +22,9 @@ from indexer.errors import StorageFullError
 from indexer.layout import CollectionLayout
 from models.errors import StorageError
 
+FIRST_COLUMNS = {
+    "id", "sha256", "row", "name", "captions", "width", "height", "format", "taken_at", "camera"
+}  # fmt: skip
 HASHES = [bytes([number]) * 32 for number in range(3)]
 
 
@@ -85,6 +88,21 @@ def test_many_records_are_one_statement(snapshot, look_up):
     reader.close()
 
 
+def test_a_state_that_an_earlier_version_froze_is_read(snapshot):
+    engine = create_engine(f"sqlite:///{snapshot}")
+    with engine.begin() as connection:
+        later = [column.name for column in images.columns if column.name not in FIRST_COLUMNS]
+        for name in later:
+            connection.exec_driver_sql(f"ALTER TABLE images DROP COLUMN {name}")
+    engine.dispose()
+    reader = SqliteReader(snapshot)
+    record = reader.images_at([0])[0]
+    assert (record.captions, record.path, record.tags) == (("one", "two"), "0.png", ())
+    assert {getattr(record, name) for name in ("added_at", "modified_at", "lens", "orientation", "title")} == {None}
+    assert reader.image(content_id(HASHES[0])) == record
+    reader.close()
+
+
 def test_a_frozen_state_cannot_be_written(snapshot):
     engine = open_snapshot(snapshot)
     with engine.connect() as connection, pytest.raises(OperationalError, match="readonly"):
@@ -108,7 +126,7 @@ def test_a_reader_goes_on_when_its_file_has_been_deleted(snapshot):
     for thread in threads:
         thread.join()
     assert answers == [3] * 8
-    assert [record.name for record in reader.images_at([2, 0])] == ["/2.png", "/0.png"]
+    assert [record.name for record in reader.images_at([2, 0])] == ["2.png", "0.png"]
     reader.close()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -60,15 +61,21 @@ class TestText:
         body, declared = text(client, "red", modifiers=["+blue -green"]).text, TypeAdapter(SearchResults)
         assert json.loads(declared.dump_json(declared.validate_json(body))) == json.loads(body)
 
-    def test_a_result_tells_what_the_page_shows(self, client: TestClient) -> None:
+    def test_a_result_tells_what_the_page_shows(self, client: TestClient, pictures: Path) -> None:
         result = text(client, "red").json()["results"][0]
         assert result["rank"] == 1
         assert result["image_id"] == result["id"]
         assert result["caption"] == "a red square"
         assert result["confidence"] is None
         assert result["thumbnail_url"] == f"/images/{result['id']}/thumbnail?collection=colours"
-        metadata = {"name": "red.png", "width": 60, "height": 40, "format": "PNG", "taken_at": None, "camera": None}
-        assert result["metadata"] == metadata
+        assert result["path"] == "red.png"
+        known = {key: value for key, value in result["metadata"].items() if value is not None}
+        changed = datetime.fromisoformat(known.pop("modified_at"))
+        assert changed.timestamp() == pytest.approx((pictures / "red.png").stat().st_mtime, abs=1e-5)
+        assert datetime.fromisoformat(known.pop("added_at")).tzinfo == UTC
+        size = {"width": 60, "height": 40, "orientation": "landscape"}
+        assert known == {"name": "red.png", "format": "PNG", "tags": [], **size}
+        assert result["metadata"] == client.get(f"/images/{result['id']}").json()["metadata"]
 
     def test_modifiers_steer_and_their_shares_add_up_to_the_score(self, client: TestClient) -> None:
         answer = text(client, "red", modifiers=["+green", "-blue"])
