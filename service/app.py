@@ -31,7 +31,7 @@ from service.observability import Metrics, Observe
 from service.search.grammar import QueryLimits
 from service.security.headers import SecurityHeaders
 from service.security.keys import KeyGuard
-from service.security.uploads import BodyLimit
+from service.security.uploads import BodyLimit, BodyLimits
 from service.serving.admission import Admission
 from service.serving.captions import Captions
 from service.serving.encoder import Encoders
@@ -83,7 +83,7 @@ def create_app(
     install_pages(app)
     install_error_handlers(app, settings.retry_after_s)
     # the last one added is the outermost
-    app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)
+    app.add_middleware(BodyLimit, limits=BodyLimits(settings.max_body_bytes, settings.max_json_bytes))
     if settings.api_keys:
         app.add_middleware(KeyGuard, keys=[key.get_secret_value() for key in settings.api_keys])
     app.add_middleware(Methods, paths=lambda: app.openapi()["paths"])

@@ -7,6 +7,7 @@ status is 500, and its details are only in the log.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -47,6 +48,9 @@ from service.serving.queries import StaleCursorError
 log = structlog.get_logger()
 
 MEDIA_TYPE = "application/problem+json"
+MAX_FIELD_ERRORS = 10
+_MAX_ECHO = 100
+_MAX_DETAIL = 300
 
 _UNEXPECTED = "Something went wrong here; the log of the service has it under this request_id."
 _TITLES = {status.value: status.phrase for status in HTTPStatus} | {499: "Client Closed Request"}
@@ -102,11 +106,16 @@ def problem_of(error: Exception) -> Problem:
     if isinstance(error, SemblanceError):
         return _semblance_problem(error)
     if isinstance(error, RequestValidationError):
-        fields = [FieldProblem(field=".".join(map(str, e["loc"])), detail=e["msg"]) for e in error.errors()]
+        fields = [_field_problem(one) for one in error.errors()[:MAX_FIELD_ERRORS]]
         return _problem("validation", 422, "The request does not have the form that is asked for.", fields)
     if isinstance(error, HTTPException):
         return _problem(None, error.status_code, str(error.detail))
     return _problem(None, 500, _UNEXPECTED)
+
+
+def _field_problem(error: Mapping[str, Any]) -> FieldProblem:
+    place = ".".join(str(part)[:_MAX_ECHO] for part in error["loc"])
+    return FieldProblem(field=place[:_MAX_ECHO], detail=str(error["msg"])[:_MAX_DETAIL])
 
 
 def response_of(error: Exception, request_id: str, retry_after_s: int) -> Response:

@@ -73,10 +73,13 @@ class Settings(BaseSettings):
     )
     file_threads: int = _setting(2, "threads", "threads that make thumbnails", ge=1)
 
-    max_body_bytes: int = _setting(20 * 2**20, "bytes", "largest request body", ge=1024)
+    max_body_bytes: int = _setting(20 * 2**20, "bytes", "largest image that is sent, or form with one", ge=1024)
+    max_json_bytes: int = _setting(
+        256 * 2**10, "bytes", "largest JSON body, where it carries an image beside the image", ge=1024
+    )
     max_pixels: int = _setting(40_000_000, "pixels", "largest image, width times height, as its header tells", ge=1)
     max_query_chars: int = _setting(1000, "characters", "longest query sentence or modifier", ge=1)
-    max_modifiers: int = _setting(8, "terms", "most modifiers of one query", ge=0)
+    max_modifiers: int = _setting(8, "terms", "most modifiers of one query", ge=0, le=64)
     max_k: int = _setting(100, "results", "largest page of results", ge=1)
     max_offset: int = _setting(1000, "results", "deepest page: results passed over before it", ge=0)
     max_batch: int = _setting(32, "inputs", "most texts or images that one encoder call takes together", ge=1)

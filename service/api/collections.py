@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
+from typing import Annotated
+
+from fastapi import APIRouter, Path
 from starlette.concurrency import run_in_threadpool
 
 from indexer.errors import CollectionNotFoundError
@@ -12,6 +14,8 @@ from service.api.state import State, StateNow
 from service.errors import problems
 
 router = APIRouter(tags=["collections"])
+
+Name = Annotated[str, Path(max_length=64)]
 
 
 @router.get("/collections", responses=problems(401))
@@ -27,13 +31,13 @@ async def collections(state: StateNow) -> CollectionsAnswer:
 
 
 @router.get("/collections/{name}", responses=problems(401, 404, 409, 422, 503))
-async def collection(name: str, state: StateNow) -> CollectionAnswer:
+async def collection(name: Name, state: StateNow) -> CollectionAnswer:
     """Describe one collection."""
     return _describe(state, name)
 
 
 @router.post("/collections/{name}/reload", responses=problems(401, 404, 409, 422, 503))
-async def reload(name: str, state: StateNow) -> CollectionAnswer:
+async def reload(name: Name, state: StateNow) -> CollectionAnswer:
     """Put a collection's newest generation into service; where it is unfit, the present one stays."""
     await run_in_threadpool(state.generations.reload, name)
     return _describe(state, name)

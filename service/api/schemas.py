@@ -8,31 +8,45 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
 from typing_extensions import TypedDict
 
 from service.errors import Problem
 
 Target = Literal["image", "text"]
 
+MAX_DIMENSION = 4096
+MAX_LISTED = 64
+"""No list of words is longer, whatever the settings allow, and no object has more fields."""
+
+
+def _empty_is_none(value: object) -> object:
+    return None if value == "" else value
+
+
+_Name = Annotated[str, Field(max_length=64)]
+_LongName = Annotated[str, Field(max_length=300)]  # hf: and a folder
+_Id = Annotated[str, Field(max_length=64)]
+
 CollectionName = Annotated[
-    str | None,
-    BeforeValidator(lambda value: value or None),
+    _Name | None,
+    BeforeValidator(_empty_is_none),
     Field(description="may be left out where there is only one, or a default"),
 ]
 ModelName = Annotated[
-    str | None,
-    BeforeValidator(lambda value: value or None),
+    _LongName | None,
+    BeforeValidator(_empty_is_none),
     Field(description="a model that the collection holds vectors of; by default its first, or the service's choice"),
 ]
 RerankName = Annotated[
-    str | None,
-    BeforeValidator(lambda value: value or None),
+    _Name | None,
+    BeforeValidator(_empty_is_none),
     Field(description="a matcher of the collection that re-ranks the best images for a sentence, or none"),
 ]
 CaptionerName = Annotated[
-    str | None,
-    BeforeValidator(lambda value: value or None),
+    _Name | None,
+    BeforeValidator(_empty_is_none),
     Field(description="the model that writes the caption; by default the service's choice"),
 ]
 MinConfidence = Annotated[
@@ -40,9 +54,17 @@ MinConfidence = Annotated[
 ]
 Modifiers = Annotated[
     list[str],
-    Field(description="signed words: +beach adds, -people takes away; no sign adds", examples=[["+beach", "-people"]]),
+    Field(
+        description="signed words: +beach adds, -people takes away; no sign adds",
+        examples=[["+beach", "-people"]],
+        max_length=MAX_LISTED,
+        fail_fast=True,
+    ),
 ]
-
+Vector = Annotated[
+    list[Annotated[float, Field(allow_inf_nan=False)]] | None,
+    Field(description="a vector of the collection's model", max_length=MAX_DIMENSION, fail_fast=True),
+]
 
 Cursor = Annotated[
     str | None, Field(max_length=200, description="the `next_cursor` of the page before, in place of `offset`")
@@ -51,6 +73,14 @@ Cursor = Annotated[
 
 class _Request(BaseModel):
     model_config = ConfigDict(extra="forbid")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _bound_fields(cls, data: object) -> object:
+        """Refuse what would make an error of each of thousands of unknown fields."""
+        if isinstance(data, dict) and len(data) > MAX_LISTED:
+            raise PydanticCustomError("too_many_fields", f"An object has at most {MAX_LISTED} fields")
+        return data
 
 
 class TextSearch(_Request):
@@ -89,29 +119,31 @@ class ImageSearchParameters(_Request):
 class ImageSource(_Request):
     """The JSON body of ``POST /search/image``: exactly one of these."""
 
-    id: str | None = Field(None, description="an image of the collection")
+    id: _Id | None = Field(None, description="an image of the collection")
     image_b64: str | None = Field(None, description="an image file, in Base64")
-    url: str | None = Field(None, description="a public address of an image, where the service allows it")
-    embedding: list[float] | None = Field(None, description="a vector of the collection's model")
+    url: Annotated[str, Field(max_length=2048)] | None = Field(
+        None, description="a public address of an image, where the service allows it"
+    )
+    embedding: Vector = None
 
 
 class BatchedSearch(TextSearch):
     """One search of ``POST /search/batch``: by a sentence, by an image of the collection or by a vector."""
 
-    id: str | None = Field(None, description="an image of the collection")
-    embedding: list[float] | None = Field(None, description="a vector of the collection's model")
+    id: _Id | None = Field(None, description="an image of the collection")
+    embedding: Vector = None
 
 
 class Batch(_Request):
     """The body of ``POST /search/batch``."""
 
-    searches: list[BatchedSearch] = Field(min_length=1, max_length=64)
+    searches: list[BatchedSearch] = Field(min_length=1, max_length=64, fail_fast=True)
 
 
 class Texts(_Request):
     """The JSON body of ``POST /embed``."""
 
-    texts: list[str] = Field(min_length=1, max_length=64)
+    texts: list[str] = Field(min_length=1, max_length=64, fail_fast=True)
 
 
 class EmbedParameters(_Request):
@@ -124,15 +156,15 @@ class EmbedParameters(_Request):
 class ExplainParameters(_Request):
     """The parameters of ``GET /explain`` and the fields of ``POST /explain``."""
 
-    image_id: str = Field(description="the image whose score is explained")
+    image_id: _Id = Field(description="the image whose score is explained")
     collection: CollectionName = None
     query: str | None = Field(None, description="the sentence that was searched for")
     modifier: Modifiers = []
-    query_image_id: Annotated[str | None, BeforeValidator(lambda value: value or None)] = Field(
+    query_image_id: Annotated[_Id | None, BeforeValidator(_empty_is_none)] = Field(
         None, description="the image of the collection that was searched for"
     )
     model: ModelName = None
-    method: str = "grad-cam"
+    method: _Name = "grad-cam"
     format: Literal["json", "png"] = "json"
 
 

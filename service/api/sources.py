@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
-import codecs
 from collections.abc import Iterable
 from typing import TypeVar
 
@@ -14,7 +11,8 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 from models.errors import InputError, QueryError
-from service.api.schemas import ExplainParameters, ImageSearchParameters, ImageSource, Texts
+from service.api.json_body import first_errors, parse_json, read_image_json
+from service.api.schemas import ExplainParameters, ImageSearchParameters, Texts
 from service.search.grammar import WEIGHT_BESIDE_IMAGE, parse_modifiers, parse_query
 from service.search.query import CollectionImage, Embedding, ImageFile, Query, Source
 from service.security.fetch import fetch_image
@@ -38,7 +36,7 @@ async def image_source(
         HTTPException: 415, a content type that is none of the three.
         RequestValidationError: JSON of another form.
     """
-    kind = media_type(request)
+    kind = media_type(request.headers)
     if kind == "multipart/form-data":
         form = await read_form(request)
         if form.file is None:
@@ -63,7 +61,7 @@ async def texts_or_image(request: Request) -> list[str] | bytes:
         HTTPException: 415, a content type that is none of the three.
         RequestValidationError: JSON of another form.
     """
-    kind = media_type(request)
+    kind = media_type(request.headers)
     if kind == "application/json":
         return parse_json(Texts, await request.body()).texts
     if kind == "multipart/form-data" and (content := (await read_form(request)).file) is not None:
@@ -81,7 +79,7 @@ async def explain_form(request: Request) -> tuple[ExplainParameters, bytes]:
         HTTPException: 415, not a form.
         RequestValidationError: fields of another form.
     """
-    if media_type(request) != "multipart/form-data":
+    if media_type(request.headers) != "multipart/form-data":
         raise HTTPException(415, "Send multipart/form-data with the query image in the field 'file'.")
     form = await read_form(request)
     parameters = parse_fields(ExplainParameters, [*request.query_params.multi_items(), *form.fields])
@@ -123,7 +121,7 @@ def parse_fields(model: type[M], fields: Iterable[tuple[str, str]]) -> M:
     try:
         return model.model_validate(single)
     except ValidationError as error:
-        raise RequestValidationError(error.errors()) from None
+        raise RequestValidationError(first_errors(error)) from None
 
 
 async def wait_until_gone(request: Request) -> None:
@@ -132,45 +130,19 @@ async def wait_until_gone(request: Request) -> None:
         pass
 
 
-def parse_json(model: type[M], body: bytes) -> M:
-    """Validate a JSON body, which may begin with a byte order mark.
-
-    Raises:
-        RequestValidationError: it does not fit.
-    """
-    try:
-        return model.model_validate_json(body.removeprefix(codecs.BOM_UTF8))
-    except ValidationError as error:
-        raise RequestValidationError(
-            [{**detail, "loc": ("body", *detail["loc"])} for detail in error.errors()]
-        ) from None
-
-
 async def _json_source(body: bytes, settings: Settings) -> Source:
-    source = parse_json(ImageSource, body)
+    source, image = await read_image_json(body, settings)
+    if image is not None:
+        return ImageFile(image)
     match [(name, value) for name, value in source if value is not None]:
         case [("id", image_id)]:
             return CollectionImage(image_id)
-        case [("image_b64", text)]:
-            return ImageFile(_decode_base64(text))
         case [("url", url)]:
             return ImageFile(await _fetch(url, settings))
         case [("embedding", values)]:
             return Embedding(tuple(values))
         case _:
             raise QueryError(_ONE_SOURCE)
-
-
-def _decode_base64(text: str) -> bytes:
-    """Decode Base64 of any form: a data URI, broken in lines, with the letters of addresses, unpadded."""
-    head, comma, rest = text.partition(",")
-    if comma and head.startswith("data:") and head.endswith(";base64"):
-        text = rest
-    letters = "".join(text.split()).replace("-", "+").replace("_", "/").rstrip("=")
-    try:
-        return base64.b64decode(letters + "=" * (-len(letters) % 4), validate=True)
-    except (binascii.Error, ValueError):
-        raise InputError("image_b64 is not Base64.") from None
 
 
 async def _fetch(url: str, settings: Settings) -> bytes:

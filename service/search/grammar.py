@@ -140,7 +140,9 @@ def _modifier(term: str, weight: float) -> Modifier:
     term = term.strip()
     sign, words = (term[0], term[1:]) if term[0] in _SIGNS else ("+", term)
     if not words or words[0].isspace() or words[0] in _SIGNS:
-        raise QueryError(f"The modifier {term!r} has a sign without a word: write +beach or -people, without a space.")
+        raise QueryError(
+            f"The modifier {term[:64]!r} has a sign without a word: write +beach or -people, without a space."
+        )
     return Modifier(" ".join(words.split()), -weight if sign in _SUBTRACTING else weight)
 
 
