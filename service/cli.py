@@ -67,10 +67,12 @@ def serve(
 ) -> None:
     """Answer over HTTP, with a web page at /. All settings: docs/settings.md."""
     from service.logs import configure_logging
+    from service.lossy_stream import occupy_standard_descriptors
     from service.preflight import check_before_serving
     from service.server import listen, run
     from service.settings import load_settings
 
+    occupy_standard_descriptors()
     settings = load_settings(data_dir=indexer.cli.folder_of(data_dir), host=host, port=port)
     configure_logging(settings.log_format)
     check_before_serving(settings, data_dir_given=data_dir is not None)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import logging
 import sys
-from typing import Literal
+from typing import Literal, TextIO, cast
 
 import structlog
 from structlog.typing import Processor
+
+from service.lossy_stream import LossyStream
 
 LogFormat = Literal["auto", "json", "text"]
 
@@ -19,7 +21,7 @@ def configure_logging(log_format: LogFormat = "auto") -> None:
         log_format: ``json`` writes one object a line to standard output, ``text`` lines for people to standard error;
             ``auto`` is ``text`` where standard error is a terminal.
     """
-    as_text = log_format == "text" or (log_format == "auto" and sys.stderr.isatty())
+    as_text = log_format == "text" or (log_format == "auto" and sys.stderr is not None and sys.stderr.isatty())
     rendering: list[Processor] = (
         [structlog.processors.TimeStamper(fmt="%H:%M:%S", utc=False), structlog.dev.ConsoleRenderer(pad_event_to=0)]
         if as_text
@@ -31,7 +33,7 @@ def configure_logging(log_format: LogFormat = "auto") -> None:
     )
     structlog.configure(
         processors=[structlog.processors.add_log_level, *rendering],
-        logger_factory=structlog.WriteLoggerFactory(sys.stderr if as_text else sys.stdout),
+        logger_factory=structlog.WriteLoggerFactory(cast(TextIO, LossyStream(sys.stderr if as_text else sys.stdout))),
         cache_logger_on_first_use=True,
     )
     logging.basicConfig(level=logging.WARNING, handlers=[_ToStructlog()], force=True)

@@ -11,27 +11,15 @@ import asyncio
 import ipaddress
 import socket
 from collections.abc import Callable
-from typing import TypeAlias
 
 import httpx
 
 from models.errors import InputError
-
-Address: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
+from service.security.addresses import Address, is_public
 
 
 class FetchError(InputError):
     """The image's URL is not allowed, or does not answer with an image."""
-
-
-_GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")
-
-
-def is_public(address: Address) -> bool:
-    """Tell whether an address is public: not private, loopback, link-local, multicast or reserved."""
-    if isinstance(address, ipaddress.IPv6Address) and (address not in _GLOBAL_UNICAST or address.sixtofour):
-        return False  # others may embed an IPv4 address: mapped, NAT64, 6to4
-    return address.is_global and not address.is_multicast
 
 
 async def fetch_image(

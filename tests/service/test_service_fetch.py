@@ -13,7 +13,8 @@ from colour_collection import assert_problem, names, png
 from starlette.testclient import TestClient
 
 import service.api.sources
-from service.security.fetch import FetchError, fetch_image, is_public
+from service.security.addresses import is_public
+from service.security.fetch import FetchError, fetch_image
 
 
 class Website(BaseHTTPRequestHandler):
@@ -123,7 +124,41 @@ def test_hosts_inside_the_network_are_refused(host: str) -> None:
         ("fd00::1", False),
         ("::ffff:127.0.0.1", False),
         ("64:ff9b::7f00:1", False),
+        ("64:ff9b::808:808", False),
+        ("64:ff9b:1::a00:1", False),
         ("2002:7f00:1::", False),
+        ("2001:0:7f00:1::", False),
+        ("2001:4:112::1", False),
+        ("2001:20::1", False),
+        ("2001:db8::1", False),
+        ("2620:4f:8000::1", False),
+        ("3fff::1", False),
+        ("3fff:fff:ffff::1", False),
+        ("4000::1", False),
+        ("5f00::1", False),
+        ("100::1", False),
+        ("fec0::1", False),
+        ("::7f00:1", False),
+        ("2001:200::1", True),
+        ("2606:4700::1", True),
+        ("3ff0::1", True),
+        ("192.0.0.8", False),
+        ("192.0.0.170", False),
+        ("192.0.2.1", False),
+        ("192.0.1.1", True),
+        ("192.31.196.1", False),
+        ("192.52.193.1", False),
+        ("192.88.99.1", False),
+        ("192.88.98.1", True),
+        ("192.175.48.1", False),
+        ("198.18.0.1", False),
+        ("198.20.0.1", True),
+        ("198.51.100.1", False),
+        ("203.0.113.1", False),
+        ("168.63.129.16", False),
+        ("168.63.129.17", True),
+        ("172.32.0.1", True),
+        ("100.128.0.1", True),
     ],
 )
 def test_only_addresses_of_the_open_internet_are_public(address: str, public: bool) -> None:
