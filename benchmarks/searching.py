@@ -33,7 +33,8 @@ from benchmarks.serving import Server, script, semblance
 from indexer.collections import collection_dir
 from indexer.store.generation import Generation, open_current
 from models.composition import Term, compose
-from models.imaging.decode import DecodeLimits, InProcessDecoder
+from models.imaging.decode import InProcessDecoder
+from models.imaging.limits import DecodeLimits
 from models.library import InstalledModels
 from models.names import DEFAULT_MODEL
 from models.protocols import DualEncoder

@@ -77,11 +77,13 @@ def index(
     """Index folders of photographs: new and changed images are encoded, deleted ones go."""
     from indexer.indexing import index_collection
     from indexer.ingest.request import IndexRequest
+    from models.imaging.decode import InProcessDecoder
+    from models.imaging.limits import limits_from
     from models.inference.cache_folder import cache_folder
     from models.inference.execution import Execution
     from models.library import InstalledModels
 
-    where = folder_of(data_dir)
+    where, decoder = folder_of(data_dir), InProcessDecoder(limits_from(os.environ))
     execution = Execution(device=device)
     request = IndexRequest(
         data_dir=where,
@@ -96,7 +98,8 @@ def index(
     )
     try:
         with _progress_shown() as progress:
-            report = index_collection(request, InstalledModels(execution, cache_folder()), progress=progress)
+            library = InstalledModels(execution, cache_folder())
+            report = index_collection(request, library, decoder=decoder, progress=progress)
     except KeyboardInterrupt:
         typer.echo("Stopped. What was encoded is stored; the same command goes on from there.", err=True)
         raise typer.Exit(_INTERRUPTED) from None

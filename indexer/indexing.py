@@ -10,6 +10,7 @@ from indexer.ingest.image_pass import plan_passes
 from indexer.ingest.model_choice import choose_matchers, choose_models
 from indexer.ingest.pipeline import run_passes
 from indexer.ingest.request import IndexReport, IndexRequest, Progress
+from models.imaging.decode import ImageDecoder
 from models.protocols import ModelLibrary
 
 
@@ -17,6 +18,7 @@ def index_collection(
     request: IndexRequest,
     library: ModelLibrary,
     *,
+    decoder: ImageDecoder | None = None,
     progress: Progress = lambda stage, done, total: None,  # noqa: ARG005 - silence
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> IndexReport:
@@ -25,6 +27,7 @@ def index_collection(
     Args:
         request: what to index, and with which models.
         library: gives the models.
+        decoder: of the photographs; by default in this process, within the default limits.
         progress: told how far the images and the captions are.
         now: tells the time that the generation bears.
 
@@ -37,4 +40,4 @@ def index_collection(
     models = choose_models(request.models, held_models)
     matchers = choose_matchers(request.matchers, models, held_matchers)
     passes = plan_passes(models, matchers, library, request.execution)
-    return run_passes(request, passes, library, progress=progress, now=now)
+    return run_passes(request, passes, library, decoder=decoder, progress=progress, now=now)

@@ -3,8 +3,9 @@
 SemblanceError
 ├── InputError                  the caller's input is wrong; the message says how to mend it
 │   ├── ImageError              not an image, truncated, or not decodable
-│   │   ├── ImageTooLargeError      more pixels than the limit (refused from the header)
-│   │   └── UnsupportedImageError   an image, but of a format that is not accepted
+│   │   ├── ImageTooLargeError      beyond a limit (refused from the header)
+│   │   ├── UnsupportedImageError   an image, but of a format that is not accepted, or that needs an extra
+│   │   └── DecodeResourceError     memory or time ran out; another try may succeed
 │   └── QueryError              empty, over-long or contradictory query
 │       └── ExplainMethodError      an explanation method that does not fit the model, or that there is not
 ├── ModelError                  a model cannot be used
@@ -32,11 +33,15 @@ class ImageError(InputError):
 
 
 class ImageTooLargeError(ImageError):
-    """The image has more pixels than the limit."""
+    """The image is beyond a limit: of pixels, of a side, of scans or of memory."""
 
 
 class UnsupportedImageError(ImageError):
-    """The bytes are an image of a format that is not accepted."""
+    """The bytes are an image of a format that is not accepted, or that needs an extra."""
+
+
+class DecodeResourceError(ImageError):
+    """Memory or time ran out while the image was decoded: the cause may pass, and another try may succeed."""
 
 
 class QueryError(InputError):

@@ -18,7 +18,7 @@ from fastapi.openapi.utils import get_openapi
 from starlette.concurrency import run_in_threadpool
 from starlette.middleware.cors import CORSMiddleware
 
-from models.imaging.decode import DecodeLimits, InProcessDecoder
+from models.imaging.decode import InProcessDecoder
 from models.inference.cache_folder import cache_folder
 from models.library import InstalledModels
 from models.protocols import ModelLibrary
@@ -127,7 +127,7 @@ def _running(settings: Settings, metrics: Metrics, library: ModelLibrary) -> Ite
     def bounded(name: str, limit: int) -> Admission:
         return Admission(name, limit, metrics.count_refusal)
 
-    decoder = InProcessDecoder(DecodeLimits(settings.max_pixels))
+    decoder = InProcessDecoder(settings.decode_limits)
     with ExitStack() as stack:
         threads = stack.enter_context(ThreadPoolExecutor(settings.search_threads or os.cpu_count(), "search"))
         encoders = Encoders(library, max_batch=settings.max_batch, finishing=threads, on_batch=metrics.count_batch)

@@ -27,6 +27,7 @@ from indexer.errors import (
     NoGenerationError,
 )
 from models.errors import (
+    DecodeResourceError,
     ImageError,
     ImageTooLargeError,
     InputError,
@@ -62,6 +63,7 @@ _STATUSES: dict[type[SemblanceError], int] = {
     ImageError: 400,
     ImageTooLargeError: 413,
     UnsupportedImageError: 415,
+    DecodeResourceError: 503,
     ImageNotFoundError: 404,
     OriginalNotFoundError: 404,
     CollectionNotFoundError: 404,

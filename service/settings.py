@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -11,6 +12,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from indexer.layout import data_folder
 from models.errors import InputError
+from models.imaging.limits import DecodeLimits
 from models.inference.execution import Execution
 from service.logs import LogFormat
 from service.search.grammar import QueryLimits
@@ -77,7 +79,15 @@ class Settings(BaseSettings):
     max_json_bytes: int = _setting(
         256 * 2**10, "bytes", "largest JSON body, where it carries an image beside the image", ge=1024
     )
-    max_pixels: int = _setting(40_000_000, "pixels", "largest image, width times height, as its header tells", ge=1)
+    max_pixels: int = _setting(200_000_000, "pixels", "largest image, width times height, as its header tells", ge=1)
+    max_progressive_pixels: int = _setting(
+        120_000_000, "pixels", "largest JPEG in several scans: all its coefficients are held while it is decoded", ge=1
+    )
+    max_side_px: int = _setting(65_535, "pixels", "longest side of an image", ge=1)
+    max_scans: int = _setting(50, "scans", "most scans of a JPEG: each costs a pass over all of it", ge=1)
+    max_decode_bytes: int = _setting(
+        800_000_000, "bytes", "most memory that decoding an image may take, as its header tells", ge=1
+    )
     max_query_chars: int = _setting(1000, "characters", "longest query sentence or modifier", ge=1)
     max_modifiers: int = _setting(8, "terms", "most modifiers of one query", ge=0, le=64)
     max_k: int = _setting(100, "results", "largest page of results", ge=1)
@@ -128,6 +138,11 @@ class Settings(BaseSettings):
     def execution(self) -> Execution:
         """How models run."""
         return Execution(self.runtime, self.device, self.encoder_threads)
+
+    @property
+    def decode_limits(self) -> DecodeLimits:
+        """What decoding one image may cost."""
+        return DecodeLimits(**{field.name: getattr(self, field.name) for field in fields(DecodeLimits)})
 
     @property
     def query_limits(self) -> QueryLimits:

@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from indexer.sources.base import FoundFile, PhotoSource
-from models.imaging.decode import KNOWN_UNSUPPORTED_SUFFIXES, SUPPORTED_SUFFIXES
+from models.imaging.formats import KNOWN_UNSUPPORTED_SUFFIXES, SUPPORTED_SUFFIXES
 
 _CAPTIONS_SUFFIX = ".txt"
 

@@ -17,7 +17,7 @@ from lab.data.pixels import Progress
 from lab.evaluation.encoded import encode_files
 from lab.metrics.ranking import best_ranks
 from models.errors import InputError
-from models.imaging.decode import SUPPORTED_SUFFIXES
+from models.imaging.formats import SUPPORTED_SUFFIXES
 from models.protocols import DualEncoder
 
 CUTOFFS = (1, 3, 10)

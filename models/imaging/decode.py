@@ -5,54 +5,22 @@ from __future__ import annotations
 import io
 import warnings
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
 import numpy as np
-from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageOps
 
-from models.errors import ImageError, ImageTooLargeError, UnsupportedImageError
+from models.errors import DecodeResourceError, ImageError
+from models.imaging.cost import check_limits, draft_size
+from models.imaging.header import read_header
+from models.imaging.limits import DEFAULT_LIMITS, DecodeLimits
 from models.imaging.photograph import Photograph
 from models.types import Pixels
-
-DEFAULT_MAX_PIXELS = 40_000_000
-"""Cap on width x height; 40 megapixels decode to 120 MB."""
-
-_FORMATS = ["JPEG", "PNG", "WEBP", "GIF"]
-_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".gif"}
-_HEIF_SUFFIXES = {".heic", ".heif"}
-_RAW_AND_OTHERS = {
-    ".tif", ".tiff", ".bmp", ".avif", ".jp2", ".psd", ".svg",
-    ".arw", ".cr2", ".cr3", ".dng", ".nef", ".orf", ".raf", ".raw", ".rw2",
-}  # fmt: skip
 
 Image.MAX_IMAGE_PIXELS = None  # the cap here is a parameter, an error rather than a warning, and read from the header
 # Of odd metadata. Once for all: warnings.catch_warnings changes global state and is not for threads.
 warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
-
-try:  # the extra `heic`
-    from pillow_heif import register_heif_opener
-except ImportError:
-    pass
-else:
-    register_heif_opener()
-    _FORMATS.append("HEIF")
-    _SUFFIXES |= _HEIF_SUFFIXES
-
-SUPPORTED_SUFFIXES: frozenset[str] = frozenset(_SUFFIXES)
-KNOWN_UNSUPPORTED_SUFFIXES: frozenset[str] = frozenset((_RAW_AND_OTHERS | _HEIF_SUFFIXES) - _SUFFIXES)
-
-
-@dataclass(frozen=True)
-class DecodeLimits:
-    """What decoding one image may cost.
-
-    Attributes:
-        max_pixels: cap on width x height, judged from the header before anything is decoded.
-    """
-
-    max_pixels: int = DEFAULT_MAX_PIXELS
 
 
 class ImageDecoder(Protocol):
@@ -70,7 +38,7 @@ class ImageDecoder(Protocol):
 class InProcessDecoder:
     """The ``ImageDecoder`` that works in the thread that calls it."""
 
-    def __init__(self, limits: DecodeLimits = DecodeLimits()) -> None:
+    def __init__(self, limits: DecodeLimits = DEFAULT_LIMITS) -> None:
         self._limits = limits
 
     def decode(self, content: bytes, *, shrink_to: int | None = None) -> Photograph:
@@ -80,7 +48,7 @@ class InProcessDecoder:
 
 def decode_image(
     content: bytes,
-    limits: DecodeLimits = DecodeLimits(),
+    limits: DecodeLimits = DEFAULT_LIMITS,
     *,
     shrink_to: int | None = None,
 ) -> Photograph:
@@ -97,32 +65,28 @@ def decode_image(
         images become RGB.
 
     Raises:
-        ImageTooLargeError: more pixels than the limit.
-        UnsupportedImageError: an image, but of a format that is not accepted.
+        ImageTooLargeError: beyond a limit; the message names it and the variable that sets it.
+        UnsupportedImageError: an image, but of a format that is not accepted, or that needs an extra.
+        DecodeResourceError: there was not memory enough.
         ImageError: not an image, truncated or damaged.
     """
+    header = read_header(content)
+    check_limits(header, limits, shrink_to)
     try:
-        with Image.open(io.BytesIO(content), formats=_FORMATS) as image:
-            return _photograph(image, limits.max_pixels, shrink_to)
-    except UnidentifiedImageError:
-        raise _unidentified(content) from None
-    except ImageError:
-        raise
+        with Image.open(io.BytesIO(content), formats=[header.format]) as image:
+            return _photograph(image, shrink_to)
+    except MemoryError:
+        raise DecodeResourceError("there was not memory enough to decode the image; try again later") from None
     except Exception as error:  # noqa: BLE001 - on damaged data Pillow's parsers raise whatever they run into
         raise ImageError(f"the image is damaged or truncated ({_reason(error)})") from None
 
 
-def _photograph(image: Image.Image, max_pixels: int, shrink_to: int | None) -> Photograph:
+def _photograph(image: Image.Image, shrink_to: int | None) -> Photograph:
     width, height = image.size
-    if width * height > max_pixels:
-        raise ImageTooLargeError(
-            f"the image has {width:,} x {height:,} = {width * height:,} pixels; the limit is {max_pixels:,}"
-        )
     file_format = image.format or ""
     if shrink_to:
-        scale = shrink_to / min(width, height)
         # draft never goes below the asked size, so no side becomes smaller than shrink_to
-        image.draft(None, (max(1, round(width * scale)), max(1, round(height * scale))))
+        image.draft(None, draft_size(width, height, shrink_to))
     image.load()
     exif = image.getexif()
     upright = ImageOps.exif_transpose(image)
@@ -165,20 +129,6 @@ def _camera(exif: Image.Exif) -> str | None:
     )
     name = model if model.lower().startswith(make.lower()) else f"{make} {model}".strip()
     return name[:120] or None
-
-
-def _unidentified(content: bytes) -> ImageError:
-    head = content[:32]
-    if not head:
-        return ImageError("the file is empty")
-    names = {b"II*\0": "TIFF", b"MM\0*": "TIFF", b"BM": "BMP", b"8BPS": "PSD"}
-    for magic, name in names.items():
-        if head.startswith(magic):
-            return UnsupportedImageError(f"{name} images are not supported; convert to JPEG, PNG, WebP or GIF")
-    if head[4:8] == b"ftyp":
-        extra = "" if "HEIF" in _FORMATS else " (HEIC needs the extra: pip install 'semblance[heic]')"
-        return UnsupportedImageError(f"HEIF-like images of this kind are not supported{extra}")
-    return ImageError("not an image in JPEG, PNG, WebP or GIF format")
 
 
 def _reason(error: BaseException) -> str:

@@ -19,6 +19,13 @@ class Photograph:
         format: of the file: ``JPEG``, ``PNG``, ``WEBP``, ``GIF`` or ``HEIF``.
         taken_at: EXIF date (the camera's local time, no zone) or None.
         camera: EXIF make and model, or None.
+        lens: EXIF model of the lens, or None.
+        iso: EXIF sensitivity, or None.
+        latitude: EXIF GPS position in degrees, north of 0, or None.
+        longitude: EXIF GPS position in degrees, east of 0, or None.
+        tags: IPTC and XMP keywords, each once, in the file's order.
+        title: IPTC, XMP or EXIF title, else description, or None.
+        remark: what was wrong with the file though its pixels could be read, or None.
     """
 
     pixels: Pixels
@@ -27,3 +34,10 @@ class Photograph:
     format: str
     taken_at: datetime | None = None
     camera: str | None = None
+    lens: str | None = None
+    iso: int | None = None
+    latitude: float | None = None
+    longitude: float | None = None
+    tags: tuple[str, ...] = ()
+    title: str | None = None
+    remark: str | None = None

@@ -12,13 +12,9 @@ import pytest
 from PIL import Image
 
 from models.errors import ImageError, ImageTooLargeError, UnsupportedImageError
-from models.imaging.decode import (
-    KNOWN_UNSUPPORTED_SUFFIXES,
-    SUPPORTED_SUFFIXES,
-    DecodeLimits,
-    InProcessDecoder,
-    decode_image,
-)
+from models.imaging.decode import InProcessDecoder, decode_image
+from models.imaging.formats import KNOWN_UNSUPPORTED_SUFFIXES, SUPPORTED_SUFFIXES
+from models.imaging.limits import DecodeLimits
 
 
 def _bytes(image: Image.Image, file_format: str, **options: object) -> bytes:

@@ -24,7 +24,8 @@ from indexer.collections import collection_dir
 from indexer.ingest.request import IndexRequest
 from indexer.store.generation import Generation, open_current
 from models.errors import ImageTooLargeError, QueryError
-from models.imaging.decode import DecodeLimits, InProcessDecoder
+from models.imaging.decode import InProcessDecoder
+from models.imaging.limits import DecodeLimits
 from models.types import Side, Vectors
 from service.offline import Searcher
 from service.search.engine import Found, ImageNotFoundError

@@ -12,7 +12,8 @@ import pytest
 from colour_collection import COLOURS
 from toy_library import ToyLibrary
 
-from models.imaging.decode import DecodeLimits, InProcessDecoder
+from models.imaging.decode import InProcessDecoder
+from models.imaging.limits import DecodeLimits
 from models.imaging.photograph import Photograph
 from service.serving.admission import Admission
 from service.serving.encoder import Encoders
