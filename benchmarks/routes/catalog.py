@@ -20,9 +20,13 @@ _PAGES = (
 
 
 def images(demonstration: Demonstration) -> Iterator[Ask]:
-    """List entry, thumbnail and file of every image, and those that there are not."""
+    """List the images in every order, entry, thumbnail and file of each, and those that there are not."""
     named, elsewhere = ({"params": {"collection": name}} for name in (demonstration.name, NO_COLLECTION))
     known = next(iter(demonstration.ids.values()))
+    for sort in ("taken", "added", "name"):
+        yield Ask("GET /images", f"by {sort}", "/images", {"params": {"sort": sort, "k": 100, **named["params"]}})
+    yield Ask("GET /images", "refused: the sort", "/images", {"params": {"sort": "size", **named["params"]}})
+    yield Ask("GET /images", "refused: unknown collection", "/images", elsewhere)
     for route, part in _PARTS.items():
         for file, image_id in demonstration.ids.items():
             yield Ask(route, file, f"/images/{image_id}{part}", named)

@@ -12,7 +12,9 @@ import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Literal, Protocol
+
+BrowseOrder = Literal["taken", "added", "name"]
 
 ID_LENGTH = 32  # hex digits of the SHA-256 that are an image's or a caption's id
 
@@ -164,6 +166,17 @@ class CatalogReader(Protocol):
 
     def image(self, image_id: str) -> ImageRecord | None:
         """Return one image, None where no image has that id."""
+        ...
+
+    def browse(self, order: BrowseOrder, after: int | None, limit: int) -> list[ImageRecord]:
+        """Return images in an order, whatever they show.
+
+        Args:
+            order: ``taken`` and ``added`` have the newest first and those without a date last; ``name``. What an order
+                does not tell apart is in the order of the names (by code points), then of the rows.
+            after: the row that these images follow in the order; None for the first ones.
+            limit: how many at most.
+        """
         ...
 
     def original_keys(self, image_id: str) -> list[str]:

@@ -19,7 +19,8 @@ from typing import Any
 from sqlalchemy import JSON, BindParameter, ColumnElement, String, bindparam, func, inspect, null, select, type_coerce
 from sqlalchemy.dialects import sqlite
 
-from indexer.catalog.base import CaptionRecord, ImageRecord
+from indexer.catalog import sqlite_browsing as browsing
+from indexer.catalog.base import BrowseOrder, CaptionRecord, ImageRecord
 from indexer.catalog.session import open_snapshot
 from indexer.catalog.tables import captions, files, image_captions, images, roots
 
@@ -32,8 +33,8 @@ class SqliteReader:
     def __init__(self, path: Path) -> None:
         self._engine = open_snapshot(path)
         with self._engine.connect() as connection:
-            held = frozenset(column["name"] for column in inspect(connection).get_columns(images.name))
-            self._images_at, self._images_with_ids = _images_by("row", held), _images_by("id", held)
+            self._held = frozenset(column["name"] for column in inspect(connection).get_columns(images.name))
+            self._images_at, self._images_with_ids = _images_by("row", self._held), _images_by("id", self._held)
             self.image_count: int = connection.scalar(select(func.count()).select_from(images)) or 0
             self.caption_count: int = connection.scalar(select(func.count()).select_from(captions)) or 0
 
@@ -60,6 +61,13 @@ class SqliteReader:
     def image(self, image_id: str) -> ImageRecord | None:
         """See ``CatalogReader``."""
         return next(iter(self._images(self._images_with_ids, [image_id])), None)
+
+    def browse(self, order: BrowseOrder, after: int | None, limit: int) -> list[ImageRecord]:
+        """See ``CatalogReader``."""
+        statement = browsing.page(order, self._held, first=after is None)
+        with self._engine.connect() as connection:
+            rows = connection.scalars(statement, {"limit": limit, "after": after}).all()
+        return self.images_at(rows)
 
     def original_keys(self, image_id: str) -> list[str]:
         """See ``CatalogReader``."""

@@ -14,6 +14,7 @@ from sqlalchemy.dialects.sqlite import insert
 
 from indexer.catalog.base import ImageFacts, SeenFile, content_id, text_sha256
 from indexer.catalog.session import open_working
+from indexer.catalog.sqlite_browsing import indexes
 from indexer.catalog.tables import caption_files as caption_files_table
 from indexer.catalog.tables import captions, files, image_captions, images
 from indexer.catalog.tables import roots as roots_table
@@ -176,6 +177,10 @@ class SqliteWriter:
         """See ``CatalogWriter``; the locator is the path of a file that does not exist yet."""
         with self._engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             connection.execute(text("VACUUM INTO :path"), {"path": locator})
+            connection.execute(text("ATTACH :path AS frozen"), {"path": locator})
+            for index in indexes("frozen"):  # here alone: they serve readers, and would cost the writer time
+                index.create(connection)
+            connection.execute(text("DETACH frozen"))
 
     def close(self) -> None:
         """See ``CatalogWriter``."""

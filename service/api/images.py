@@ -1,4 +1,4 @@
-"""``/images/{id}``: catalog entry, thumbnail, original."""
+"""``/images``: the collection's images in an order; of each its catalog entry, thumbnail, original."""
 
 from __future__ import annotations
 
@@ -13,12 +13,15 @@ from starlette.types import Message, Receive, Scope, Send
 
 from indexer.catalog.base import ImageRecord
 from indexer.store.generation import Generation
-from service.api.schemas import CollectionName, ImageAnswer
-from service.api.shaping import image_metadata, image_url, is_known
+from service.api.cursor import read_browsing_cursor, write_browsing_cursor
+from service.api.schemas import BrowsedImages, BrowseParameters, CollectionName, ImageAnswer
+from service.api.shaping import browsed_image, collection_used, image_metadata, image_url, is_known, json_response
 from service.api.state import StateNow
 from service.errors import problems
 from service.search.engine import find_image
+from service.search.grammar import parse_page
 from service.security.paths import original_path, read_original
+from service.serving.queries import StaleCursorError
 
 router = APIRouter(prefix="/images", tags=["images"])
 
@@ -33,6 +36,29 @@ _MEDIA_TYPES = {
 }
 _ASK_EACH_TIME = "private, no-cache"  # a file may change or go; its ETag tells
 _NOT_MODIFIED: dict[int | str, dict[str, Any]] = {304: {"description": "Not modified"}}
+
+
+@router.get("", response_model=BrowsedImages, responses=problems(401, 404, 409, 422, 503))
+def browse(request: Request, asked: Annotated[BrowseParameters, Parameters()], state: StateNow) -> Response:
+    """List a collection's images, whatever they show, a page at a time."""
+    k = parse_page(asked.k, 0, state.settings.query_limits).k
+    with state.generations.pin(asked.collection) as served:
+        number, catalog = served.generation.number, served.generation.catalog
+        of, after = (number, None) if asked.cursor is None else read_browsing_cursor(asked.cursor, asked.sort)
+        if of != number:
+            raise StaleCursorError("The collection has been indexed again since: start again from the first page.")
+        records = catalog.browse(asked.sort, after, k + 1)
+        more = len(records) > k
+        return json_response(
+            BrowsedImages(
+                results=[
+                    browsed_image(record, served.collection, request.scope["root_path"]) for record in records[:k]
+                ],
+                collection=collection_used(served),
+                next_cursor=write_browsing_cursor(number, asked.sort, records[k - 1].row) if more else None,
+                total=catalog.image_count,
+            )
+        )
 
 
 @router.get("/{image_id}", responses=problems(401, 404, 409, 422, 503))

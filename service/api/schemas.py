@@ -12,6 +12,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_valida
 from pydantic_core import PydanticCustomError
 from typing_extensions import TypedDict
 
+from indexer.catalog.base import BrowseOrder
 from service.errors import Problem
 
 Target = Literal["image", "text"]
@@ -166,6 +167,17 @@ class ExplainParameters(_Request):
     model: ModelName = None
     method: _Name = "grad-cam"
     format: Literal["json", "png"] = "json"
+
+
+class BrowseParameters(_Request):
+    """The parameters of ``GET /images``."""
+
+    collection: CollectionName = None
+    sort: BrowseOrder = Field(
+        "taken", description="the newest first, by when it was taken or first indexed; or by name. No date comes last"
+    )
+    k: int = Field(10, description="number of results", ge=1)
+    cursor: Annotated[str | None, Field(max_length=200, description="the `next_cursor` of the page before")] = None
 
 
 class ModifierEcho(TypedDict):
@@ -393,6 +405,26 @@ class CollectionsAnswer(TypedDict):
 
     collections: list[CollectionAnswer]
     default: Annotated[str | None, Field(description="which one answers where none is named")]
+
+
+class BrowsedImage(TypedDict):
+    """An image of a collection, in the form of a search's result."""
+
+    id: str
+    caption: str | None
+    image_id: str
+    path: ImagePath
+    thumbnail_url: str
+    metadata: ImageMetadata
+
+
+class BrowsedImages(TypedDict):
+    """A page of a collection's images, whatever they show."""
+
+    results: list[BrowsedImage]
+    collection: CollectionUsed
+    next_cursor: Annotated[str | None, Field(description="the cursor of the next page; null on the last")]
+    total: Annotated[int, Field(description="how many images there are")]
 
 
 class ImageAnswer(TypedDict):

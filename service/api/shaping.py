@@ -11,6 +11,7 @@ from starlette.responses import Response
 from indexer.catalog.base import ImageRecord
 from service.api.cursor import write_cursor
 from service.api.schemas import (
+    BrowsedImage,
     CollectionUsed,
     Contribution,
     GeneratedText,
@@ -93,6 +94,18 @@ def search_results(
         next_cursor=None if last is None else write_cursor(answer.served.generation.number, last),
         total=found.total,
         warnings=warnings,
+    )
+
+
+def browsed_image(record: ImageRecord, collection: str, root_path: str = "") -> BrowsedImage:
+    """Shape an image as a search's result that nothing was searched for."""
+    return BrowsedImage(
+        id=record.id,
+        caption=record.captions[0] if record.captions else None,
+        image_id=record.id,
+        path=record.path,
+        thumbnail_url=image_url(record.id, "thumbnail", collection, root_path),
+        metadata=image_metadata(record),
     )
 
 

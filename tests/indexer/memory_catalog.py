@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from operator import attrgetter
 
-from indexer.catalog.base import CaptionRecord, ImageFacts, ImageRecord, SeenFile, content_id, text_sha256
+from indexer.catalog.base import BrowseOrder, CaptionRecord, ImageFacts, ImageRecord, SeenFile, content_id, text_sha256
 
 
 @dataclass
@@ -111,6 +112,16 @@ class MemoryReader:
     def image(self, image_id: str) -> ImageRecord | None:
         known = any(image_id == held for held, *_ in self._state.image_rows)
         return self.images_with_ids([image_id])[0] if known else None
+
+    def browse(self, order: BrowseOrder, after: int | None, limit: int) -> list[ImageRecord]:
+        records = sorted(map(self._image, range(self.image_count)), key=lambda image: (image.name, image.row))
+        if order != "name":
+            date_of = attrgetter(f"{order}_at")
+            dated = [record for record in records if date_of(record)]
+            dated.sort(key=date_of, reverse=True)  # keeps the order of those that are equal
+            records = [*dated, *(record for record in records if not date_of(record))]
+        start = 0 if after is None else [record.row for record in records].index(after) + 1
+        return records[start : start + limit]
 
     def original_keys(self, image_id: str) -> list[str]:
         return self._state.keys_of(image_id)

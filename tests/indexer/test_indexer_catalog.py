@@ -4,7 +4,8 @@ import os
 import random
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
 
@@ -154,6 +155,32 @@ class TestReading:
             reader.captions_at([3])
         with pytest.raises(KeyError):
             reader.images_with_ids([identity("a"), "0" * 32])
+
+    @pytest.mark.parametrize("order", ["taken", "added", "name"])
+    @pytest.mark.parametrize("seed", range(3))
+    def test_pages_of_every_size_go_through_all_images_in_order(self, writer, read, order, seed):
+        chance = random.Random(seed)
+        dates = [None, TAKEN, TAKEN + timedelta(milliseconds=1), TAKEN - timedelta(days=3000), datetime(1, 1, 1)]
+        names = ["é", "Z", "a", "\N{GRINNING FACE}", "a b", "10", "9"]  # those of two folders are alike
+        keys = [f"/{folder}/{name}" for folder in "xy" for name in names]
+        added = [date and date.replace(tzinfo=UTC) for date in dates]
+        writer.record(
+            [replace(facts(key), taken_at=chance.choice(dates), added_at=chance.choice(added)) for key in keys],
+            [SeenFile(key, 5, 6, digest(key)) for key in keys],
+        )
+        reader = read()
+
+        def place(image):
+            date = {"taken": image.taken_at, "added": image.added_at, "name": None}[order]
+            before = (datetime(1, 1, 1) - date.replace(tzinfo=None)).total_seconds() if date else 1
+            return (before, image.name, image.row)
+
+        expected = sorted(reader.images_at(range(len(keys))), key=place)
+        for size in (1, 3, len(keys), 99):
+            found = reader.browse(order, None, size)
+            while more := reader.browse(order, found[-1].row, size):
+                found += more
+            assert found == expected
 
     def test_many_threads_read_at_once(self, reader):
         with ThreadPoolExecutor(16) as pool:

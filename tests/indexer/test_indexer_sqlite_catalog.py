@@ -8,13 +8,15 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import create_engine, event, func, insert, select
+from sqlalchemy import create_engine, event, func, insert, select, text
+from sqlalchemy.dialects import sqlite
 from sqlalchemy.exc import IntegrityError, OperationalError
 
 from indexer.catalog import session
 from indexer.catalog.base import ImageFacts, SeenFile, content_id
 from indexer.catalog.opening import catalog_database
 from indexer.catalog.session import open_snapshot, open_working
+from indexer.catalog.sqlite_browsing import page
 from indexer.catalog.sqlite_database import SqliteDatabase
 from indexer.catalog.sqlite_reader import SqliteReader
 from indexer.catalog.tables import images, metadata, roots
@@ -88,9 +90,29 @@ def test_many_records_are_one_statement(snapshot, look_up):
     reader.close()
 
 
+@pytest.mark.parametrize("order", ["taken", "added", "name"])
+def test_a_page_is_read_off_an_index_and_no_image_is_sorted(snapshot, order):
+    engine = open_snapshot(snapshot)
+    plans = []
+    with engine.connect() as connection:
+        for first in (True, False):
+            statement = page(order, images.columns.keys(), first=first).compile(dialect=sqlite.dialect())
+            explained = text(f"EXPLAIN QUERY PLAN {statement}".replace("?", "0"))
+            plans.append([line.detail for line in connection.execute(explained)])
+    assert all(any(f"INDEX images_by_{order}" in step for step in plan) for plan in plans)
+    assert any(step.startswith("SEARCH images USING") and f"images_by_{order}" in step for step in plans[1])
+    assert not any("TEMP B-TREE" in step for plan in plans for step in plan)
+    engine.dispose()
+
+
+def test_a_frozen_state_is_one_file(snapshot):
+    assert [path.name for path in snapshot.parent.glob("snapshot*")] == ["snapshot.sqlite"]
+
+
 def test_a_state_that_an_earlier_version_froze_is_read(snapshot):
     engine = create_engine(f"sqlite:///{snapshot}")
     with engine.begin() as connection:
+        connection.exec_driver_sql("DROP INDEX images_by_added")
         later = [column.name for column in images.columns if column.name not in FIRST_COLUMNS]
         for name in later:
             connection.exec_driver_sql(f"ALTER TABLE images DROP COLUMN {name}")
@@ -100,6 +122,8 @@ def test_a_state_that_an_earlier_version_froze_is_read(snapshot):
     assert (record.captions, record.path, record.tags) == (("one", "two"), "0.png", ())
     assert {getattr(record, name) for name in ("added_at", "modified_at", "lens", "orientation", "title")} == {None}
     assert reader.image(content_id(HASHES[0])) == record
+    assert [one.row for one in reader.browse("added", None, 9)] == [0, 1, 2]
+    assert [one.row for one in reader.browse("added", 0, 9)] == [1, 2]
     reader.close()
 
 

@@ -178,7 +178,7 @@ class TestInterface:
             for path, methods in description["paths"].items()
             for method, operation in methods.items()
         }
-        assert len(operations) == 15
+        assert len(operations) == 16
         for (_method, path), operation in operations.items():
             declared = {int(status) for status in operation["responses"]}
             assert 200 in declared
