@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from indexer.ingest.removals import MIN_PRESENT
 from indexer.layout import DATA_DIR_VARIABLE, data_folder, name_of_folder, uses_former_folder
 from models.errors import InputError
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from rich.progress import TaskID
 
     from indexer.collections import CollectionSummary
-    from indexer.ingest.request import IndexReport, Progress
+    from indexer.ingest.request import Progress
 
 app = typer.Typer(no_args_is_help=True)
 collections_app = typer.Typer(invoke_without_command=True, help="List the collections, or delete one.")
@@ -33,8 +33,8 @@ DataDir = Annotated[Path | None, typer.Option("--data-dir", help=f"{DATA_DIR_HEL
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 _NONE = "none"
-_NAMED_AT_MOST = 20  # files named one by one before "and so on"
 _SECONDS_BETWEEN_LINES = 10.0
+_NOT_REMOVED = 3  # all else was done; a person should look at what is missing
 _INTERRUPTED = 130  # what shells expect of a program that Ctrl-C stopped
 
 
@@ -69,6 +69,24 @@ def index(
     again: Annotated[
         str | None, typer.Option(help="Bring this collection up to date from the folders of its last run.")
     ] = None,
+    allow_removal: Annotated[
+        bool,
+        typer.Option(
+            "--allow-removal", help="Remove what is gone also where a folder holds hardly any image any more."
+        ),
+    ] = False,
+    min_present: Annotated[
+        float,
+        typer.Option(
+            envvar="SEMBLANCE_MIN_PRESENT",
+            min=0,
+            max=1,
+            help="Share of a folder's images below which it is taken for a drive that is away, and nothing is removed.",
+        ),
+    ] = MIN_PRESENT,
+    purge: Annotated[
+        bool, typer.Option("--purge", help="Drop the vectors of what is gone now, not after three generations.")
+    ] = False,
     device: Annotated[
         str, typer.Option(envvar="SEMBLANCE_DEVICE", help="cpu, cuda, …; auto takes a GPU where there is one.")
     ] = "auto",
@@ -77,6 +95,7 @@ def index(
     """Index folders of photographs: new and changed images are encoded, deleted ones go."""
     from indexer.indexing import index_collection
     from indexer.ingest.request import IndexRequest
+    from indexer.report_lines import tell
     from models.imaging.decode import InProcessDecoder
     from models.imaging.limits import limits_from
     from models.inference.cache_folder import cache_folder
@@ -94,6 +113,9 @@ def index(
         add=add or again is not None,
         models=tuple(model or ()),
         matchers=tuple(matcher or ()),
+        allow_removal=allow_removal,
+        min_present=min_present,
+        purge=purge,
         execution=execution,
     )
     try:
@@ -103,7 +125,9 @@ def index(
     except KeyboardInterrupt:
         typer.echo("Stopped. What was encoded is stored; the same command goes on from there.", err=True)
         raise typer.Exit(_INTERRUPTED) from None
-    _tell(report)
+    tell(report)
+    if report.away:
+        raise typer.Exit(_NOT_REMOVED)
 
 
 def folder_of(data_dir: Path | None) -> Path:
@@ -255,33 +279,6 @@ class _PlainProgress:
             typer.echo(f"{stage}: {done:,} of {total:,}, {rate:,.0f}/s, {left} left", err=True)
 
 
-def _tell(report: IndexReport) -> None:
-    """Print what indexing did; what a person should look at goes to stderr."""
-    for path, reason in report.failed[:_NAMED_AT_MOST]:
-        _echo(f"skipped {path}: {reason}", err=True)
-    if len(report.failed) > _NAMED_AT_MOST:
-        _echo(f"skipped {len(report.failed) - _NAMED_AT_MOST} more files", err=True)
-    for suffix, count in sorted(report.unsupported.items()):
-        _echo(f"{count} {suffix} files are of a format that is not supported", err=True)
-    if report.links:
-        _echo(f"{report.links} symbolic links were not followed", err=True)
-    if report.unmatched_captions:
-        some = ", ".join(report.unmatched_captions[:3])
-        _echo(f"{len(report.unmatched_captions)} names in captions fit no image, or several: {some}", err=True)
-    state = "unchanged, nothing published" if report.generation is None else f"generation {report.generation}"
-    rates = [
-        f"{rate:,.0f} {things}/s"
-        for rate, things in ((report.images_per_s, "images"), (report.captions_per_s, "captions"))
-        if rate
-    ]
-    removed = f" ({report.captions_removed:,} removed)" if report.captions_removed else ""
-    _echo(
-        f"{report.collection}: {state}: {report.images:,} images ({report.added:,} encoded, {report.reused:,} reused, "
-        f"{report.deleted:,} deleted, {report.duplicates:,} duplicates, {len(report.failed):,} failed), "
-        f"{report.captions:,} captions{removed}; {report.seconds:.1f} s{''.join(f', {rate}' for rate in rates)}"
-    )
-
-
 def _line(summary: CollectionSummary) -> str:
     if summary.problem:
         return f"{summary.name}  {_size(summary.bytes)}  {summary.problem}"
@@ -293,9 +290,3 @@ def _line(summary: CollectionSummary) -> str:
 
 def _size(count: int) -> str:
     return f"{count / 1e6:,.1f} MB"
-
-
-def _echo(line: str, *, err: bool = False) -> None:
-    """Print text that may hold file names in no encoding at all."""
-    encoding = (sys.stderr if err else sys.stdout).encoding or "utf-8"
-    typer.echo(line.encode(encoding, "backslashreplace").decode(encoding), err=err)

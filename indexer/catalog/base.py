@@ -220,6 +220,17 @@ class CatalogWriter(Protocol):
         """Forget files, the images that no file holds any more and their captions; return how many images went."""
         ...
 
+    def departed(self, generation: int, keep: int) -> set[bytes]:
+        """Return the SHA-256 of the images that are gone, but for those that have been for some generations.
+
+        An image that is recorded again is not gone any more.
+
+        Args:
+            generation: number of the current one, the first without the images that were forgotten since the last call.
+            keep: how many generations an image stays here, of which the first without it is one.
+        """
+        ...
+
     def caption_texts(self) -> frozenset[str]:
         """Return every caption that an image has."""
         ...

@@ -9,18 +9,21 @@ from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from sqlalchemy import Table, bindparam, delete, func, select, text, update
+from sqlalchemy import Table, bindparam, delete, func, literal, select, text, update
 from sqlalchemy.dialects.sqlite import insert
 
 from indexer.catalog.base import ImageFacts, SeenFile, content_id, text_sha256
 from indexer.catalog.session import open_working
 from indexer.catalog.sqlite_browsing import indexes
 from indexer.catalog.tables import caption_files as caption_files_table
-from indexer.catalog.tables import captions, files, image_captions, images
+from indexer.catalog.tables import captions, departed, files, image_captions, images
 from indexer.catalog.tables import roots as roots_table
 
 # When an image was first indexed makes no new state: it would differ in a catalog that was lost and made anew.
 _FACTS = [images.c[field.name] for field in fields(ImageFacts) if field.name != "added_at"]
+
+_NOT_PUBLISHED = 0
+"""Of images that are gone: no generation without them has been published."""
 
 
 class SqliteWriter:
@@ -67,6 +70,8 @@ class SqliteWriter:
         with self._engine.begin() as connection:
             if new_images:
                 connection.execute(insert(images).on_conflict_do_nothing(), new_images)
+                returned = delete(departed).where(departed.c.sha256 == bindparam("sha256"))
+                connection.execute(returned, [{"sha256": image["sha256"]} for image in new_images])
             if new_files:
                 upsert = insert(files)
                 changed = {name: upsert.excluded[name] for name in ("size", "mtime_ns", "image_id", "failure")}
@@ -81,9 +86,19 @@ class SqliteWriter:
                 statement = delete(files).where(files.c.path == bindparam("gone"))
                 connection.execute(statement, [{"gone": key} for key in keys])
             going = select(images.c.id).where(unheld)
+            noted = select(images.c.sha256, literal(_NOT_PUBLISHED)).where(unheld)
+            connection.execute(insert(departed).prefix_with("OR REPLACE").from_select(departed.columns.keys(), noted))
             connection.execute(delete(image_captions).where(image_captions.c.image_id.in_(going)))
             connection.execute(delete(captions).where(unused))
             return connection.execute(delete(images).where(unheld)).rowcount
+
+    def departed(self, generation: int, keep: int) -> set[bytes]:
+        """See ``CatalogWriter``."""
+        new = departed.c.generation == _NOT_PUBLISHED
+        with self._engine.begin() as connection:
+            connection.execute(update(departed).where(new).values(generation=generation))
+            connection.execute(delete(departed).where(departed.c.generation <= generation - keep))
+            return set(connection.scalars(select(departed.c.sha256)))
 
     def caption_texts(self) -> frozenset[str]:
         """See ``CatalogWriter``."""

@@ -26,6 +26,7 @@ from indexer.ingest.image_facts import image_facts
 from indexer.ingest.image_pass import PassWorker
 from indexer.ingest.plan import Plan
 from indexer.ingest.prefetch import prefetch
+from indexer.ingest.removals import AwayFolder, away_folders
 from indexer.ingest.request import Progress
 from indexer.sources.base import FoundFile, PhotoSource
 from models.errors import ImageError
@@ -47,6 +48,7 @@ class EncodedImages:
         ids: of the images, by the key of each file that holds one.
         added: how many images were encoded.
         deleted: how many images no file holds any more.
+        away: folders whose images are missing, and were kept.
         failed: files that are no image or cannot be read, each with the reason.
         images_per_s: files read, decoded, encoded and stored in a second; None where there were none to read.
     """
@@ -54,6 +56,7 @@ class EncodedImages:
     ids: Mapping[str, str]
     added: int
     deleted: int
+    away: tuple[AwayFolder, ...]
     failed: tuple[tuple[str, str], ...]
     images_per_s: float | None
 
@@ -84,13 +87,14 @@ def encode_images(
         StorageError: the disk is full or cannot be written.
     """
     started = time.perf_counter()
-    encoding = _ImageEncoding(plan.source, workers, vectors, catalog, plan.known, decoder, added_at)
+    encoding = _ImageEncoding(plan.source, workers, vectors, catalog, set(plan.held.values()), decoder, added_at)
     if plan.to_read:
         encoding.run(plan.to_read, progress)
     seconds = time.perf_counter() - started
     seen = catalog.seen_files().values()
-    unreadable = [*encoding.unreadable, *_never_encoded(plan, encoding, vectors, seen)]
-    forgotten = {*plan.gone, *(key for key, _ in unreadable)}
+    away, gone = _gone(plan, seen)
+    unreadable = encoding.unreadable + _never_encoded(gone, encoding, vectors, seen)
+    forgotten = {*gone, *(key for key, _ in unreadable)}
     deleted = catalog.forget(sorted(forgotten))
     files = [file for file in seen if file.key not in forgotten]
     undecodable = [(file.key, file.failure) for file in files if file.failure]
@@ -100,7 +104,7 @@ def encode_images(
         key, reason = failed[0]
         raise EmptyCollectionError(f"none of the {len(failed)} images could be read; {key}: {reason}")
     rate = len(plan.to_read) / seconds if plan.to_read else None
-    return EncodedImages(ids, len(encoding.encoded), deleted, failed, rate)
+    return EncodedImages(ids, len(encoding.encoded), deleted, tuple(away), failed, rate)
 
 
 @dataclass(frozen=True)
@@ -216,11 +220,22 @@ class _ImageEncoding:
         )
 
 
+def _gone(plan: Plan, seen: Collection[SeenFile]) -> tuple[list[AwayFolder], set[str]]:
+    """Return the folders of which nothing is removed, and the keys of the files that are gone elsewhere."""
+    if plan.allow_removal:
+        return [], set(plan.gone)
+    there = {file.key: file.sha256 for file in seen if file.key not in plan.gone}
+    images_there = {sha256 for sha256 in there.values() if sha256}
+    away = away_folders(plan.source, plan.held, there, images_there, plan.min_present)
+    places = [folder.place for folder in away]
+    return away, {key for key in plan.gone if not any(plan.source.is_below(key, place) for place in places)}
+
+
 def _never_encoded(
-    plan: Plan, encoding: _ImageEncoding, vectors: EncodedVectors, seen: Iterable[SeenFile]
+    gone: Collection[str], encoding: _ImageEncoding, vectors: EncodedVectors, seen: Iterable[SeenFile]
 ) -> list[tuple[str, str]]:
     """Return the images that could not be read in this run and that a model lacks, each with the reason."""
-    told = plan.gone.union(key for key, _ in encoding.unreadable)
+    told = {*gone, *(key for key, _ in encoding.unreadable)}
     reason = "cannot be read now, and has not been encoded with this model"
     return [
         (file.key, reason)

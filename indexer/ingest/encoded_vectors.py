@@ -63,7 +63,7 @@ class EncodedVectors:
     def compact(self, live: Mapping[Side, Collection[bytes]]) -> None:
         """Drop the rows of what is gone, and the logs of models that the collection no longer uses."""
         for (_, side), log in self._logs.items():
-            log.compact(live[side])
+            log.compact({key for key in live[side] if key in log})
         for path in self._folder.glob(f"*{_SUFFIX}"):
             if path.name not in self._names.values():
                 path.unlink()

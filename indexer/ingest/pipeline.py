@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from indexer.catalog.base import CatalogWriter
 from indexer.catalog.opening import catalog_database
 from indexer.collections import locked
+from indexer.ingest.departed import KEPT_GENERATIONS, drop_departed
 from indexer.ingest.encode_images import encode_images
 from indexer.ingest.encoded_vectors import EncodedVectors
 from indexer.ingest.image_pass import ImagePass, PassWorker
@@ -68,6 +69,8 @@ def run_passes(
         captions = place_captions(plan, images.ids, encoders, vectors, catalog, progress)
         captions_removed = len(captions_before - catalog.caption_texts())
         published = publish_changes(layout, plan, cards, vectors, catalog, now)
+        if published.generation or request.purge:
+            drop_departed(catalog, vectors, published.current, keep=0 if request.purge else KEPT_GENERATIONS)
         seconds = time.perf_counter() - started
     return IndexReport(
         collection=layout.name,
@@ -78,6 +81,7 @@ def run_passes(
         added=images.added,
         reused=published.images - images.added,
         deleted=images.deleted,
+        away=images.away,
         duplicates=len(images.ids) - published.images,
         failed=tuple(sorted([*images.failed, *captions.failed])),
         unsupported=dict(plan.found.unsupported),

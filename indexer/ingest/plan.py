@@ -25,18 +25,22 @@ class Plan:
         caption_files: paths of the caption files.
         captions: what they hold.
         found: what the source holds now.
-        known: SHA-256 of the images whose facts the catalog has.
+        held: SHA-256 of the image, by the key of each file that held one at the last run.
         to_read: the files to read, in order.
         gone: keys of files seen before that are there no longer.
+        allow_removal: they are deleted, and none of them on a drive that is away.
+        min_present: see ``removals.away_folders``.
     """
 
     source: PhotoSource
     caption_files: tuple[str, ...]
     captions: tuple[NamedCaption, ...]
     found: Scan
-    known: frozenset[bytes]
+    held: Mapping[str, bytes]
     to_read: tuple[FoundFile, ...]
     gone: frozenset[str]
+    allow_removal: bool
+    min_present: float
 
 
 def make_plan(request: IndexRequest, catalog: CatalogWriter, vectors: EncodedVectors) -> Plan:
@@ -56,15 +60,17 @@ def make_plan(request: IndexRequest, catalog: CatalogWriter, vectors: EncodedVec
     found, seen = scan(source), catalog.seen_files()
     hidden = _hidden(seen, found, source)
     if not found.files and not hidden:
-        raise _nothing_to_index(roots, found)
+        raise _nothing_to_index(roots, found, had_images=any(file.sha256 for file in seen.values()))
     return Plan(
         source=source,
         caption_files=tuple(caption_files),
         captions=captions,
         found=found,
-        known=frozenset(file.sha256 for file in seen.values() if file.sha256),
+        held={key: file.sha256 for key, file in seen.items() if file.sha256},
         to_read=tuple(_files_to_read(found.files.values(), seen, vectors)),
         gone=frozenset(seen.keys() - found.files.keys() - hidden),
+        allow_removal=request.allow_removal,
+        min_present=request.min_present,
     )
 
 
@@ -115,10 +121,11 @@ def _hidden(seen: Iterable[str], found: Scan, source: PhotoSource) -> set[str]:
     return {key for key in (seen if closed else ()) if any(source.is_below(key, place) for place in closed)}
 
 
-def _nothing_to_index(roots: Sequence[str], found: Scan) -> EmptyCollectionError:
-    """Return the error that says what was passed by where no image was found."""
+def _nothing_to_index(roots: Sequence[str], found: Scan, *, had_images: bool) -> EmptyCollectionError:
+    """Return the error that says what was passed by where no image was found, and that nothing was removed."""
     remarks = [f"{count} {suffix} not supported" for suffix, count in sorted(found.unsupported.items())]
     remarks += [f"{found.links} symbolic links not followed"] if found.links else []
     remarks += [f"{place}: {reason}" for place, reason in found.unreadable[:3]]
     told = f" ({'; '.join(remarks)})" if remarks else ""
-    return EmptyCollectionError(f"no image found in {', '.join(roots)}{told}")
+    kept = "; the collection stays as it was: is a drive away?" if had_images else ""
+    return EmptyCollectionError(f"no image found in {', '.join(roots)}{told}{kept}")

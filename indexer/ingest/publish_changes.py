@@ -23,9 +23,10 @@ from models.types import Side
 
 @dataclass(frozen=True)
 class Published:
-    """The counts of what is current now; ``generation`` is its number, None where nothing had to be published."""
+    """What is current now: its number and its counts; ``generation`` is None where nothing had to be published."""
 
     generation: int | None
+    current: int
     images: int
     captions: int
 
@@ -44,7 +45,7 @@ def publish_changes(
         layout: the collection's places.
         plan: of the run.
         cards: of all that rows are kept of: models, the collection's own choice first, then matchers.
-        vectors: hold the rows of every image and every caption; what no generation needs any more is dropped.
+        vectors: hold the rows of every image and every caption.
         catalog: its rows are numbered and its state is frozen.
         created_at: tells the time that the generation bears.
 
@@ -72,8 +73,7 @@ def publish_changes(
         matchers=[card for card in cards if isinstance(card, MatcherCard)],
     )
     manifest = publish(layout, content, created_at())
-    vectors.compact(keys)
-    return Published(manifest.generation, manifest.images, manifest.captions)
+    return Published(manifest.generation, manifest.generation, manifest.images, manifest.captions)
 
 
 def _sound_current(layout: CollectionLayout, fingerprint: str) -> Published | None:
@@ -85,4 +85,4 @@ def _sound_current(layout: CollectionLayout, fingerprint: str) -> Published | No
     if manifest.content_sha256 != fingerprint:
         return None
     damage = next(damaged_files(layout.generation(manifest.generation), manifest), None)
-    return None if damage else Published(None, manifest.images, manifest.captions)
+    return None if damage else Published(None, manifest.generation, manifest.images, manifest.captions)

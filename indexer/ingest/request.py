@@ -8,6 +8,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Literal
 
+from indexer.ingest.removals import MIN_PRESENT, AwayFolder
 from models.inference.execution import Execution
 
 Stage = Literal["images", "captions"]
@@ -29,6 +30,9 @@ class IndexRequest:
         add: extend the folders and caption files of the last run instead of replacing them.
         models: names of the models to encode with; by default the collection's own, in a new one the shipped one.
         matchers: names of those whose features to keep, or ``none`` alone (see ``ingest.model_choice``).
+        allow_removal: what is not there any more is deleted, and not on a drive that is away (see ``ingest.removals``).
+        min_present: share of a folder's images that must be there for the others to count as deleted, 0 to 1.
+        purge: drop the vectors of what is gone now, and not after three generations.
         execution: how models run where a process makes a library of its own.
     """
 
@@ -40,6 +44,9 @@ class IndexRequest:
     add: bool = False
     models: tuple[str, ...] = ()
     matchers: tuple[str, ...] = ()
+    allow_removal: bool = False
+    min_present: float = MIN_PRESENT
+    purge: bool = False
     execution: Execution = Execution(device="auto")  # noqa: RUF009 - it is immutable
 
 
@@ -56,6 +63,7 @@ class IndexReport:
         added: images encoded in this run.
         reused: images whose vectors were there already.
         deleted: images that no file holds any more.
+        away: folders that hold so few of their images that nothing of them was removed.
         duplicates: files whose content another file has too.
         failed: files that could not be read or decoded, each with the reason.
         unsupported: number of files by suffix, of formats that cannot be read here.
@@ -74,6 +82,7 @@ class IndexReport:
     added: int
     reused: int
     deleted: int
+    away: tuple[AwayFolder, ...]
     duplicates: int
     failed: tuple[tuple[str, str], ...]
     unsupported: Mapping[str, int]

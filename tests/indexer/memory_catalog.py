@@ -20,6 +20,7 @@ class State:
     images: dict[str, ImageFacts] = field(default_factory=dict)
     files: dict[str, SeenFile] = field(default_factory=dict)
     captions: dict[str, list[str]] = field(default_factory=dict)
+    departed: dict[bytes, int | None] = field(default_factory=dict)
     image_rows: list[tuple[str, str, datetime]] = field(default_factory=list)
     caption_rows: list[str] = field(default_factory=list)
 
@@ -46,6 +47,7 @@ class MemoryWriter:
     def record(self, facts: Iterable[ImageFacts], seen: Iterable[SeenFile]) -> None:
         for image in facts:
             self._state.images.setdefault(content_id(image.sha256), image)
+            self._state.departed.pop(image.sha256, None)
         self._state.files.update({file.key: file for file in seen})
 
     def forget(self, keys: Sequence[str]) -> int:
@@ -53,9 +55,14 @@ class MemoryWriter:
             self._state.files.pop(key, None)
         going = [image for image in self._state.images if not self._state.keys_of(image)]
         for image in going:
-            del self._state.images[image]
+            self._state.departed[self._state.images.pop(image).sha256] = None
             self._state.captions.pop(image, None)
         return len(going)
+
+    def departed(self, generation: int, keep: int) -> set[bytes]:
+        gone = {image: generation if went is None else went for image, went in self._state.departed.items()}
+        self._state.departed = {image: went for image, went in gone.items() if went > generation - keep}
+        return set(self._state.departed)
 
     def caption_texts(self) -> frozenset[str]:
         return frozenset(text for texts in self._state.captions.values() for text in texts)

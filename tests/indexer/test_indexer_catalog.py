@@ -239,6 +239,20 @@ class TestWriting:
         assert writer.forget(["/2", "/never"]) == 1
         assert writer.number_rows(base_name) == ([digest("b")], ["shared"])
 
+    def test_an_image_that_is_gone_is_known_for_some_generations_unless_it_returns(self, writer):
+        seen = {name: [SeenFile(f"/{name}", 1, 2, digest(name))] for name in "abc"}
+        writer.record([facts(name) for name in "abc"], [seen[name][0] for name in "abc"])
+        assert writer.departed(4, keep=3) == set()
+        writer.forget(["/a"])
+        assert writer.departed(5, keep=3) == {digest("a")}
+        writer.forget(["/b"])
+        assert writer.departed(6, keep=3) == {digest("a"), digest("b")}
+        writer.record([facts("a")], seen["a"])
+        assert writer.departed(7, keep=3) == {digest("b")}
+        writer.forget(["/a"])
+        assert writer.departed(9, keep=3) == {digest("a")}
+        assert writer.departed(9, keep=0) == set()
+
     def test_captions_are_replaced_and_keep_their_order(self, writer, read):
         writer.record([facts("a"), facts("b")], [SeenFile("/1", 1, 2, digest("a")), SeenFile("/2", 1, 2, digest("b"))])
         writer.set_captions({identity("a"): ["x", "y"], identity("b"): []})

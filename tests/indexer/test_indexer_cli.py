@@ -104,6 +104,27 @@ def test_a_collection_is_brought_up_to_date_by_its_name_alone(semblance, worksho
         assert isinstance(semblance("index", *arguments).exception, InputError | CollectionNotFoundError)
 
 
+def test_a_folder_that_holds_hardly_any_image_any_more_is_left_alone_until_a_person_says_so(semblance, workshop):
+    workshop.paint("sub/purple.png", (128, 0, 128))
+    semblance("index", workshop.photos)
+    (workshop.photos / "sub" / "purple.png").unlink()
+    result = semblance("index", "--again", "photos")
+    assert result.exit_code == 3
+    assert "photos: unchanged, nothing published: 5 images" in result.stdout
+    (told,) = result.stderr.splitlines()
+    assert told == (
+        f"{workshop.photos / 'sub'} holds 0 of the 1 images that it held, as if a drive were away: "
+        "nothing of it was removed; --allow-removal removes what is not there"
+    )
+    result = semblance("index", "--again", "photos", "--allow-removal")
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert "generation 2: 4 images" in result.stdout
+    for name in ("red", "green"):
+        (workshop.photos / f"{name}.png").unlink()
+    assert semblance("index", "--again", "photos", "--min-present", "0.6").exit_code == 3
+    assert "2 deleted" in semblance("index", "--again", "photos", "--min-present", "0.5", "--purge").stdout
+
+
 def test_captions_stay_until_they_are_dropped_and_every_removal_is_told(semblance, workshop):
     captions = workshop.photos / "captions.csv"
     captions.write_text("file,caption\nred.png,fire\n")

@@ -134,7 +134,7 @@ def test_features_of_deleted_images_do_not_stay_on_disk(painted):
     before = log_bytes(painted)
     for number in range(48):
         (painted.photos / f"{number:02}.png").unlink()
-    painted.index(matchers=[ToyMatcher()])
+    painted.index(matchers=[ToyMatcher()], allow_removal=True, purge=True)
     assert log_bytes(painted) == before // 4
     np.testing.assert_array_equal(kept(painted), by_hand(painted))
 

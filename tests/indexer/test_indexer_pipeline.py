@@ -488,12 +488,12 @@ def test_a_model_that_gives_nonsense_is_refused(workshop):
         workshop.index(encoders=[Broken()])
 
 
-def test_vectors_of_deleted_images_do_not_stay_on_disk(workshop):
+def test_vectors_of_deleted_images_do_not_stay_on_disk_once_they_are_purged(workshop):
     workshop.paint_all()
     workshop.index()
     before = sum(path.stat().st_size for path in (workshop.root / "work" / "vectors").iterdir())
     (workshop.photos / "red.png").unlink()
-    workshop.index()
+    workshop.index(purge=True)
     after = sum(path.stat().st_size for path in (workshop.root / "work" / "vectors").iterdir())
     assert after == before * 3 // 4
 
