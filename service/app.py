@@ -29,9 +29,9 @@ from service.errors import Problem, install_error_handlers
 from service.methods import Methods
 from service.observability import Metrics, Observe
 from service.search.grammar import QueryLimits
+from service.security.bodies import Bodies
 from service.security.headers import SecurityHeaders
 from service.security.keys import KeyGuard
-from service.security.uploads import BodyLimit, BodyLimits
 from service.serving.admission import Admission
 from service.serving.captions import Captions
 from service.serving.encoder import Encoders
@@ -83,7 +83,9 @@ def create_app(
     install_pages(app)
     install_error_handlers(app, settings.retry_after_s)
     # the last one added is the outermost
-    app.add_middleware(BodyLimit, limits=BodyLimits(settings.max_body_bytes, settings.max_json_bytes))
+    app.add_middleware(
+        Bodies, limits=settings.body_limits, place=Admission("bodies", settings.max_bodies, metrics.count_refusal).admit
+    )
     if settings.api_keys:
         app.add_middleware(KeyGuard, keys=[key.get_secret_value() for key in settings.api_keys])
     app.add_middleware(Methods, paths=lambda: app.openapi()["paths"])

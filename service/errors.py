@@ -39,6 +39,7 @@ from models.errors import (
     UnsupportedImageError,
 )
 from service.search.engine import ImageNotFoundError
+from service.security.bodies import BodiesHeldError
 from service.security.keys import KeyRefusedError
 from service.security.paths import OriginalNotFoundError
 from service.serving.admission import ClientGoneError, OverloadedError
@@ -76,6 +77,7 @@ _STATUSES: dict[type[SemblanceError], int] = {
     NoGenerationError: 503,
     DamagedGenerationError: 503,
     OverloadedError: 503,
+    BodiesHeldError: 503,
     StaleCursorError: 409,
     CaptionerUnavailableError: 503,
     NotReadyError: 503,

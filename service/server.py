@@ -6,14 +6,25 @@ import gc
 import socket
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import structlog
 
 from models.errors import InputError
 from service.settings import Settings, variable_of
 
+if TYPE_CHECKING:
+    import uvicorn
+
+try:
+    import resource
+except ImportError:  # Windows, where descriptors are not so few
+    resource = None  # type: ignore[assignment]
+
 log = structlog.get_logger()
+
+_OWN_DESCRIPTORS = 512
+"""For the index, the catalog, photographs, and connections that are accepted before others are closed."""
 
 
 class AddressInUseError(InputError):
@@ -49,8 +60,6 @@ def run(settings: Settings, listening: socket.socket, on_ready: Callable[[str], 
         listening: the bound socket.
         on_ready: given the service's address when everything is loaded.
     """
-    import uvicorn
-
     from service.app import create_app
 
     host, port = listening.getsockname()[:2]
@@ -64,18 +73,52 @@ def run(settings: Settings, listening: socket.socket, on_ready: Callable[[str], 
         if on_ready is not None:
             on_ready(_address(host, port))
 
+    app = behind_proxies(create_app(settings, on_loaded=ready), settings)
+    allow_descriptors(settings.max_connections)
+    with suppress(KeyboardInterrupt):  # uvicorn stops at Ctrl-C, then raises it again
+        web_server(app, settings).run([listening])
+
+
+def web_server(app: Any, settings: Settings) -> uvicorn.Server:
+    """Return the server of an ASGI application, with the settings' limits of connections."""
+    import uvicorn
+
+    from service.connections import ConnectionLimits, Connections
+
+    limits = ConnectionLimits(
+        settings.max_connections, settings.max_header_bytes, settings.header_timeout_s, settings.body_timeout_s
+    )
     config = uvicorn.Config(
-        behind_proxies(create_app(settings, on_loaded=ready), settings),
+        app,
+        http=cast(Any, Connections(limits).protocol),
+        ws="none",
         proxy_headers=False,
-        host=host,
-        port=port,
+        host=settings.host,
+        port=settings.port,
         log_config=None,
         access_log=False,
         server_header=False,
+        timeout_keep_alive=settings.keep_alive_s,
         timeout_graceful_shutdown=settings.graceful_stop_s,
     )
-    with suppress(KeyboardInterrupt):  # uvicorn stops at Ctrl-C, then raises it again
-        uvicorn.Server(config).run([listening])
+    return uvicorn.Server(config)
+
+
+def allow_descriptors(connections: int) -> None:
+    """Let the process have as many descriptors as its connections and files need, or warn that it may not."""
+    if resource is None:
+        return
+    needed = connections + _OWN_DESCRIPTORS
+    allowed, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if allowed >= needed or allowed == resource.RLIM_INFINITY:
+        return
+    possible = needed if most == resource.RLIM_INFINITY else min(needed, most)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (possible, most))
+    if possible < needed:
+        log.warning(
+            f"The system allows {possible} descriptors, and {connections} connections need {needed}: raise its limit "
+            f"(ulimit -n), or lower {variable_of('max_connections')}."
+        )
 
 
 def behind_proxies(app: Any, settings: Settings) -> Any:

@@ -16,6 +16,7 @@ from models.imaging.limits import DecodeLimits
 from models.inference.execution import Execution
 from service.logs import LogFormat
 from service.search.grammar import QueryLimits
+from service.security.bodies import BodyLimits
 from service.security.prefix import is_prefix
 
 
@@ -79,6 +80,21 @@ class Settings(BaseSettings):
     max_json_bytes: int = _setting(
         256 * 2**10, "bytes", "largest JSON body, where it carries an image beside the image", ge=1024
     )
+    max_bodies: int = _setting(
+        64, "requests", "bodies over 64 KB, or of unknown length, that arrive or wait for their answer", ge=1
+    )
+    max_bodies_bytes: int = _setting(256 * 2**20, "bytes", "what has come of all of these together", ge=2**20)
+    body_timeout_s: float = _setting(
+        60.0, "seconds", "from a header to the end of its body, and time for a client to take an answer", gt=0
+    )
+    max_header_bytes: int = _setting(32 * 2**10, "bytes", "largest header of a request, its address included", ge=1024)
+    header_timeout_s: float = _setting(
+        10.0, "seconds", "from a connection or the first byte of a request to the end of its header", gt=0
+    )
+    keep_alive_s: int = _setting(5, "seconds", "between two requests of a connection", ge=1)
+    max_connections: int = _setting(
+        512, "connections", "open at the same time; beyond that the longest idle one is closed", ge=1
+    )
     max_pixels: int = _setting(200_000_000, "pixels", "largest image, width times height, as its header tells", ge=1)
     max_progressive_pixels: int = _setting(
         120_000_000, "pixels", "largest JPEG in several scans: all its coefficients are held while it is decoded", ge=1
@@ -138,6 +154,11 @@ class Settings(BaseSettings):
     def execution(self) -> Execution:
         """How models run."""
         return Execution(self.runtime, self.device, self.encoder_threads)
+
+    @property
+    def body_limits(self) -> BodyLimits:
+        """The limits of what bodies may take."""
+        return BodyLimits(self.max_body_bytes, self.max_json_bytes, self.max_bodies_bytes, self.body_timeout_s)
 
     @property
     def decode_limits(self) -> DecodeLimits:

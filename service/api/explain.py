@@ -53,7 +53,7 @@ async def explain(
 @router.post(
     "/explain",
     response_model=ExplanationAnswer,
-    responses=_RESPONSES | problems(400, 401, 404, 409, 413, 415, 422, 503),
+    responses=_RESPONSES | problems(400, 401, 404, 408, 409, 413, 415, 422, 503),
     openapi_extra=_form_body(),
 )
 async def explain_upload(request: Request, state: StateNow) -> Response:

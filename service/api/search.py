@@ -66,7 +66,7 @@ _EMBED_BODY: dict[str, Any] = {
 }
 
 
-@router.post("/search/text", response_model=SearchResults, responses=problems(400, 401, 404, 409, 413, 422, 503))
+@router.post("/search/text", response_model=SearchResults, responses=problems(400, 401, 404, 408, 409, 413, 422, 503))
 async def search_text(body: TextSearch, request: Request, state: StateNow) -> Response:
     """Find what a sentence means."""
     limits = state.settings.query_limits
@@ -77,7 +77,7 @@ async def search_text(body: TextSearch, request: Request, state: StateNow) -> Re
 @router.post(
     "/search/image",
     response_model=SearchResults,
-    responses=problems(400, 401, 404, 409, 413, 415, 422, 503),
+    responses=problems(400, 401, 404, 408, 409, 413, 415, 422, 503),
     openapi_extra=_IMAGE_BODY,
 )
 async def search_image(
@@ -91,7 +91,7 @@ async def search_image(
     return await _answer(request, state, query, parameters, caption)
 
 
-@router.post("/search/batch", response_model=BatchAnswer, responses=problems(401, 413, 422, 503))
+@router.post("/search/batch", response_model=BatchAnswer, responses=problems(400, 401, 408, 413, 422, 503))
 async def search_batch(body: Batch, request: Request, state: StateNow) -> Response:
     """Answer up to 64 searches; those that wait for a model at the same time are encoded together."""
     places = asyncio.Semaphore(_BATCH_AT_ONCE)
@@ -111,7 +111,7 @@ async def search_batch(body: Batch, request: Request, state: StateNow) -> Respon
     return json_response(await while_connected(wait_until_gone(request), every()))
 
 
-@router.post("/embed", responses=problems(400, 401, 404, 409, 413, 415, 422, 503), openapi_extra=_EMBED_BODY)
+@router.post("/embed", responses=problems(400, 401, 404, 408, 409, 413, 415, 422, 503), openapi_extra=_EMBED_BODY)
 async def embed(request: Request, parameters: Annotated[EmbedParameters, Parameters()], state: StateNow) -> Embeddings:
     """Return the unit vectors of sentences, or of an image, by a collection's model."""
     source = await texts_or_image(request)

@@ -1,4 +1,4 @@
-"""What a request may bring in: a limited number of bytes, and at most one file."""
+"""What a form may bring in: at most one file, and a limited number of fields."""
 
 from __future__ import annotations
 
@@ -9,16 +9,11 @@ from starlette.datastructures import Headers, UploadFile
 from starlette.exceptions import HTTPException
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from models.errors import QueryError
-from service.security.prefix import path_below_prefix
 
 FILE_FIELD = "file"
 _MAX_FIELDS = 64
-_MAX_DIGITS = 18
-_TAKE_IMAGES = frozenset({"/search/image", "/explain", "/embed"})
-_TAKE_BASE64 = frozenset({"/search/image"})
 
 
 @dataclass(frozen=True)
@@ -27,69 +22,6 @@ class Form:
 
     file: bytes | None
     fields: list[tuple[str, str]]
-
-
-@dataclass(frozen=True)
-class BodyLimits:
-    """The largest bodies, in bytes.
-
-    Attributes:
-        image: an image, or a form that holds one.
-        json: JSON without an image.
-    """
-
-    image: int
-    json: int
-
-    def of(self, path: str, kind: str) -> int:
-        """Return the limit of a body of a media type that is sent to a path."""
-        if path not in _TAKE_IMAGES:
-            return min(self.json, self.image)
-        if not kind.endswith("json"):
-            return self.image
-        return min(self.json, self.image) + (self.image * 4 // 3 + 4 if path in _TAKE_BASE64 else 0)
-
-
-class BodyLimit:
-    """ASGI middleware that refuses a body over the limit, from its declared length or as soon as it has come so far."""
-
-    def __init__(self, app: ASGIApp, limits: BodyLimits) -> None:
-        self._app = app
-        self._limits = limits
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on.
-
-        Raises:
-            HTTPException: 413.
-        """
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        headers = Headers(scope=scope)
-        limit = self._limits.of(path_below_prefix(scope), media_type(headers))
-        declared = headers.get("content-length", "")
-        if declared.isdecimal() and (len(declared) > _MAX_DIGITS or int(declared) > limit):
-            raise _too_large(limit)
-        received = 0
-
-        async def receive_limited() -> Message:
-            nonlocal received
-            message = await receive()
-            received += len(message.get("body", b""))
-            if received > limit:
-                raise _too_large(limit)
-            return message
-
-        await self._app(scope, receive_limited, send)
-
-
-def _too_large(limit: int) -> HTTPException:
-    return HTTPException(
-        413,
-        f"The body is larger than the limit of {limit:,} bytes (SEMBLANCE_MAX_BODY_BYTES, and for JSON "
-        "SEMBLANCE_MAX_JSON_BYTES).",
-    )
 
 
 class _InMemoryParser(MultiPartParser):

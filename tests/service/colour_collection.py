@@ -11,13 +11,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import uvicorn
 from fastapi import FastAPI
 from PIL import Image
 from toy_encoder import ToyEncoder
 from toy_indexing import index_with
 
 from indexer.ingest.request import IndexRequest
+from service.server import web_server
+from service.settings import Settings
 
 COLOURS = {
     "red": (255, 0, 0),
@@ -86,12 +87,12 @@ def wait_until_loaded(app: FastAPI, within_s: float = 60) -> None:
 
 
 @contextmanager
-def served(app: FastAPI, around: Callable[[Any], Any] = lambda app: app) -> Iterator[str]:
-    """Serve the application on a free port by a real web server; yield its address."""
-    config = uvicorn.Config(
-        around(app), port=0, log_config=None, access_log=False, proxy_headers=False, timeout_graceful_shutdown=10
-    )
-    server = uvicorn.Server(config)
+def served(
+    app: FastAPI, around: Callable[[Any], Any] = lambda app: app, settings: Settings | None = None
+) -> Iterator[str]:
+    """Serve the application on a free port by the service's own web server; yield its address."""
+    chosen = (settings or Settings()).model_copy(update={"port": 0, "graceful_stop_s": 10})
+    server = web_server(around(app), chosen)
     thread = threading.Thread(target=server.run)
     thread.start()
     try:

@@ -93,7 +93,8 @@ def http(build_app: Callable[..., FastAPI]) -> Iterator[Callable[..., httpx.Clie
     with ExitStack() as stack:
 
         def start(**settings: Any) -> httpx.Client:
-            address = stack.enter_context(served(build_app(**settings)))
+            limits = {name: value for name, value in settings.items() if name in Settings.model_fields}
+            address = stack.enter_context(served(build_app(**settings), settings=Settings(**limits)))
             return stack.enter_context(httpx.Client(base_url=address, timeout=20))
 
         yield start
