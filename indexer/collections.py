@@ -13,14 +13,21 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from indexer.catalog.opening import catalog_database
-from indexer.errors import CollectionBusyError, CollectionNotFoundError, DamagedGenerationError, NoGenerationError
+from indexer.errors import (
+    AccessDeniedError,
+    CollectionBusyError,
+    CollectionNotFoundError,
+    DamagedGenerationError,
+    NoGenerationError,
+)
 from indexer.layout import CollectionLayout, collection_layout, collections_folder
 from indexer.store.durable import clear_storage_errors
 from indexer.store.generation import open_current
 from indexer.store.manifest import CATALOG_NAME, Manifest, damaged_files, read_manifest, read_pointer
+from indexer.store.soundness import unsoundness
+from models.files import flush
 
 _DELETED_PREFIX = ".deleted-"
-_ROWS_AT_ONCE = 1000
 
 
 @dataclass(frozen=True)
@@ -69,9 +76,12 @@ def collection_dir(data_dir: Path, name: str) -> Path:
     Raises:
         CollectionNotFoundError: there is none of that name; the message lists those there are.
         CollectionNameError: the name cannot be one.
+        AccessDeniedError: this user may not look.
     """
     layout = collection_layout(data_dir, name)
-    if not layout.root.is_dir():
+    with clear_storage_errors(layout.root):
+        exists = layout.root.is_dir()
+    if not exists:
         raise CollectionNotFoundError(name, [found.name for found in _layouts(data_dir)])
     return layout.root
 
@@ -88,8 +98,12 @@ def list_collections(data_dir: Path) -> list[CollectionSummary]:
 
 def collection_contents(data_dir: Path, name: str) -> tuple[tuple[str, ...], tuple[str, ...]] | None:
     """Return the models and the matchers of a collection; None where nothing sound has been published."""
-    summary = _summary(collection_layout(data_dir, name))
-    return None if summary.generation is None else (summary.models, summary.matchers)
+    layout = collection_layout(data_dir, name)
+    try:
+        manifest = read_manifest(layout, read_pointer(layout))
+    except (NoGenerationError, DamagedGenerationError):
+        return None
+    return _models(manifest), _matchers(manifest)
 
 
 def collection_roots(data_dir: Path, name: str) -> list[str]:
@@ -117,6 +131,7 @@ def verify_collection(data_dir: Path, name: str) -> VerifyReport:
         CollectionNotFoundError: there is none of that name.
         NoGenerationError: nothing has been published.
         DamagedGenerationError: the pointer or the manifest itself is damaged.
+        AccessDeniedError: this user may not read a file.
     """
     layout = CollectionLayout(collection_dir(data_dir, name))
     pointer = read_pointer(layout)
@@ -138,11 +153,13 @@ def delete_collection(data_dir: Path, name: str) -> None:
     Raises:
         CollectionNotFoundError: there is none of that name.
         CollectionBusyError: it is being indexed.
+        AccessDeniedError: this user may not delete it.
     """
     layout = CollectionLayout(collection_dir(data_dir, name))
-    with locked(layout), clear_storage_errors(layout.root):
+    with clear_storage_errors(layout.root), locked(layout):
         # Out of sight in one step, so that nobody opens what is half gone; a killed deletion is finished by the next.
         layout.root.rename(layout.root.with_name(f"{_DELETED_PREFIX}{name}-{time.time_ns()}"))
+        flush(layout.root.parent)  # what is emptied must not come back under its name
         for leftover in layout.root.parent.glob(f"{_DELETED_PREFIX}*"):
             shutil.rmtree(leftover)
 
@@ -167,27 +184,36 @@ def locked(layout: CollectionLayout) -> Iterator[None]:
 
 def _layouts(data_dir: Path) -> list[CollectionLayout]:
     folder = collections_folder(data_dir)
-    if not folder.is_dir():
-        return []
-    return [CollectionLayout(path) for path in sorted(folder.glob("[!.]*")) if path.is_dir()]
+    with clear_storage_errors(folder):
+        if not folder.is_dir():
+            return []
+        return [CollectionLayout(path) for path in sorted(folder.iterdir()) if path.name[0] != "." and path.is_dir()]
 
 
 def _summary(layout: CollectionLayout) -> CollectionSummary:
     size = _bytes_below(layout.root)
     try:
         manifest = read_manifest(layout, read_pointer(layout))
-    except (NoGenerationError, DamagedGenerationError) as error:
+    except (NoGenerationError, DamagedGenerationError, AccessDeniedError) as error:
         return CollectionSummary(layout.name, None, 0, 0, (), (), size, None, str(error))
     return CollectionSummary(
         name=layout.name,
         generation=manifest.generation,
         images=manifest.images,
         captions=manifest.captions,
-        models=tuple(dict.fromkeys(entry.model for entry in manifest.vector_sets)),
-        matchers=tuple(entry.matcher for entry in manifest.feature_arrays),
+        models=_models(manifest),
+        matchers=_matchers(manifest),
         bytes=size,
         created_at=manifest.created_at,
     )
+
+
+def _models(manifest: Manifest) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(entry.model for entry in manifest.vector_sets))
+
+
+def _matchers(manifest: Manifest) -> tuple[str, ...]:
+    return tuple(entry.matcher for entry in manifest.feature_arrays)
 
 
 def _bytes_below(folder: Path) -> int:
@@ -202,14 +228,8 @@ def _problems(layout: CollectionLayout, manifest: Manifest) -> list[str]:
     """Open the generation as the service would, look up every row, and name all that is wrong."""
     try:
         with open_current(layout.root) as generation:
-            catalog = generation.catalog
-            for start in range(0, catalog.image_count, _ROWS_AT_ONCE):
-                catalog.images_at(range(start, min(start + _ROWS_AT_ONCE, catalog.image_count)))
-            for start in range(0, catalog.caption_count, _ROWS_AT_ONCE):
-                catalog.captions_at(range(start, min(start + _ROWS_AT_ONCE, catalog.caption_count)))
+            reason = unsoundness(generation)
+            return [reason] if reason else []
     except DamagedGenerationError as error:
         damaged = list(damaged_files(layout.generation(manifest.generation), manifest)) or [error]
         return [f"{damage.path.name} {damage.reason}" for damage in damaged]
-    except KeyError as error:
-        return [f"{CATALOG_NAME} has no entry for row {error}"]
-    return []

@@ -5,6 +5,10 @@ StorageError (models.errors)
 ├── CollectionBusyError         another indexer holds the collection's lock
 ├── NoGenerationError           the collection has never been indexed to the end
 ├── DamagedGenerationError      a file of a generation is missing, changed or not what the manifest claims
+├── UnsoundGenerationError      what was about to be published is damaged
+├── DamagedCatalogError         the indexer's working catalog is not what it wrote
+├── NewerCatalogError           the indexer's working catalog is of a newer version
+├── AccessDeniedError           a file or a folder that this user may not read or change
 ├── ModelMismatchError          the index was built with another model
 └── StorageFullError            the disk is full; what was stored stays
 InputError (models.errors)
@@ -51,6 +55,49 @@ class DamagedGenerationError(StorageError):
     def __init__(self, path: Path, reason: str) -> None:
         super().__init__(f"damaged index: {path} {reason}; semblance index with the same folders builds it anew")
         self.path, self.reason = path, reason
+
+
+class UnsoundGenerationError(StorageError):
+    """What was about to be published is damaged: the working state was, or the disk or the memory fails."""
+
+    def __init__(self, name: str, reason: str, work: Path) -> None:
+        super().__init__(
+            f"the new index of {name!r} is damaged ({reason}) and was not published: delete {work} and run the same "
+            "command again, which goes on from the index that there is"
+        )
+        self.reason = reason
+
+
+class DamagedCatalogError(StorageError):
+    """The indexer's working catalog is not what it wrote."""
+
+    def __init__(self, path: Path, reason: str) -> None:
+        super().__init__(
+            f"{path} is damaged ({reason}): delete it and run the same command again, "
+            "which goes on from the index that there is"
+        )
+        self.path, self.reason = path, reason
+
+
+class NewerCatalogError(StorageError):
+    """The indexer's working catalog is of a newer version."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(
+            f"{path} is of a newer version of Semblance: use that version, or delete the file and run the same command "
+            "again, which reads all files again"
+        )
+        self.path = path
+
+
+class AccessDeniedError(StorageError):
+    """This user may not read or change a file or a folder; nothing is known of its soundness."""
+
+    def __init__(self, path: Path | str) -> None:
+        super().__init__(
+            f"no permission for {path}: run semblance as the user who indexed, or give this one access to the folder"
+        )
+        self.path = path
 
 
 class ModelMismatchError(StorageError):

@@ -17,11 +17,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.errors import DamagedGenerationError, NoGenerationError
+from indexer.errors import DamagedGenerationError, NoGenerationError, UnsoundGenerationError
 from indexer.layout import CollectionLayout, file_stem
 from indexer.store import index_kind
 from indexer.store.arrays import load_matrix
 from indexer.store.durable import replace_durably
+from indexer.store.generation import open_unpublished
 from indexer.store.manifest import (
     CATALOG_NAME,
     MANIFEST_NAME,
@@ -32,12 +33,14 @@ from indexer.store.manifest import (
     VectorSetEntry,
     read_pointer,
 )
+from indexer.store.soundness import unsoundness
 from indexer.tune import choose_index, sample_queries
 from models.cards import EncoderCard, MatcherCard
-from models.files import file_sha256, flush
+from models.files import file_sha256, flush, make_folder
 from models.types import Side
 
 _STAGING_PREFIX = ".staging-"
+_DELETED_PREFIX = ".deleted-"
 
 
 @dataclass(frozen=True)
@@ -64,30 +67,48 @@ class Content:
     matchers: Sequence[MatcherCard] = ()
 
 
-def publish(layout: CollectionLayout, content: Content, created_at: datetime) -> Manifest:
-    """Write a generation, make it current, and delete all but it and the one before."""
-    previous = _current_number_if_any(layout)
-    layout.generations.mkdir(parents=True, exist_ok=True)
+def publish(layout: CollectionLayout, content: Content, created_at: datetime, *, keep: int = 2) -> Manifest:
+    """Write a generation, check it, make it current, and delete all but it and those before.
+
+    Args:
+        layout: of the collection.
+        content: what to write.
+        created_at: tells the time that the generation bears.
+        keep: how many generations stay, the new one among them; at least 1.
+
+    Raises:
+        UnsoundGenerationError: what was to be published is damaged; the current generation stays.
+    """
+    previous = current_number(layout)
+    make_folder(layout.generations)
     number = _largest_number(layout, previous) + 1
     staging = layout.generations / f"{_STAGING_PREFIX}{number:06d}"
     staging.mkdir()
     try:
         manifest_bytes = _write(staging, layout.name, number, content, created_at)
+        manifest = Manifest.model_validate_json(manifest_bytes)
+        _check(staging, manifest, layout)
     except BaseException:
         shutil.rmtree(staging, ignore_errors=True)  # on a full disk it would be in the way
         raise
     staging.rename(layout.generation(number))
     flush(layout.generations)
+    point_at(layout, number, manifest_bytes)
+    _delete_older(layout, number, previous, keep)
+    return manifest
+
+
+def point_at(layout: CollectionLayout, number: int, manifest_bytes: bytes) -> None:
+    """Make a generation, all of which is on the disk, the current one."""
     pointer = Pointer(generation=number, manifest_sha256=hashlib.sha256(manifest_bytes).hexdigest())
     replace_durably(layout.pointer, pointer.model_dump_json().encode())
-    _delete_others(layout, {number, previous})
-    return Manifest.model_validate_json(manifest_bytes)
 
 
 def sweep(layout: CollectionLayout) -> None:
-    """Delete what a killed publish left half-written."""
-    for leftover in layout.generations.glob(f"{_STAGING_PREFIX}*"):
-        shutil.rmtree(leftover)
+    """Delete what a killed publish left half-written or half-deleted."""
+    for prefix in (_STAGING_PREFIX, _DELETED_PREFIX):
+        for leftover in layout.generations.glob(f"{prefix}*"):
+            shutil.rmtree(leftover)
 
 
 def _write(staging: Path, collection: str, number: int, content: Content, created_at: datetime) -> bytes:
@@ -171,12 +192,19 @@ def _write_matrix(path: Path, shape: tuple[int, ...], dtype: str, chunks: Iterab
     return load_matrix(path)
 
 
-def _current_number_if_any(layout: CollectionLayout) -> int | None:
-    """Return the current number; a damaged pointer is as good as none, for a new one is about to be written."""
+def current_number(layout: CollectionLayout) -> int | None:
+    """Return the current number; a damaged pointer is as good as none."""
     try:
         return read_pointer(layout).generation
     except (NoGenerationError, DamagedGenerationError):
         return None
+
+
+def generation_numbers(layout: CollectionLayout) -> list[int]:
+    """Return the numbers of the generations on disk, the newest first."""
+    if not layout.generations.is_dir():
+        return []
+    return sorted((int(path.name) for path in layout.generations.iterdir() if path.name.isdecimal()), reverse=True)
 
 
 def _largest_number(layout: CollectionLayout, current: int | None) -> int:
@@ -185,7 +213,21 @@ def _largest_number(layout: CollectionLayout, current: int | None) -> int:
     return max([current or 0, *(int(name) for name in names if name.isdecimal())])
 
 
-def _delete_others(layout: CollectionLayout, kept: set[int | None]) -> None:
-    for path in layout.generations.iterdir():
-        if path.name.isdecimal() and int(path.name) not in kept:
-            shutil.rmtree(path)
+def _delete_older(layout: CollectionLayout, current: int, previous: int | None, keep: int) -> None:
+    """Delete all but the current generation, the one before, and the newest of the others, ``keep`` in all."""
+    older = [number for number in generation_numbers(layout) if number != current]
+    older.sort(key=lambda number: number != previous)  # a rollback may have made it older than others
+    for number in older[keep - 1 :]:
+        going = layout.generation(number).rename(layout.generations / f"{_DELETED_PREFIX}{number:06d}")
+        shutil.rmtree(going)  # out of sight first: what is half gone is no generation
+
+
+def _check(staging: Path, manifest: Manifest, layout: CollectionLayout) -> None:
+    """Open what was written as readers will, and ask it."""
+    try:
+        with open_unpublished(staging, manifest, layout) as generation:
+            reason = unsoundness(generation)
+    except DamagedGenerationError as error:
+        reason = f"{error.path.name} {error.reason}"
+    if reason:
+        raise UnsoundGenerationError(layout.name, reason, layout.work)

@@ -1,4 +1,4 @@
-"""What is asked of a file as a whole: the digest of its bytes, and that they are on the disk."""
+"""What is done with files as a whole: their digest, and that they and their names are on the disk."""
 
 from __future__ import annotations
 
@@ -20,3 +20,11 @@ def flush(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder and those above it that are missing, each with a durable name."""
+    if not folder.is_dir():
+        make_folder(folder.parent)
+        folder.mkdir(exist_ok=True)
+        flush(folder.parent)

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, Protocol
 
+from models.types import Side
+
 BrowseOrder = Literal["taken", "added", "name"]
 
 ID_LENGTH = 32  # hex digits of the SHA-256 that are an image's or a caption's id
@@ -187,6 +189,14 @@ class CatalogReader(Protocol):
         """Return the roots of the photo source that the collection was made from, in the order given."""
         ...
 
+    def row_keys(self, side: Side) -> list[bytes]:
+        """Return under which keys encoded rows are stored, in row order: SHA-256 of images, or of captions' texts."""
+        ...
+
+    def damage(self) -> str | None:
+        """Look at everything, and return what is wrong first; None where the state is what was frozen."""
+        ...
+
     def close(self) -> None:
         """Let go of the database."""
         ...
@@ -285,6 +295,14 @@ class CatalogDatabase(Protocol):
     file. A server would take the name of a schema, and the generation's folder would hold a file that states the name,
     so that the manifest vouches for it as for every other file.
     """
+
+    def has_working(self) -> bool:
+        """Tell whether there is a working state."""
+        ...
+
+    def adopt(self, locator: str) -> bool:
+        """Make a copy of a frozen state the working one, where there is none; False where it is of a newer version."""
+        ...
 
     def open_writer(self) -> CatalogWriter:
         """Open the working state; it is made where there is none, or brought up to the present schema.

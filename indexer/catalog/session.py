@@ -9,38 +9,46 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from sqlalchemy import URL, Engine, ExceptionContext, create_engine, event, inspect
+from sqlalchemy import URL, Connection, Engine, ExceptionContext, MetaData, create_engine, event, inspect, select
 from sqlalchemy.exc import DatabaseError
 
-from indexer.errors import StorageFullError
+from indexer.errors import DamagedCatalogError, NewerCatalogError, StorageFullError
 from models.errors import StorageError
+from models.files import flush
 
 _CONNECTIONS = 8
 """Of one open snapshot; a thread that finds them all lent waits for one, for well under a millisecond."""
 
-NEWEST = "0002"
-"""The revision of the newest schema."""
+REVISIONS = ("0001", "0002")
+"""Of every schema that can be read or migrated, the newest last."""
+
+NEWEST = REVISIONS[-1]
 
 _MIGRATIONS = Path(__file__).with_name("migrations")
 
 
 def open_working(path: Path) -> Engine:
-    """Open the indexer's catalog for writing, made or migrated to the newest schema.
+    """Open the indexer's catalog for writing, made or migrated to the newest schema, and checked.
 
     Raises:
-        StorageError: the file is no catalog, or of a newer Semblance.
+        StorageError: the file is damaged, or of a newer Semblance.
     """
     engine = create_engine(URL.create("sqlite", database=str(path)))
     event.listen(engine, "connect", _prepare_connection)
-    event.listen(engine, "handle_error", partial(_say_what_to_do, path.parent))
+    event.listen(engine, "begin", _begin)
+    event.listen(engine, "handle_error", partial(_say_what_to_do, path))
     try:
-        if not _is_newest(engine):
+        if revision(engine) != NEWEST:  # else Alembic, which takes a while to import, has nothing to do
             migrate(engine)
-    except (DatabaseError, _migration_error()) as error:
+        _refuse_damage(engine, path)
+    except BaseException as error:
         engine.dispose()
-        raise StorageError(
-            f"{path} is damaged or of a newer version: delete it, and the next semblance index reads all files again"
-        ) from error
+        if isinstance(error, DatabaseError):  # tables that are not those which the version promises
+            raise DamagedCatalogError(path, str(error.orig)) from error
+        if isinstance(error, _migration_error()):
+            raise NewerCatalogError(path) from error
+        raise
+    flush(path.parent)  # SQLite makes the content durable, not the file's name
     return engine
 
 
@@ -62,16 +70,16 @@ def open_snapshot(path: Path) -> Engine:
     return engine
 
 
-def _is_newest(engine: Engine) -> bool:
-    """Tell whether the schema is the newest: Alembic, which takes a while to import, has nothing to do then."""
+def revision(engine: Engine) -> str | None:
+    """Return the revision of a catalog's schema, None where it has none."""
     with engine.connect() as connection:
         if not inspect(connection).has_table("alembic_version"):
-            return False
-        return connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalars().all() == [NEWEST]
+            return None
+        return connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar()
 
 
 def migrate(engine: Engine) -> None:
-    """Apply every migration that the catalog lacks."""
+    """Apply every migration that the catalog lacks, all in one transaction with the note of what was applied."""
     from alembic import command
     from alembic.config import Config
 
@@ -79,8 +87,39 @@ def migrate(engine: Engine) -> None:
     config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
     config.set_main_option("path_separator", "os")
     with engine.begin() as connection:
+        _drop_half_made(connection)
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
+
+
+def _refuse_damage(engine: Engine, path: Path) -> None:
+    with engine.connect() as connection:
+        if damage := found_damage(connection):
+            raise DamagedCatalogError(path, damage)
+
+
+def found_damage(connection: Connection) -> str | None:
+    """Return the first thing that SQLite finds wrong with a catalog: its pages, its indexes, its references."""
+    (told,) = connection.exec_driver_sql("PRAGMA integrity_check(1)").one()
+    if told != "ok":
+        return str(told).replace("\n", " ")
+    if dangling := connection.exec_driver_sql("PRAGMA foreign_key_check").first():
+        return f"a row of {dangling[0]} refers to one of {dangling[2]} that is not there"
+    return None
+
+
+def _drop_half_made(connection: Connection) -> None:
+    """Drop the empty tables that a killed first run of an earlier version left, whose migrations were no transaction.
+
+    Tables that hold something are let be: the migration that would make them fails.
+    """
+    found = MetaData()
+    found.reflect(connection)
+    is_marked = "alembic_version" in found.tables
+    if is_marked and connection.execute(select(found.tables["alembic_version"])).first():
+        return
+    if not any(connection.execute(select(table).limit(1)).first() for table in found.sorted_tables):
+        found.drop_all(connection)
 
 
 def _migration_error() -> type[Exception]:
@@ -89,16 +128,28 @@ def _migration_error() -> type[Exception]:
     return CommandError
 
 
-def _say_what_to_do(folder: Path, failure: ExceptionContext) -> None:
-    """Turn SQLite's failures to write into errors that say what to do."""
-    reason = str(failure.original_exception)
-    if "disk is full" in reason:
-        raise StorageFullError(folder)
-    if isinstance(failure.original_exception, sqlite3.OperationalError):
-        raise StorageError(f"cannot write the catalog in {folder}: {reason}")
+def _say_what_to_do(path: Path, failure: ExceptionContext) -> None:
+    """Turn SQLite's failures into errors that say what to do; what a statement did wrong is let through."""
+    error = failure.original_exception
+    if type(error) not in (sqlite3.DatabaseError, sqlite3.OperationalError):
+        return
+    code = getattr(error, "sqlite_errorcode", None)  # None where the driver could not decode what it was given
+    kind = sqlite3.SQLITE_CORRUPT if code is None else code & 0xFF  # an extended code tells more in its higher bits
+    if kind == sqlite3.SQLITE_FULL:
+        raise StorageFullError(path.parent)
+    if kind in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+        raise DamagedCatalogError(path, str(error))
+    if kind != sqlite3.SQLITE_ERROR:
+        raise StorageError(f"cannot use the catalog {path}: {error}")
 
 
 def _prepare_connection(connection: Any, _record: object) -> None:
+    connection.isolation_level = None  # the driver would begin no transaction for DDL; ours begin in ``_begin``
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("PRAGMA synchronous=NORMAL")  # a power cut may lose the last commits, never the consistency
     connection.execute("PRAGMA foreign_keys=ON")
+
+
+def _begin(connection: Connection) -> None:
+    if connection.get_execution_options().get("isolation_level") != "AUTOCOMMIT":
+        connection.exec_driver_sql("BEGIN")

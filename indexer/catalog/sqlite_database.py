@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import shutil
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
+from indexer.catalog.session import REVISIONS, open_snapshot, revision
+from indexer.catalog.sqlite_browsing import indexes
 from indexer.catalog.sqlite_reader import SqliteReader
 from indexer.catalog.sqlite_writer import SqliteWriter
+from models.files import flush, make_folder
 
 
 class SqliteDatabase:
@@ -17,6 +23,31 @@ class SqliteDatabase:
 
     def __init__(self, working: Path) -> None:
         self._working = working
+
+    def has_working(self) -> bool:
+        """See ``CatalogDatabase``."""
+        return self._working.exists()
+
+    def adopt(self, locator: str) -> bool:
+        """See ``CatalogDatabase``."""
+        frozen = open_snapshot(Path(locator))
+        try:
+            if revision(frozen) not in REVISIONS:
+                return False
+        finally:
+            frozen.dispose()
+        make_folder(self._working.parent)
+        for suffix in ("-wal", "-shm"):  # of a file that was deleted: SQLite would apply them to the copy
+            self._working.with_name(self._working.name + suffix).unlink(missing_ok=True)
+        copy = self._working.with_name(f".{self._working.name}.new")
+        shutil.copyfile(locator, copy)
+        with closing(sqlite3.connect(copy)) as connection:
+            for index in indexes(schema="main"):  # for readers alone
+                connection.execute(f"DROP INDEX IF EXISTS {index.name}")
+        flush(copy)
+        copy.replace(self._working)
+        flush(self._working.parent)
+        return True
 
     def open_writer(self) -> SqliteWriter:
         """See ``CatalogDatabase``."""

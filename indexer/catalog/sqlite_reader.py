@@ -7,6 +7,7 @@ itself: it lets go of Python's global lock and waits for it again at every row.
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Sequence
 from dataclasses import fields
 from datetime import UTC, datetime, tzinfo
@@ -16,14 +17,29 @@ from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import JSON, BindParameter, ColumnElement, String, bindparam, func, inspect, null, select, type_coerce
+from sqlalchemy import (
+    JSON,
+    BindParameter,
+    ColumnElement,
+    Connection,
+    String,
+    bindparam,
+    func,
+    inspect,
+    null,
+    select,
+    type_coerce,
+)
 from sqlalchemy.dialects import sqlite
+from sqlalchemy.exc import DatabaseError
 
 from indexer.catalog import sqlite_browsing as browsing
-from indexer.catalog.base import BrowseOrder, CaptionRecord, ImageRecord
-from indexer.catalog.session import open_snapshot
+from indexer.catalog.base import BrowseOrder, CaptionRecord, ImageRecord, content_id, text_sha256
+from indexer.catalog.session import found_damage, open_snapshot
 from indexer.catalog.tables import captions, files, image_captions, images, roots
+from models.types import Side
 
+_ROWS_AT_ONCE = 1000
 _FIELDS = [field.name for field in fields(ImageRecord)]
 
 
@@ -79,9 +95,34 @@ class SqliteReader:
         with self._engine.connect() as connection:
             return list(connection.scalars(_ROOTS))
 
+    def row_keys(self, side: Side) -> list[bytes]:
+        """See ``CatalogReader``."""
+        with self._engine.connect() as connection:
+            if side == "image":
+                return list(connection.scalars(_IMAGE_KEYS))
+            return [text_sha256(text) for text in connection.scalars(_CAPTION_TEXTS)]
+
+    def damage(self) -> str | None:
+        """See ``CatalogReader``."""
+        try:
+            with self._engine.connect() as connection:
+                return found_damage(connection) or self._wrong_rows(connection) or _wrong_caption(connection)
+        except (sqlite3.DatabaseError, DatabaseError, KeyError, TypeError, ValueError) as error:
+            return f"an entry cannot be read: {error}".splitlines()[0]
+
     def close(self) -> None:
         """See ``CatalogReader``."""
         self._engine.dispose()
+
+    def _wrong_rows(self, connection: Connection) -> str | None:
+        """Look every row up."""
+        for table, look_up in ((images, self.images_at), (captions, self.captions_at)):
+            rows = connection.execute(select(table.c.row).order_by(table.c.row)).scalars().all()
+            if rows != list(range(len(rows))):
+                return f"the rows of its {table.name} are not numbered from 0 on"
+            for start in range(0, len(rows), _ROWS_AT_ONCE):
+                look_up(rows[start : start + _ROWS_AT_ONCE])
+        return None
 
     def _images(self, statement: str, keys: Sequence[int | str]) -> list[ImageRecord]:
         connection = self._engine.raw_connection()
@@ -92,6 +133,14 @@ class SqliteReader:
         finally:
             connection.close()
         return [_record(columns) for columns in json.loads(found)]
+
+
+def _wrong_caption(connection: Connection) -> str | None:
+    """Return which caption has another text than its id says."""
+    for caption_id, caption in connection.execute(select(captions.c.id, captions.c.text)):
+        if caption_id != content_id(text_sha256(caption)):
+            return f"the caption {caption_id} has another text"
+    return None
 
 
 def _record(columns: Sequence[Any]) -> ImageRecord:
@@ -139,4 +188,6 @@ _CAPTIONS_AT = (
     .order_by(captions.c.row, image_captions.c.image_id)
 )
 _ORIGINAL_KEYS = select(files.c.path).where(files.c.image_id == bindparam("id")).order_by(files.c.path)
+_IMAGE_KEYS = select(images.c.sha256).order_by(images.c.row)
+_CAPTION_TEXTS = select(captions.c.text).order_by(captions.c.row)
 _ROOTS = select(roots.c.path).order_by(roots.c.position)

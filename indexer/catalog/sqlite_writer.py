@@ -18,6 +18,8 @@ from indexer.catalog.sqlite_browsing import indexes
 from indexer.catalog.tables import caption_files as caption_files_table
 from indexer.catalog.tables import captions, departed, files, image_captions, images
 from indexer.catalog.tables import roots as roots_table
+from indexer.errors import DamagedCatalogError
+from models.files import make_folder
 
 # When an image was first indexed makes no new state: it would differ in a catalog that was lost and made anew.
 _FACTS = [images.c[field.name] for field in fields(ImageFacts) if field.name != "added_at"]
@@ -30,7 +32,8 @@ class SqliteWriter:
     """The ``CatalogWriter`` of a file, which is made with its folder where it is not there."""
 
     def __init__(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        self._path = path
+        make_folder(path.parent)
         self._engine = open_working(path)
 
     def sources(self) -> tuple[list[str], list[str]]:
@@ -184,8 +187,11 @@ class SqliteWriter:
         with self._engine.connect() as connection:
             for statement in visible:
                 digest.update(b"\n")
-                for line in connection.execute(statement):
-                    digest.update(repr(tuple(line)).encode())
+                try:
+                    for line in connection.execute(statement):
+                        digest.update(repr(tuple(line)).encode())
+                except ValueError as error:  # a time that is none: SQLite looks at no column's content
+                    raise DamagedCatalogError(self._path, str(error)) from None
         return digest.hexdigest()
 
     def freeze(self, locator: str) -> None:

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.layout import file_stem
-from indexer.store.vector_log import VectorLog
+from indexer.store.vector_log import COMPACTING_SUFFIX, VectorLog
 from models.cards import EncoderCard, MatcherCard
 from models.errors import ModelError
 from models.types import Side
@@ -28,7 +28,7 @@ class EncodedVectors:
     """The logs of a collection's models and matchers, whose names differ."""
 
     def __init__(self, folder: Path, cards: Sequence[EncoderCard | MatcherCard]) -> None:
-        self._folder = folder
+        self._folder, self.cards = folder, tuple(cards)
         self._names = {(card.name, side): _file_name(card, side) for card in cards for side in _sides(card)}
         self._forms = {card.name: _form(card) for card in cards}
         self._logs = {
@@ -64,8 +64,8 @@ class EncodedVectors:
         """Drop the rows of what is gone, and the logs of models that the collection no longer uses."""
         for (_, side), log in self._logs.items():
             log.compact({key for key in live[side] if key in log})
-        for path in self._folder.glob(f"*{_SUFFIX}"):
-            if path.name not in self._names.values():
+        for path in self._folder.iterdir():
+            if path.suffix in (_SUFFIX, COMPACTING_SUFFIX) and path.name not in self._names.values():
                 path.unlink()
 
     def close(self) -> None:

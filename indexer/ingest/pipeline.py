@@ -9,7 +9,7 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from datetime import UTC, datetime
 
 from indexer.catalog.base import CatalogWriter
@@ -23,11 +23,13 @@ from indexer.ingest.place_captions import place_captions
 from indexer.ingest.plan import make_plan
 from indexer.ingest.publish_changes import publish_changes
 from indexer.ingest.request import IndexReport, IndexRequest, Progress
+from indexer.ingest.restore import restore_work
 from indexer.layout import CollectionLayout, collection_layout
 from indexer.publish import sweep
 from indexer.store.durable import clear_storage_errors
 from models.cards import EncoderCard, MatcherCard
 from models.errors import InputError
+from models.files import flush, make_folder
 from models.imaging.decode import ImageDecoder, InProcessDecoder
 from models.protocols import ModelLibrary
 
@@ -99,21 +101,21 @@ def _opened(
 ) -> Iterator[tuple[CatalogWriter, EncodedVectors]]:
     """Hold a collection, made where it is not there, and open its catalog and its vectors."""
     with clear_storage_errors(layout.root):
-        layout.root.mkdir(parents=True, exist_ok=True)
+        make_folder(layout.root)
+        flush(layout.root.parent)  # a run that a kill ended may have made it
         with locked(layout):
-            is_new = not layout.work.exists()
+            is_new = not layout.work.exists() and not layout.generations.exists()
             sweep(layout)
-            catalog = catalog_database(layout).open_writer()
-            vectors = EncodedVectors(layout.work / "vectors", cards)
             try:
-                yield catalog, vectors
+                with ExitStack() as opened:
+                    vectors = opened.enter_context(closing(EncodedVectors(layout.work / "vectors", cards)))
+                    database = catalog_database(layout)
+                    restore_work(layout, database, vectors)
+                    yield opened.enter_context(closing(database.open_writer())), vectors
             except InputError:
                 if is_new:  # nothing to index: leave no empty collection behind
                     shutil.rmtree(layout.root)
                 raise
-            finally:
-                vectors.close()
-                catalog.close()
 
 
 def _cards(workers: Sequence[PassWorker]) -> list[EncoderCard | MatcherCard]:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from indexer.errors import StorageFullError
+from indexer.errors import AccessDeniedError, StorageFullError
 from models.errors import StorageError
 from models.files import flush
 
@@ -24,11 +24,13 @@ def replace_durably(path: Path, content: bytes) -> None:
 
 @contextmanager
 def clear_storage_errors(folder: Path) -> Iterator[None]:
-    """Turn a failure to write below ``folder`` into a ``StorageError`` that says what to do."""
+    """Turn a failure to read or write below ``folder`` into a ``StorageError`` that says what to do."""
     try:
         yield
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise StorageFullError(folder) from error
         place = error.filename or folder
+        if isinstance(error, PermissionError):
+            raise AccessDeniedError(os.fsdecode(place)) from error
         raise StorageError(f"cannot use {os.fsdecode(place)}: {error.strerror or error}") from error

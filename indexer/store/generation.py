@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
@@ -107,6 +107,7 @@ def open_current(collection_dir: Path, *, features: bool = True) -> Generation:
     Raises:
         NoGenerationError: nothing has been published.
         DamagedGenerationError: a file is missing, changed, or not what the manifest claims; the message names it.
+        AccessDeniedError: this user may not read a file.
     """
     layout = CollectionLayout(collection_dir)
     while True:
@@ -119,6 +120,16 @@ def open_current(collection_dir: Path, *, features: bool = True) -> Generation:
                 raise
 
 
+def open_unpublished(folder: Path, manifest: Manifest, layout: CollectionLayout) -> Generation:
+    """Open a generation that no pointer names yet, as readers would, but for the hashes, which were just computed.
+
+    Raises:
+        DamagedGenerationError: what a file holds is not what the manifest claims.
+    """
+    pointer = Pointer(generation=manifest.generation, manifest_sha256="")
+    return _open_checked(layout, folder, pointer, manifest, manifest.feature_arrays)
+
+
 def _open(layout: CollectionLayout, pointer: Pointer, *, features: bool) -> Generation:
     folder = layout.generation(pointer.generation)
     manifest = read_manifest(layout, pointer)
@@ -126,8 +137,19 @@ def _open(layout: CollectionLayout, pointer: Pointer, *, features: bool) -> Gene
     left_out = {entry.file for entry in manifest.feature_arrays} - {entry.file for entry in opened}
     for damage in damaged_files(folder, manifest, left_out):
         raise damage
+    return _open_checked(layout, folder, pointer, manifest, opened)
+
+
+def _open_checked(
+    layout: CollectionLayout,
+    folder: Path,
+    pointer: Pointer,
+    manifest: Manifest,
+    features: Sequence[FeatureArrayEntry],
+) -> Generation:
+    """Open files whose hashes are right; what they hold is compared with the manifest."""
     sets = {(entry.model, entry.side): _open_set(folder, entry) for entry in manifest.vector_sets}
-    arrays = {entry.matcher: _open_features(folder, entry, manifest.images) for entry in opened}
+    arrays = {entry.matcher: _open_features(folder, entry, manifest.images) for entry in features}
     catalog = catalog_database(layout).open_reader(str(folder / CATALOG_NAME))
     if (catalog.image_count, catalog.caption_count) != (manifest.images, manifest.captions):
         counts = f"{catalog.image_count} images and {catalog.caption_count} captions"

@@ -14,7 +14,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from indexer.errors import DamagedGenerationError, NoGenerationError
+from indexer.errors import AccessDeniedError, DamagedGenerationError, NoGenerationError
 from indexer.layout import CollectionLayout
 from models.cards import ModelIdentity
 from models.files import file_sha256
@@ -106,12 +106,17 @@ def read_pointer(layout: CollectionLayout) -> Pointer:
 
     Raises:
         NoGenerationError: nothing has been published yet.
-        DamagedGenerationError: the pointer cannot be read.
+        DamagedGenerationError: the pointer is none.
+        AccessDeniedError: this user may not read it.
     """
     try:
         return Pointer.model_validate_json(layout.pointer.read_bytes())
     except FileNotFoundError:
         raise NoGenerationError(layout.name) from None
+    except PermissionError:
+        raise AccessDeniedError(layout.pointer) from None
+    except OSError as error:
+        raise DamagedGenerationError(layout.pointer, f"cannot be read ({error.strerror})") from None
     except ValidationError:
         raise DamagedGenerationError(layout.pointer, "is not a pointer to a generation") from None
 
@@ -121,10 +126,13 @@ def read_manifest(layout: CollectionLayout, pointer: Pointer) -> Manifest:
 
     Raises:
         DamagedGenerationError: it is missing, changed, or of another schema.
+        AccessDeniedError: this user may not read it.
     """
     path = layout.generation(pointer.generation) / MANIFEST_NAME
     try:
         content = path.read_bytes()
+    except PermissionError:
+        raise AccessDeniedError(path) from None
     except OSError as error:
         raise DamagedGenerationError(path, f"cannot be read ({error.strerror})") from None
     if hashlib.sha256(content).hexdigest() != pointer.manifest_sha256:
@@ -136,7 +144,11 @@ def read_manifest(layout: CollectionLayout, pointer: Pointer) -> Manifest:
 
 
 def damaged_files(folder: Path, manifest: Manifest, left_out: Collection[str] = ()) -> Iterator[DamagedGenerationError]:
-    """Compare every file, but those left out, with the manifest; yield one error a file that is missing or changed."""
+    """Compare every file, but those left out, with the manifest; yield one error a file that is missing or changed.
+
+    Raises:
+        AccessDeniedError: this user may not read one.
+    """
     for entry in manifest.files:
         if entry.name in left_out:
             continue
@@ -146,5 +158,7 @@ def damaged_files(folder: Path, manifest: Manifest, left_out: Collection[str] = 
                 yield DamagedGenerationError(path, f"has {path.stat().st_size:,} bytes instead of {entry.bytes:,}")
             elif file_sha256(path) != entry.sha256:
                 yield DamagedGenerationError(path, "does not have the SHA-256 that the manifest names")
+        except PermissionError:
+            raise AccessDeniedError(path) from None
         except OSError as error:
             yield DamagedGenerationError(path, f"cannot be read ({error.strerror})")

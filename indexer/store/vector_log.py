@@ -15,9 +15,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from models.files import flush
+from models.files import flush, make_folder
 
 KEY_BYTES = 32
+COMPACTING_SUFFIX = ".compacting"
+"""Of a log's copy while it is being compacted; what a kill leaves of it is swept when the log is opened."""
+
 _BYTES_AT_ONCE = 2**23
 
 
@@ -31,11 +34,13 @@ class VectorLog:
     """
 
     def __init__(self, path: Path, shape: tuple[int, ...], dtype: str = "<f4") -> None:
-        self._path = path
+        self._path, self._compacted = path, path.with_suffix(COMPACTING_SUFFIX)
         self._record = np.dtype([("key", f"V{KEY_BYTES}"), ("row", dtype, shape), ("crc", "<u4")])
         self._rows_at_once = max(1, _BYTES_AT_ONCE // self._record.itemsize)
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
+        self._compacted.unlink(missing_ok=True)
         self._open()
+        flush(path.parent)  # a file without a durable name is lost, whatever is flushed into it
 
     def __contains__(self, key: bytes) -> bool:
         return key in self._positions
@@ -76,12 +81,16 @@ class VectorLog:
         """Drop every record but those of live keys, in one step that a kill cannot spoil."""
         if len(live) == self._count:
             return
-        records, compacted = self._map(), self._path.with_suffix(".compacting")
+        records, compacted = self._map(), self._compacted
         positions = sorted(self._positions[key] for key in live)
-        with compacted.open("wb") as file:
-            for start in range(0, len(positions), self._rows_at_once):
-                file.write(records[positions[start : start + self._rows_at_once]].tobytes())
-        flush(compacted)
+        try:
+            with compacted.open("wb") as file:
+                for start in range(0, len(positions), self._rows_at_once):
+                    file.write(records[positions[start : start + self._rows_at_once]].tobytes())
+            flush(compacted)
+        except BaseException:
+            compacted.unlink(missing_ok=True)  # on a full disk it would be in the way
+            raise
         self.close()
         compacted.replace(self._path)
         flush(self._path.parent)
@@ -93,10 +102,7 @@ class VectorLog:
 
     def _open(self) -> None:
         """Cut a torn tail off and find what is there."""
-        is_new = not self._path.exists()
         self._file = self._path.open("ab", buffering=0)
-        if is_new:
-            flush(self._path.parent)  # a file without a durable name is lost, whatever is flushed into it
         self._count = self._file.tell() // self._record.itemsize
         self._file.truncate(self._count * self._record.itemsize)
         self._positions: dict[bytes, int] = {}

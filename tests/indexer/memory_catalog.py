@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from operator import attrgetter
 
 from indexer.catalog.base import BrowseOrder, CaptionRecord, ImageFacts, ImageRecord, SeenFile, content_id, text_sha256
+from models.types import Side
 
 
 @dataclass
@@ -136,6 +137,14 @@ class MemoryReader:
     def roots(self) -> list[str]:
         return list(self._state.roots)
 
+    def row_keys(self, side: Side) -> list[bytes]:
+        if side == "text":
+            return [text_sha256(text) for text in self._state.caption_rows]
+        return [self._state.images[image].sha256 for image, _ in self._state.image_rows]
+
+    def damage(self) -> str | None:
+        return None
+
     def close(self) -> None:
         pass
 
@@ -174,9 +183,18 @@ class MemoryDatabase:
     """A ``CatalogDatabase``; a locator is any name."""
 
     def __init__(self) -> None:
-        self._working, self._frozen = State(), {}
+        self._working: State | None = None
+        self._frozen: dict[str, State] = {}
+
+    def has_working(self) -> bool:
+        return self._working is not None
+
+    def adopt(self, locator: str) -> bool:
+        self._working = deepcopy(self._frozen[locator])
+        return True
 
     def open_writer(self) -> MemoryWriter:
+        self._working = self._working or State()
         return MemoryWriter(self._working, self._frozen)
 
     def open_reader(self, locator: str) -> MemoryReader:

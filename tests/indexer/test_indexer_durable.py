@@ -11,7 +11,7 @@ from disk_observer import DiskObserver
 from indexer.errors import StorageFullError
 from indexer.store.durable import clear_storage_errors, replace_durably
 from models.errors import StorageError
-from models.files import file_sha256, flush
+from models.files import file_sha256, flush, make_folder
 
 
 def test_a_file_is_replaced_as_a_whole(tmp_path):
@@ -85,3 +85,11 @@ def test_failures_without_a_file_or_a_reason_name_the_folder_and_what_there_is(t
 def test_what_is_no_failure_to_write_goes_through(tmp_path):
     with pytest.raises(ValueError, match="other"), clear_storage_errors(tmp_path):
         raise ValueError("other")
+
+
+def test_a_new_folder_and_those_above_it_have_durable_names(tmp_path, monkeypatch):
+    disk = DiskObserver(monkeypatch)
+    make_folder(tmp_path / "a" / "b")
+    assert disk.steps == [("fsync", tmp_path.name), ("fsync", "a")]
+    make_folder(tmp_path / "a" / "b")
+    assert len(disk.steps) == 2

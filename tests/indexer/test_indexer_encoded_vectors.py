@@ -48,6 +48,14 @@ def test_models_that_have_not_encoded_a_key_are_named(encoded):
     assert encoded.lacking("text", KEYS[0]) == ["toy"]  # a matcher has no text side
 
 
+def test_compacting_sweeps_the_logs_of_other_models_and_what_killed_compactions_left_of_them(encoded, tmp_path):
+    mine = {path.name for path in tmp_path.iterdir()}
+    for name in ("other.image.0000.vectors", "other.image.0000.compacting", "notes.txt"):
+        (tmp_path / name).write_bytes(b"x")
+    encoded.compact({"image": [], "text": []})
+    assert {path.name for path in tmp_path.iterdir()} == {*mine, "notes.txt"}
+
+
 def test_what_is_there_already_is_not_written_again(encoded):
     encoded.append("toy", "image", KEYS[:2], VECTORS[:2])
     encoded.append("toy", "image", KEYS[1:4], VECTORS[1:4] * 0)

@@ -2,6 +2,9 @@
 
 import os
 import resource
+import shutil
+import sqlite3
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -11,6 +14,7 @@ import pytest
 from PIL import Image
 from toy_encoder import ToyEncoder
 from toy_indexing import index_with
+from toy_matcher import ToyMatcher
 
 from indexer.collections import locked
 from indexer.errors import (
@@ -18,6 +22,7 @@ from indexer.errors import (
     CollectionBusyError,
     CollectionNameError,
     CollectionNotFoundError,
+    DamagedCatalogError,
     EmptyCollectionError,
     ModelMismatchError,
     SourceError,
@@ -528,6 +533,56 @@ def test_a_catalog_that_was_deleted_is_made_anew_without_encoding(workshop):
     with workshop.open() as generation:
         after = {record.id: record for record in generation.catalog.images_at(range(5))}
     assert [replace(after[record.id], row=record.row, added_at=record.added_at) for record in before] == before
+
+
+def test_a_working_state_that_is_gone_comes_back_from_the_generation_without_encoding(workshop, write):
+    workshop.paint_all()
+    (workshop.photos / "bad.png").write_bytes(b"not an image")
+    captions = write("captions.csv", "file,caption\nred.png,red\nblue.png,blue sea\n")
+    matcher = ToyMatcher()
+    workshop.index(matchers=[matcher], captions=captions)
+    shutil.rmtree(workshop.root / "work")
+    encoder = ToyEncoder()
+    report = workshop.index(encoders=[encoder], matchers=[matcher], add=True)
+    assert (report.generation, report.images, report.captions, len(report.failed)) == (None, 4, 2, 1)
+    assert encoder.images_encoded == 0
+    workshop.paint("new.png", (9, 9, 9))
+    assert workshop.index(encoders=[encoder], matchers=[matcher]).generation == 2
+    assert encoder.images_encoded == 1
+    assert workshop.captions()["red.png"] == ("red",)
+
+
+def test_what_comes_back_of_a_working_state_is_not_mistaken_for_rows_of_other_weights(workshop):
+    workshop.paint_all()
+    workshop.index()
+    shutil.rmtree(workshop.root / "work")
+    encoder = ToyEncoder(size=4)
+    assert workshop.index(encoders=[encoder]).added == 4
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "UPDATE images SET taken_at = 'last summer'",
+        "INSERT INTO image_captions VALUES ('no image', 0, 'no caption')",
+        "UPDATE alembic_version SET version_num = '0001'",
+    ],
+)
+def test_damage_in_the_working_state_is_not_published_and_the_way_out_that_is_told_is_one(workshop, damage):
+    workshop.paint_all()
+    workshop.index()
+    with closing(sqlite3.connect(workshop.root / "work" / "catalog.sqlite")) as catalog, catalog:
+        catalog.execute(damage)
+    workshop.paint("new.png", (9, 9, 9))
+    with pytest.raises(DamagedCatalogError, match="delete it and run the same command again") as told:
+        workshop.index()
+    assert [path.name for path in (workshop.root / "generations").iterdir()] == ["000001"]
+    assert len(workshop.names()) == 4
+    told.value.path.unlink()
+    encoder = ToyEncoder()
+    assert workshop.index(encoders=[encoder]).generation == 2
+    assert len(workshop.names()) == 5
+    assert encoder.images_encoded <= 1  # the new one, where it was not stored before the damage was found
 
 
 @pytest.mark.parametrize("content", [b"", b"{}", b'{"generation": 99}'])

@@ -2,7 +2,9 @@
 
 import json
 import shutil
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -17,13 +19,14 @@ from toy_matcher import toy_card
 
 from indexer.catalog.base import ImageFacts, SeenFile
 from indexer.catalog.sqlite_database import SqliteDatabase
+from indexer.errors import UnsoundGenerationError
 from indexer.layout import CollectionLayout, collection_layout
 from indexer.publish import Content, publish, sweep
 from indexer.store import index_kind
 from indexer.store.faiss_flat import FlatKind
 from indexer.store.faiss_ivf import IvfKind
 from indexer.store.generation import open_current
-from models.files import file_sha256
+from models.files import file_sha256, make_folder
 
 NOW = datetime(2024, 5, 6, 7, 8, 9, tzinfo=UTC)
 IMAGES = 300
@@ -63,6 +66,7 @@ def files(layout: CollectionLayout, number: int) -> list[str]:
 
 def test_everything_is_on_the_disk_before_it_is_named(layout, content, monkeypatch):
     monkeypatch.setattr(index_kind, "KINDS", {"ivf_sq8": IvfKind(above_rows=100), "flat": FlatKind()})
+    make_folder(layout.generations)
     disk = DiskObserver(monkeypatch)
     images, texts = publish(layout, content, NOW).vector_sets
     assert (images.index_kind, images.index_file, texts.index_file) == ("ivf_sq8", "toy.image.faiss", None)
@@ -231,3 +235,37 @@ def test_a_publish_that_fails_leaves_the_last_generation_and_nothing_else(layout
     with open_current(layout.root) as generation:
         assert generation.number == 1
     assert publish(layout, content, NOW).generation == 2
+
+
+@pytest.mark.parametrize(
+    ("damage", "told"),
+    [
+        ("DELETE FROM files WHERE path = X'2F'; UPDATE images SET id = 'x' WHERE row = 3", "a row of files refers to"),
+        ("DELETE FROM files; DELETE FROM images WHERE row = 299", "holds 299 images and 0 captions"),
+        ("UPDATE images SET row = 500 WHERE row = 3", "rows of its images are not numbered"),
+    ],
+)
+def test_what_is_damaged_before_it_is_hashed_is_not_published(layout, content, damage, told):
+    publish(layout, content, NOW)
+
+    def snapshot(path: str) -> None:
+        content.snapshot(path)
+        with closing(sqlite3.connect(path)) as catalog:
+            catalog.executescript(damage)
+
+    with pytest.raises(UnsoundGenerationError, match=f"{told}.*was not published: delete .*/toy/work and run the same"):
+        publish(layout, replace(content, snapshot=snapshot), NOW)
+    assert [path.name for path in layout.generations.iterdir()] == ["000001"]
+    assert publish(layout, content, NOW).generation == 2
+
+
+def test_vectors_that_do_not_find_themselves_are_not_published(layout, content, monkeypatch):
+    class Lost(FlatKind):
+        """Finds nothing once it has been saved."""
+
+        def open(self, saved, vectors):
+            return super().open(saved, np.zeros_like(vectors))
+
+    monkeypatch.setattr(index_kind, "KINDS", {"flat": Lost()})
+    with pytest.raises(UnsoundGenerationError, match="does not find its own first vector"):
+        publish(layout, content, NOW)

@@ -105,10 +105,28 @@ def test_what_was_appended_is_on_the_disk_when_append_returns(tmp_path, monkeypa
     disk.finish()
 
 
-def test_opening_a_log_again_flushes_nothing(path, monkeypatch):
+def test_opening_a_log_makes_its_name_durable_for_it_may_be_of_a_run_that_was_killed(path, monkeypatch):
     disk = DiskObserver(monkeypatch)
     VectorLog(path, (3,)).close()
-    assert disk.steps == []
+    assert disk.steps == [("fsync", path.parent.name)]
+
+
+def test_a_compaction_that_was_killed_or_failed_leaves_nothing(path, monkeypatch):
+    leftover = path.with_name(f"{path.name}.compacting")
+    leftover.write_bytes(b"half")
+    log = VectorLog(path, (3,))
+    assert not leftover.exists()
+
+    def full(descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("os.fsync", full)
+        with pytest.raises(OSError, match="No space"):
+            log.compact([key(1)])
+    log.close()
+    assert [file.name for file in path.parent.iterdir()] == [path.name]
+    np.testing.assert_array_equal(content(path, 1, 2, 3), rows(1, 2, 3))
 
 
 def test_a_compacted_log_takes_the_place_of_the_old_one_once_it_is_on_the_disk(path, monkeypatch):
