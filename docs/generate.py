@@ -15,7 +15,7 @@ from benchmarks.quality_page import quality_page
 from benchmarks.results_page import results_page
 from models.names import DEFAULT_MODEL
 from models.shipped import encoder_card
-from service.settings import settings_table
+from service.settings import limits_table, settings_table
 
 ROOT = Path(__file__).resolve().parents[1]
 _RESULTS = ROOT / "benchmarks" / "results"
@@ -37,6 +37,7 @@ _BENCHMARKS = {
 """The columns that are shown of each benchmark's results."""
 
 _MODEL_PAGE = ROOT / "docs" / "models" / f"{DEFAULT_MODEL}.md"
+_WITH_MARKS = (ROOT / "README.md", _MODEL_PAGE, ROOT / "docs" / "security.md")
 
 Row = Mapping[str, str]
 
@@ -49,7 +50,7 @@ def pages() -> dict[Path, str]:
         ROOT / "docs" / "quality.md": quality_page(),
         ROOT / "docs" / "results.md": results_page(),
         ROOT / "docs" / "experiments.md": experiments_page(read_csv(_RESULTS / "experiments.csv")),
-        **{path: with_figures(path.read_text(encoding="utf-8")) for path in (ROOT / "README.md", _MODEL_PAGE)},
+        **{path: with_figures(path.read_text(encoding="utf-8")) for path in _WITH_MARKS},
     }
 
 
@@ -75,7 +76,7 @@ def experiments_page(rows: Sequence[Row]) -> str:
 
 def with_figures(page: str) -> str:
     """Return a page with fresh text between its ``<!-- NAME -->`` and ``<!-- /NAME -->`` marks."""
-    for name, text in {"facts": _facts(), "card": _card(), "quality": _quality()}.items():
+    for name, text in {"facts": _facts(), "card": _card(), "quality": _quality(), "limits": limits_table()}.items():
         before, mark, rest = page.partition(f"<!-- {name} -->")
         _, end, after = rest.partition(f"<!-- /{name} -->")
         if mark and end:

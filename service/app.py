@@ -10,11 +10,9 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, asynccontextmanager, contextmanager
 from functools import partial
 from importlib.metadata import version
-from typing import Any
 
 import structlog
 from fastapi import FastAPI
-from fastapi.openapi.utils import get_openapi
 from starlette.concurrency import run_in_threadpool
 from starlette.middleware.cors import CORSMiddleware
 
@@ -23,12 +21,13 @@ from models.inference.cache_folder import cache_folder
 from models.library import InstalledModels
 from models.protocols import ModelLibrary
 from service.api import collections, explain, images, operations, search
+from service.api.description import describe
 from service.api.pages import install_pages
 from service.api.state import State
-from service.errors import Problem, install_error_handlers
+from service.errors import install_error_handlers
 from service.methods import Methods
 from service.observability import Metrics, Observe
-from service.search.grammar import QueryLimits
+from service.security.access import is_bare, is_visible
 from service.security.bodies import Bodies
 from service.security.headers import SecurityHeaders
 from service.security.keys import KeyGuard
@@ -60,7 +59,7 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        _warn_if_open(settings)
+        _warn_of_keys(settings)
         with _running(settings, metrics, library) as state:
             app.state.parts = state
             loading = asyncio.create_task(run_in_threadpool(_load, state, on_loaded))
@@ -87,7 +86,7 @@ def create_app(
         Bodies, limits=settings.body_limits, place=Admission("bodies", settings.max_bodies, metrics.count_refusal).admit
     )
     if settings.api_keys:
-        app.add_middleware(KeyGuard, keys=[key.get_secret_value() for key in settings.api_keys])
+        app.add_middleware(KeyGuard, keys=settings.keys, per_minute=settings.key_requests_per_minute)
     app.add_middleware(Methods, paths=lambda: app.openapi()["paths"])
     if settings.cors_origins:
         app.add_middleware(
@@ -99,8 +98,7 @@ def create_app(
         )
     app.add_middleware(SecurityHeaders, cross_origin=bool(settings.cors_origins))
     app.add_middleware(Observe, metrics=metrics, retry_after_s=settings.retry_after_s)
-    app.state.limits = settings.query_limits
-    app.openapi = partial(_openapi, app)  # type: ignore[method-assign]
+    app.openapi = partial(describe, app, settings.query_limits, keys_are_set=bool(settings.api_keys))  # type: ignore[method-assign]
     return app
 
 
@@ -140,6 +138,7 @@ def _running(settings: Settings, metrics: Metrics, library: ModelLibrary) -> Ite
             Matchers(library, at_once=settings.rerank),
             model=settings.model,
             default=settings.default_collection,
+            is_visible=is_visible,
         )
         stack.callback(generations.close)
         metrics.show_collections(generations.sizes)
@@ -180,7 +179,9 @@ def _running(settings: Settings, metrics: Metrics, library: ModelLibrary) -> Ite
         yield State(settings, metrics, generations, queries, explanations, thumbnails)
 
 
-def _warn_if_open(settings: Settings) -> None:
+def _warn_of_keys(settings: Settings) -> None:
+    if any(is_bare(key.get_secret_value()) for key in settings.api_keys):
+        log.warning("A key without a name and a role may do everything: write SEMBLANCE_API_KEYS=name:role:secret.")
     if settings.api_keys or _is_loopback(settings.host):
         return
     log.warning(
@@ -196,44 +197,3 @@ def _is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
-
-
-def _tell_limits(schema: dict[str, Any], limits: QueryLimits) -> None:
-    """Write the limits that are settings into the description: what the service refuses, it refuses too."""
-    bounds: dict[str, dict[str, Any]] = {
-        "k": {"maximum": limits.max_k},
-        "offset": {"maximum": limits.max_offset},
-        "query": {"maxLength": limits.max_query_chars},
-        "modifiers": {"maxItems": limits.max_modifiers},
-        "modifier": {"maxItems": limits.max_modifiers},
-    }
-    searches = [schema["components"]["schemas"][name]["properties"] for name in ("TextSearch", "BatchedSearch")]
-    for properties in searches:
-        for name, bound in bounds.items():
-            properties.get(name, {}).update(bound)
-    for path in schema["paths"].values():
-        for operation in path.values():
-            for parameter in operation.get("parameters", []):
-                parameter["schema"].update(bounds.get(parameter["name"], {}))
-
-
-def _openapi(app: FastAPI) -> dict[str, Any]:
-    """Return the OpenAPI description, with the schema of errors and the two ways to send a key."""
-    if app.openapi_schema is None:
-        schema = get_openapi(
-            title=app.title,
-            version=app.version,
-            summary=app.summary,
-            routes=app.routes,
-        )
-        _tell_limits(schema, app.state.limits)
-        problem = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
-        components = schema.setdefault("components", {})
-        components.setdefault("schemas", {}).update(problem.pop("$defs"), Problem=problem)
-        components["securitySchemes"] = {
-            "bearer": {"type": "http", "scheme": "bearer"},
-            "header": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
-        }
-        schema["security"] = [{}, {"bearer": []}, {"header": []}]
-        app.openapi_schema = schema
-    return app.openapi_schema

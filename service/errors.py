@@ -39,9 +39,11 @@ from models.errors import (
     UnsupportedImageError,
 )
 from service.search.engine import ImageNotFoundError
+from service.security.access import ForbiddenError
 from service.security.bodies import BodiesHeldError
 from service.security.keys import KeyRefusedError
 from service.security.paths import OriginalNotFoundError
+from service.security.rate import TooManyRequestsError
 from service.serving.admission import ClientGoneError, OverloadedError
 from service.serving.captions import CaptionerUnavailableError
 from service.serving.generations import NotReadyError
@@ -70,6 +72,8 @@ _STATUSES: dict[type[SemblanceError], int] = {
     CollectionNotFoundError: 404,
     CollectionNameError: 404,
     KeyRefusedError: 401,
+    ForbiddenError: 403,
+    TooManyRequestsError: 429,
     ModelError: 503,
     StorageError: 503,
     ModelMismatchError: 409,
@@ -128,7 +132,7 @@ def response_of(error: Exception, request_id: str, retry_after_s: int) -> Respon
     problem.request_id = request_id
     headers = dict(error.headers or {}) if isinstance(error, HTTPException) else {}
     if problem.status in (429, 503):
-        headers["Retry-After"] = str(retry_after_s)
+        headers["Retry-After"] = str(error.retry_after_s if isinstance(error, TooManyRequestsError) else retry_after_s)
     if problem.status == 401:
         headers["WWW-Authenticate"] = 'Bearer realm="semblance"'
     if problem.status == 413:
@@ -158,10 +162,13 @@ def _is_unlabelled_json(request: Request, error: RequestValidationError) -> bool
 
 
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """Return the ``responses`` by which a route declares its error statuses."""
+    """Return the ``responses`` by which a route declares its error statuses; what needs a key may ask too often."""
+    if 401 in statuses:
+        statuses = (*statuses, 429)
     schema = {"$ref": "#/components/schemas/Problem"}
     return {
-        status: {"description": _TITLES[status], "content": {MEDIA_TYPE: {"schema": schema}}} for status in statuses
+        status: {"description": _TITLES[status], "content": {MEDIA_TYPE: {"schema": schema}}}
+        for status in sorted(statuses)
     }
 
 

@@ -132,8 +132,15 @@ class Observe:
         method = scope["method"] if scope["method"] in _METHODS else "OTHER"
         self._metrics.requests.labels(method, route, str(status)).inc()
         self._metrics.seconds.labels(route).observe(seconds)
+        told = {"key": scope["state"]["key"]} if "key" in scope["state"] else {}
         log.info(
-            "request", request_id=request_id, method=method, route=route, status=status, ms=round(seconds * 1e3, 2)
+            "request",
+            request_id=request_id,
+            method=method,
+            route=route,
+            status=status,
+            ms=round(seconds * 1e3, 2),
+            **told,
         )
 
 

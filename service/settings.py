@@ -16,13 +16,14 @@ from models.imaging.limits import DecodeLimits
 from models.inference.execution import Execution
 from service.logs import LogFormat
 from service.search.grammar import QueryLimits
+from service.security.access import Key, parse_keys
 from service.security.bodies import BodyLimits
 from service.security.prefix import is_prefix
 
 
-def _setting(default: Any, unit: str, description: str, **constraints: Any) -> Any:
-    """Declare one row of the table."""
-    return Field(default, description=description, json_schema_extra={"unit": unit}, **constraints)
+def _setting(default: Any, unit: str, description: str, *, beyond: str = "", **constraints: Any) -> Any:
+    """Declare one row of the table; ``beyond`` says what becomes of a request that exceeds a limit."""
+    return Field(default, description=description, json_schema_extra={"unit": unit, "beyond": beyond}, **constraints)
 
 
 class SettingsError(InputError):
@@ -48,7 +49,13 @@ class Settings(BaseSettings):
     host: str = _setting("127.0.0.1", "address", "address to listen on; beyond loopback, set api_keys too")
     port: int = _setting(8000, "port", "TCP port to listen on; 0 takes a free one", ge=0, le=65535)
     api_keys: Annotated[tuple[SecretStr, ...], NoDecode] = _setting(
-        (), "comma-separated", "keys of which a request has to carry one; without any the service is open to everybody"
+        (),
+        "comma-separated",
+        "name:role:secret, of which a request has to carry one secret; role is read or admin, read@one+two for these "
+        "collections alone; without any the service is open to everybody",
+    )
+    key_requests_per_minute: int = _setting(
+        0, "requests", "that each key may make, as many at once; 0: any number", beyond="429", ge=0
     )
 
     root_path: str = _setting(
@@ -76,43 +83,65 @@ class Settings(BaseSettings):
     )
     file_threads: int = _setting(2, "threads", "threads that make thumbnails", ge=1)
 
-    max_body_bytes: int = _setting(20 * 2**20, "bytes", "largest image that is sent, or form with one", ge=1024)
+    max_body_bytes: int = _setting(
+        20 * 2**20, "bytes", "largest image that is sent, or form with one", beyond="413", ge=1024
+    )
     max_json_bytes: int = _setting(
-        256 * 2**10, "bytes", "largest JSON body, where it carries an image beside the image", ge=1024
+        256 * 2**10, "bytes", "largest JSON body, where it carries an image beside the image", beyond="413", ge=1024
     )
     max_bodies: int = _setting(
-        64, "requests", "bodies over 64 KB, or of unknown length, that arrive or wait for their answer", ge=1
+        64,
+        "requests",
+        "bodies over 64 KB, or of unknown length, that arrive or wait for their answer",
+        beyond="503",
+        ge=1,
     )
-    max_bodies_bytes: int = _setting(256 * 2**20, "bytes", "what has come of all of these together", ge=2**20)
+    max_bodies_bytes: int = _setting(
+        256 * 2**20, "bytes", "what has come of all of these together", beyond="503", ge=2**20
+    )
     body_timeout_s: float = _setting(
-        60.0, "seconds", "from a header to the end of its body, and time for a client to take an answer", gt=0
+        60.0,
+        "seconds",
+        "from a header to the end of its body, and time for a client to take an answer",
+        beyond="408, or the connection is closed",
+        gt=0,
     )
-    max_header_bytes: int = _setting(32 * 2**10, "bytes", "largest header of a request, its address included", ge=1024)
+    max_header_bytes: int = _setting(
+        32 * 2**10, "bytes", "largest header of a request, its address included", beyond="431", ge=1024
+    )
     header_timeout_s: float = _setting(
-        10.0, "seconds", "from a connection or the first byte of a request to the end of its header", gt=0
+        10.0, "seconds", "from a connection or the first byte of a request to the end of its header", beyond="408", gt=0
     )
-    keep_alive_s: int = _setting(5, "seconds", "between two requests of a connection", ge=1)
+    keep_alive_s: int = _setting(
+        5, "seconds", "between two requests of a connection", beyond="the connection is closed", ge=1
+    )
     max_connections: int = _setting(
-        512, "connections", "open at the same time; beyond that the longest idle one is closed", ge=1
+        512, "connections", "open at the same time", beyond="the longest idle one is closed", ge=1
     )
-    max_pixels: int = _setting(200_000_000, "pixels", "largest image, width times height, as its header tells", ge=1)
+    max_pixels: int = _setting(
+        200_000_000, "pixels", "largest image, width times height, as its header tells", beyond="413", ge=1
+    )
     max_progressive_pixels: int = _setting(
-        120_000_000, "pixels", "largest JPEG in several scans: all its coefficients are held while it is decoded", ge=1
+        120_000_000,
+        "pixels",
+        "largest JPEG in several scans: all its coefficients are held while it is decoded",
+        beyond="413",
+        ge=1,
     )
-    max_side_px: int = _setting(65_535, "pixels", "longest side of an image", ge=1)
-    max_scans: int = _setting(50, "scans", "most scans of a JPEG: each costs a pass over all of it", ge=1)
+    max_side_px: int = _setting(65_535, "pixels", "longest side of an image", beyond="413", ge=1)
+    max_scans: int = _setting(50, "scans", "most scans of a JPEG: each costs a pass over all of it", beyond="413", ge=1)
     max_decode_bytes: int = _setting(
-        800_000_000, "bytes", "most memory that decoding an image may take, as its header tells", ge=1
+        800_000_000, "bytes", "most memory that decoding an image may take, as its header tells", beyond="413", ge=1
     )
-    max_query_chars: int = _setting(1000, "characters", "longest query sentence or modifier", ge=1)
-    max_modifiers: int = _setting(8, "terms", "most modifiers of one query", ge=0, le=64)
-    max_k: int = _setting(100, "results", "largest page of results", ge=1)
-    max_offset: int = _setting(1000, "results", "deepest page: results passed over before it", ge=0)
+    max_query_chars: int = _setting(1000, "characters", "longest query sentence or modifier", beyond="422", ge=1)
+    max_modifiers: int = _setting(8, "terms", "most modifiers of one query", beyond="422", ge=0, le=64)
+    max_k: int = _setting(100, "results", "largest page of results", beyond="422", ge=1)
+    max_offset: int = _setting(1000, "results", "deepest page: results passed over before it", beyond="422", ge=0)
     max_batch: int = _setting(32, "inputs", "most texts or images that one encoder call takes together", ge=1)
-    max_searches: int = _setting(64, "requests", "searches running or waiting; beyond that 503 at once", ge=1)
-    max_explanations: int = _setting(4, "requests", "explanations running or waiting; beyond that 503 at once", ge=1)
-    max_captions: int = _setting(16, "requests", "captions being written or waiting; beyond that 503 at once", ge=1)
-    max_thumbnails: int = _setting(64, "requests", "thumbnails being made or waiting; beyond that 503 at once", ge=1)
+    max_searches: int = _setting(64, "requests", "searches running or waiting", beyond="503", ge=1)
+    max_explanations: int = _setting(4, "requests", "explanations running or waiting", beyond="503", ge=1)
+    max_captions: int = _setting(16, "requests", "captions being written or waiting", beyond="503", ge=1)
+    max_thumbnails: int = _setting(64, "requests", "thumbnails being made or waiting", beyond="503", ge=1)
     retry_after_s: int = _setting(1, "seconds", "what Retry-After says with a 503", ge=1)
 
     thumbnail_side_px: int = _setting(480, "pixels", "longer side of a thumbnail", ge=16, le=2048)
@@ -121,14 +150,16 @@ class Settings(BaseSettings):
     explanation_cache_entries: int = _setting(64, "explanations", "explanations kept in memory", ge=0)
 
     allow_url_fetch: bool = _setting(False, "true or false", "let queries name an image by a public http(s) address")
-    fetch_timeout_s: float = _setting(5.0, "seconds", "time for fetching one query image", gt=0)
+    fetch_timeout_s: float = _setting(5.0, "seconds", "time for fetching one query image", beyond="422", gt=0)
     log_format: LogFormat = _setting(
         "auto", "name", "how the log is written: json, text, or auto: text where standard error is a terminal"
     )
     watch_s: float = _setting(
         2.0, "seconds", "between two looks for new generations and collections, which are then served; 0: never", ge=0
     )
-    graceful_stop_s: int = _setting(20, "seconds", "time that running requests get when the service stops", ge=0)
+    graceful_stop_s: int = _setting(
+        20, "seconds", "time that running requests get when the service stops", beyond="the request is broken off", ge=0
+    )
 
     @field_validator("data_dir")
     @classmethod
@@ -143,12 +174,23 @@ class Settings(BaseSettings):
             raise ValueError("must be a path such as /photographs")
         return path
 
+    @field_validator("api_keys")
+    @classmethod
+    def _check_keys(cls, texts: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
+        parse_keys([text.get_secret_value() for text in texts])
+        return texts
+
     @field_validator("api_keys", "trusted_proxies", "cors_origins", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         if isinstance(value, str):
             return tuple(part.strip() for part in value.split(",") if part.strip())
         return value
+
+    @property
+    def keys(self) -> tuple[Key, ...]:
+        """The keys, of which a request has to carry one."""
+        return parse_keys([text.get_secret_value() for text in self.api_keys])
 
     @property
     def execution(self) -> Execution:
@@ -191,20 +233,42 @@ def variable_of(name: str) -> str:
 
 def settings_table() -> str:
     """Return all settings as the Markdown page ``docs/settings.md``."""
-    lines = [
-        "# Settings of the service",
-        "",
-        "Made by `python -m service.settings > docs/settings.md`.",
-        "",
-        "| variable | default | unit | meaning |",
-        "|---|---|---|---|",
-    ]
-    for name, field in Settings.model_fields.items():
-        value = ",".join(field.default) if isinstance(field.default, tuple) else field.default
-        default = "" if value in (None, "", PydanticUndefined) else f"`{str(value).lower()}`"
-        unit = field.json_schema_extra["unit"] if isinstance(field.json_schema_extra, dict) else ""
-        lines.append(f"| `{variable_of(name)}` | {default} | {unit} | {field.description} |")
-    return "\n".join(lines)
+    rows = [_row(name) for name in Settings.model_fields]
+    return "\n".join(
+        (
+            "# Settings of the service",
+            "",
+            "Made by `python -m service.settings > docs/settings.md`.",
+            "",
+            "| variable | default | unit | meaning |",
+            "|---|---|---|---|",
+            *(f"| `{variable_of(name)}` | {default} | {unit} | {text} |" for name, default, unit, text, _ in rows),
+        )
+    )
+
+
+def limits_table() -> str:
+    """Return the settings that are limits as a Markdown table, with what becomes of a request that exceeds one."""
+    rows = [_row(name) for name in Settings.model_fields]
+    return "\n".join(
+        (
+            "| variable | default | unit | limits | beyond |",
+            "|---|---|---|---|---|",
+            *(
+                f"| `{variable_of(name)}` | {default} | {unit} | {text} | {beyond} |"
+                for name, default, unit, text, beyond in rows
+                if beyond
+            ),
+        )
+    )
+
+
+def _row(name: str) -> tuple[str, str, str, str, str]:
+    field = Settings.model_fields[name]
+    value = ",".join(field.default) if isinstance(field.default, tuple) else field.default
+    default = "" if value in (None, "", PydanticUndefined) else f"`{str(value).lower()}`"
+    extra = field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
+    return name, default, str(extra["unit"]), field.description or "", str(extra.get("beyond", ""))
 
 
 if __name__ == "__main__":

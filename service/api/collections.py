@@ -12,6 +12,7 @@ from indexer.store.index_kind import kind_named
 from service.api.schemas import CollectionAnswer, CollectionsAnswer, IndexAnswer, MatcherAnswer, ModelAnswer
 from service.api.state import State, StateNow
 from service.errors import problems
+from service.security.access import require_admin
 
 router = APIRouter(tags=["collections"])
 
@@ -36,9 +37,10 @@ async def collection(name: Name, state: StateNow) -> CollectionAnswer:
     return _describe(state, name)
 
 
-@router.post("/collections/{name}/reload", responses=problems(401, 404, 409, 422, 503))
+@router.post("/collections/{name}/reload", responses=problems(401, 403, 404, 409, 422, 503))
 async def reload(name: Name, state: StateNow) -> CollectionAnswer:
-    """Put a collection's newest generation into service; where it is unfit, the present one stays."""
+    """Put a collection's newest generation into service; where it is unfit, the present one stays. Needs admin."""
+    require_admin()
     await run_in_threadpool(state.generations.reload, name)
     return _describe(state, name)
 

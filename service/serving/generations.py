@@ -114,6 +114,7 @@ class Generations:
         matchers: loads matchers.
         model: that answers requests which name none; None takes each collection's first model.
         default: the collection that answers requests which name none.
+        is_visible: tells whether a collection is there for whoever asks; for others it is as one that does not exist.
     """
 
     def __init__(
@@ -124,12 +125,14 @@ class Generations:
         *,
         model: str | None = None,
         default: str | None = None,
+        is_visible: Callable[[str], bool] = lambda _name: True,
     ) -> None:
         self._data_dir = data_dir
         self._encoder_for = encoder_for
         self._matchers = matchers
         self._model = model
         self._default = default
+        self._is_visible = is_visible
         self._serving: dict[str, _ReferenceCounted] = {}
         self._refused: dict[str, SemblanceError] = {}
         self._tried: dict[str, Pointer | None] = {}
@@ -169,6 +172,7 @@ class Generations:
             SemblanceError: the newest generation cannot be served. The one in service stays, unless the collection
                 does not exist any more.
         """
+        self._check_visible(name)
         with self._one_reload:
             try:
                 folder = collection_dir(self._data_dir, name)
@@ -225,7 +229,7 @@ class Generations:
     def sizes(self) -> dict[str, dict[str, int]]:
         """Return the numbers of images and captions of each collection in service, and its generation's number."""
         with self._lock:
-            generations = {name: counted.served.generation for name, counted in self._serving.items()}
+            generations = {name: self._serving[name].served.generation for name in self._visible()}
         return {
             name: {
                 "images": generation.catalog.image_count,
@@ -239,13 +243,15 @@ class Generations:
     def names(self) -> list[str]:
         """The collections in service, sorted."""
         with self._lock:
-            return sorted(self._serving)
+            return self._visible()
 
     @property
     def default(self) -> str | None:
         """The collection that answers when a request names none."""
-        known = {*self._serving, *self._refused, *(self._waiting or ())}
-        return self._default or (known.pop() if len(known) == 1 else None)
+        if self._default is not None and self._is_visible(self._default):
+            return self._default
+        known = set(filter(self._is_visible, (*self._serving, *self._refused, *(self._waiting or ()))))
+        return known.pop() if len(known) == 1 else None
 
     def close(self) -> None:
         """Take everything out of service, once what is being loaded is there."""
@@ -261,15 +267,23 @@ class Generations:
             raise NotReadyError("The service is starting.")
         name = name or self.default
         if name is None:
-            there_are = ", ".join(sorted(self._serving)) or "none yet, make one with semblance index"
+            there_are = ", ".join(self._visible()) or "none yet, make one with semblance index"
             raise CollectionChoiceError(f"Name a collection; there are: {there_are}.")
+        self._check_visible(name)
         if name in self._serving:
             return self._serving[name]
         if name in self._refused:
             raise self._refused[name].with_traceback(None)  # it is raised by many requests, and each would add to it
         if name in waiting:
             raise NotReadyError(f"The collection {name!r} is being loaded.")
-        raise CollectionNotFoundError(name, sorted(self._serving))
+        raise CollectionNotFoundError(name, self._visible())
+
+    def _visible(self) -> list[str]:
+        return sorted(filter(self._is_visible, self._serving))
+
+    def _check_visible(self, name: str) -> None:
+        if not self._is_visible(name):
+            raise CollectionNotFoundError(name, self._visible())
 
     def _release(self, counted: _ReferenceCounted) -> None:
         with self._lock:
