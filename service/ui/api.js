@@ -5,27 +5,28 @@
  * @typedef {{name: string, width: number, height: number, format: string, taken_at: ?string, camera: ?string,
  *   modified_at: ?string, added_at: ?string, orientation: ?string, lens: ?string, iso: ?number, latitude: ?number,
  *   longitude: ?number, tags: string[], title: ?string, remark: ?string}} Metadata
- * @typedef {{id: string, rank: number, score: number, caption: ?string, image_id: string, path: string, thumbnail_url: string,
- *   metadata: Metadata, contributions: Contribution[], confidence: ?number}} Result
+ * @typedef {{id: string, rank?: number, score?: number, caption: ?string, image_id: string, path: string, thumbnail_url: string,
+ *   metadata: Metadata, contributions?: Contribution[], confidence?: ?number}} Result  a score only where something was searched for
  * @typedef {{results: Result[], collection: {name: string, generation: number, model: string, index: string,
  *   exact: boolean}, took_ms: {total: number}, next: ?number, next_cursor: ?string, total: number, warnings: string[]}} Answer
  * @typedef {{score: number, contributions: Contribution[], heat_map: {rows: number, columns: number,
  *   values: number[][], region: number[]}, words: {term: string, words: {word: string, start: number, end: number,
  *   value: number}[]}[]}} Explanation
  */
-import { hasPicture, signed } from './state.js';
+import { hasPicture, hasSource, signed } from './state.js';
 import { uploadOf } from './uploads.js';
 
 const KEY = 'semblance-key';
 const PAGE_SIZE = 24;
+const WALL_SIZE = 60;
 
 /** An answer that is not 2xx (its problem+json), or status 0: no answer at all. */
 export class Problem extends Error {
-  /** @param {number} status @param {string} title @param {string} detail */
-  constructor(status, title, detail) {
+  /** @param {number} status @param {string} detail @param {string} [type] of the problem */
+  constructor(status, detail, type = '') {
     super(detail);
     this.status = status;
-    this.title = title;
+    this.type = type;
   }
 }
 
@@ -51,11 +52,11 @@ async function send(address, options = {}) {
     response = await fetch(address, { ...options, headers });
   } catch (error) {
     if (error.name === 'AbortError') throw error;
-    throw new Problem(0, 'No answer from the service', 'It may be stopped or starting, or the connection is down.');
+    throw new Problem(0, 'It may be stopped or starting, or the connection is down.');
   }
   if (response.ok) return response;
   const problem = await response.json().catch(() => ({}));
-  throw new Problem(response.status, problem.title ?? `Error ${response.status}`, detailOf(problem, response.status));
+  throw new Problem(response.status, detailOf(problem, response.status), problem.type);
 }
 
 /** The problem's sentence and, for a form error, the fields'. */
@@ -81,6 +82,27 @@ export function search(state, before, signal, k = PAGE_SIZE) {
   if (!hasPicture(state)) return json(send('search/text', { ...body({ query: state.query, modifiers, ...shared }), signal }));
   const address = `search/image?${parameters({ ...shared, modifier: modifiers })}`;
   return json(send(address, { ...(state.image ? body({ id: state.image }) : form(state.upload)), signal }));
+}
+
+/**
+ * The collection's images without a query.
+ * @param {import('./state.js').State} state
+ * @param {?Answer} before the page that this one follows
+ * @returns {Promise<Answer>} in the form of a search's
+ */
+async function browse({ collection, sort }, before, signal) {
+  const asked = { k: WALL_SIZE, sort, ...(collection && { collection }), ...(before && { cursor: before.next_cursor }) };
+  const answer = await json(send(`images?${parameters(asked)}`, { signal }));
+  return { ...answer, next: null, warnings: [] };
+}
+
+/** What a state asks for: the results of a search, or the wall. @returns {Promise<Answer>} */
+export const ask = (state, before, signal) => (hasSource(state) ? search : browse)(state, before, signal);
+
+/** @param {string} id @param {?string} collection @returns {Promise<Result>} one image, found by nothing */
+export async function image(id, collection, signal) {
+  const entry = await json(send(`images/${encodeURIComponent(id)}?${parameters({ ...(collection && { collection }) })}`, { signal }));
+  return { ...entry, image_id: entry.id, caption: entry.captions[0] ?? null };
 }
 
 /** @param {import('./state.js').State} state with a picture @returns {Promise<{text: string, model: string}>} */

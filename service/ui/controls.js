@@ -3,7 +3,7 @@ import { pictureAddress } from './api.js';
 import { connectChips } from './chips.js';
 import { byId, element } from './element.js';
 import { showPicture } from './pictures.js';
-import { parseModifiers } from './state.js';
+import { hasSource, parseModifiers } from './state.js';
 import { uploadOf } from './uploads.js';
 
 /** @typedef {import('./state.js').State} State */
@@ -37,6 +37,7 @@ export function connectControls(onChange) {
   });
   byId('target').addEventListener('change', (event) => onChange({ ...written(), target: event.target.value }));
   collection.addEventListener('change', () => onChange({ ...written(), collection: collection.value, image: null }));
+  byId('sort').addEventListener('change', (event) => onChange({ sort: event.target.value }));
   byId('query-image-remove').addEventListener('click', () => {
     onChange({ image: null, upload: null });
     query.focus();
@@ -60,6 +61,8 @@ export function connectControls(onChange) {
       chips.show(state.modifiers);
       byId('target').querySelector(`[value=${state.target}]`).checked = true;
       if (state.collection) collection.value = state.collection;
+      byId('sort').value = state.sort;
+      byId('sort-label').hidden = hasSource(state);
       showQueryImage();
     },
     offer(collections) {

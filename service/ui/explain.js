@@ -1,10 +1,11 @@
-/** The dialog that shows why a result matched. */
+/** The dialog that shows a photograph and, where something was searched for, why it matched. */
 import { Problem, explain, pictureAddress } from './api.js';
 import { byId, element } from './element.js';
 import { paintHeat } from './heatmap.js';
 import { openWithKey, sharpenPicture, showPicture } from './pictures.js';
 import { showBreakdown, showWords } from './reasons.js';
 import { scoreText, titleOf } from './results.js';
+import { hasSource } from './state.js';
 
 /** @typedef {import('./api.js').Result} Result */
 
@@ -13,7 +14,7 @@ import { scoreText, titleOf } from './results.js';
  *   withKey: <T>(ask: () => Promise<T>) => Promise<T>, onShow: (result: Result) => void, onClose: () => void}} listeners
  *   `onShow` is told of every step to another result, `onClose` that the visitor closed the dialog
  * @returns {{open: (result: Result, context: {state: import('./state.js').State, collection: string}) => void,
- *   close: () => void}}  `close` tells nobody
+ *   close: () => void, refresh: () => void}}  `close` tells nobody; `refresh` looks again for neighbours
  */
 export function connectExplain({ onSimilar, neighbour, withKey, onShow, onClose }) {
   const dialog = /** @type {HTMLDialogElement} */ (byId('explain'));
@@ -23,6 +24,7 @@ export function connectExplain({ onSimilar, neighbour, withKey, onShow, onClose 
   const original = /** @type {HTMLAnchorElement} */ (byId('explain-original'));
   const download = /** @type {HTMLAnchorElement} */ (byId('explain-download'));
   const link = byId('explain-link');
+  const path = byId('explain-path');
   let abort = new AbortController();
   let shown = null;
   let context = null;
@@ -35,9 +37,9 @@ export function connectExplain({ onSimilar, neighbour, withKey, onShow, onClose 
     shown = result;
     const { width, height } = result.metadata;
     byId('explain-title').textContent = titleOf(result);
-    byId('explain-place').textContent = `Result ${result.rank} · score ${scoreText(result.score)}`;
-    byId('explain-previous').disabled = !neighbour(result, -1);
-    byId('explain-next').disabled = !neighbour(result, 1);
+    const scored = result.score !== undefined;
+    byId('explain-place').textContent = scored ? `Result ${result.rank} · score ${scoreText(result.score)}` : '';
+    refresh();
     byId('stage-frame').style.setProperty('--ratio', `${width / height || 1}`);
     heat.getContext('2d').clearRect(0, 0, heat.width, heat.height);
     photo.alt = titleOf(result);
@@ -46,13 +48,23 @@ export function connectExplain({ onSimilar, neighbour, withKey, onShow, onClose 
     download.href = original.href;
     download.download = result.metadata.name;
     link.textContent = 'Copy link';
+    path.textContent = 'Copy path';
     showPicture(photo, result.thumbnail_url, abort.signal);
     sharpenPicture(photo, original.href, abort.signal);
-    showBreakdown(byId('breakdown'), result.contributions, result.score);
+    const asked = hasSource(context.state);
+    byId('stage-controls').hidden = !asked;
+    byId('breakdown-section').hidden = !scored;
+    if (scored) showBreakdown(byId('breakdown'), result.contributions, result.score);
     byId('photo-facts').replaceChildren(...facts(result));
     byId('words-section').hidden = true;
     note('');
-    ask(result, abort.signal);
+    if (asked) ask(result, abort.signal);
+  }
+
+  function refresh() {
+    if (!shown) return;
+    byId('explain-previous').disabled = !neighbour(shown, -1);
+    byId('explain-next').disabled = !neighbour(shown, 1);
   }
 
   async function ask(result, signal) {
@@ -64,8 +76,10 @@ export function connectExplain({ onSimilar, neighbour, withKey, onShow, onClose 
       byId('heat-note').textContent = hot ? '' : 'Nothing in the photograph speaks for the query.';
       showWords(byId('words'), answer.words);
       byId('words-section').hidden = answer.words.length === 0;
-      if (result.id === result.image_id) showBreakdown(byId('breakdown'), answer.contributions, answer.score);
-      else note(`The score is the caption's. Heat map and words are the photograph's, which scores ${scoreText(answer.score)}.`);
+      if (result.id === result.image_id) {
+        showBreakdown(byId('breakdown'), answer.contributions, answer.score);
+        byId('breakdown-section').hidden = false;
+      } else note(`The score is the caption's. Heat map and words are the photograph's, which scores ${scoreText(answer.score)}.`);
     } catch (error) {
       if (signal.aborted) return;
       byId('heat-note').textContent = '';
@@ -96,8 +110,11 @@ export function connectExplain({ onSimilar, neighbour, withKey, onShow, onClose 
   openWithKey(original);
   openWithKey(download);
   link.addEventListener('click', async () => {
-    const copied = await navigator.clipboard?.writeText(location.href).then(() => true, () => false);
-    link.textContent = copied ? 'Link copied' : 'Copy the address of this page';
+    link.textContent = (await copy(location.href)) ? 'Link copied' : 'Copy the address of this page';
+  });
+  path.addEventListener('click', async () => {
+    if (await copy(shown.path)) path.textContent = 'Path copied';
+    else getSelection().selectAllChildren(byId('photo-facts').querySelector('dd')); // to be copied by hand
   });
   byId('explain-previous').addEventListener('click', () => step(-1));
   byId('explain-next').addEventListener('click', () => step(1));
@@ -129,13 +146,27 @@ export function connectExplain({ onSimilar, neighbour, withKey, onShow, onClose 
       dialog.scrollTop = 0;
     },
     close: closeSilently,
+    refresh,
   };
 }
 
+/** @param {string} text @returns {Promise<boolean>} whether it could be: on an address without HTTPS a browser refuses */
+async function copy(text) {
+  try {
+    await navigator.clipboard.writeText(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /** @param {Result} result @returns {HTMLElement[]} terms and details */
-function facts({ metadata: { name, width, height, format, taken_at: taken, camera } }) {
+function facts({ path, metadata: { width, height, format, taken_at: taken, camera, lens, iso, tags, remark } }) {
   const date = taken && new Date(taken).toLocaleDateString(undefined, { dateStyle: 'long' });
-  return [['File', name], ['Size', `${width} × ${height}, ${format}`], ['Taken', date], ['Camera', camera]]
+  return [
+    ['File', path], ['Size', `${width} × ${height}, ${format}`], ['Taken', date], ['Camera', camera], ['Lens', lens], ['ISO', iso],
+    ['Tags', tags.join(', ')], ['Remark', remark],
+  ]
     .filter(([, value]) => value)
-    .flatMap(([term, value]) => [element('dt', {}, term), element('dd', {}, value)]);
+    .flatMap(([term, value]) => [element('dt', {}, term), element('dd', {}, `${value}`)]);
 }

@@ -2,9 +2,9 @@
 
 /**
  * @param {HTMLInputElement} query the search box
- * @param {HTMLElement} list of results, each with a `.photo` button
+ * @param {HTMLElement} place of results, each an entry of a list with a `.photo` button
  */
-export function connectKeys(query, list) {
+export function connectKeys(query, place) {
   document.addEventListener('keydown', (event) => {
     if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
     const writing = event.target instanceof Element && event.target.matches('input:not([type=radio]), select, textarea');
@@ -13,11 +13,11 @@ export function connectKeys(query, list) {
       query.focus();
       query.select();
     } else if (event.key === 'ArrowDown' && event.target === query) {
-      focus(list.querySelector('button.photo'), event);
-    } else if (list.contains(event.target)) {
-      const buttons = [...list.querySelectorAll('button.photo')];
-      const present = event.target.closest('li').querySelector('button.photo');
-      focus(neighbour(buttons, present, event.key), event);
+      focus(place.querySelector('button.photo'), event);
+    } else if (place.contains(event.target)) {
+      const buttons = [...place.querySelectorAll('button.photo')];
+      const present = event.target.closest('li')?.querySelector('button.photo');
+      if (present) focus(neighbour(buttons, present, event.key), event);
     }
   });
 }

@@ -1,49 +1,49 @@
-/** The page: one state, shown in the address; every change of it is a new entry of the history and a new search. */
-import { collections as fetchCollections, search, writeCaption } from './api.js';
+/** The page: one state, shown in the address; every change of it is a new entry of the history and a new question. */
+import { ask, image as fetchImage, writeCaption } from './api.js';
+import { attempt, busy } from './attempt.js';
 import { connectControls } from './controls.js';
 import { connectPictures } from './drop.js';
 import { byId } from './element.js';
+import { connectEnd } from './endless.js';
 import { connectExplain } from './explain.js';
 import { showHome } from './home.js';
 import { connectKeys } from './keyboard.js';
 import { withKey } from './keys.js';
+import { connectListing, say } from './listing.js';
 import { hideMessage, showError, showMessage, showWarnings } from './messages.js';
-import { appendResults, showPlaceholders } from './results.js';
+import { askOffer, factsOf, isOutdated, offeredCollections, usualCollection } from './offer.js';
 import { EMPTY, describe, fromAddress, hasSource, lacksPicture, sameSearch, toAddress } from './state.js';
 import { keepUpload } from './uploads.js';
 import { hideWritten, offerWritten } from './written.js';
 
-/**
- * @typedef {{results: import('./api.js').Result[], last: import('./api.js').Answer, scroll: number}} Shown results of
- *   all pages so far, and the last page's answer
- */
+/** @typedef {import('./listing.js').Shown & {scroll: number}} Left what was shown, and where it was left */
 
 /** Between two looks for newer indexes, and for a first one, in milliseconds. */
 const NEWER_MS = 10000;
 const FIRST_MS = 2000;
-/** How often and after how long a busy service is asked again. */
-const BUSY_RETRIES = 20;
-const BUSY_MS = 1000;
+/** So many results before the last one that is shown, the next page is asked for. */
+const NEAR_END = 3;
 
-const list = byId('list');
 const more = byId('more');
-/** What each entry of the history showed, so that Back is instant and returns to the same place. @type {Map<number, Shown>} */
+/** What each entry of the history showed, so that Back is instant and returns to the same place. @type {Map<number, Left>} */
 const memory = new Map();
 /** @type {import('./state.js').State} */
 let state;
-/** @type {?Shown} */
-let shown = null;
 let entry = 0;
-let offered = { collections: [], default: null };
-let searching = new AbortController();
+let asking = new AbortController();
+/** The next page, while it is on its way. @type {?Promise<void>} */
+let coming = null;
 
 const controls = connectControls(navigate);
-const dialog = connectExplain({ onSimilar: similar, neighbour, withKey, onShow: stepTo, onClose: leaveExplanation });
+const listing = connectListing({ onExplain: openResult, onSimilar: similar });
+const { neighbour } = listing;
+const dialog = connectExplain({ onSimilar: similar, neighbour, withKey, onShow: stepTo, onClose: leaveResult });
+const end = connectEnd(more, (pressed) => showMore(pressed));
 connectPictures({
   onPicture: (picture) => navigate({ query: '', image: null, upload: keepUpload(picture) }),
   onRefused: (message) => showMessage('This is no picture', message),
 });
-connectKeys(byId('query'), list);
+connectKeys(byId('query'), byId('results'));
 
 /** Ask for something else: a new entry of the history. @param {Partial<import('./state.js').State>} change */
 function navigate(change) {
@@ -55,20 +55,17 @@ function navigate(change) {
   run();
 }
 
-/** The collection that needs no mention. */
-const usual = () => offered.default ?? offered.collections[0]?.name ?? null;
-
 /** The collection stands in the address of results always: a copied address means the same tomorrow. */
-const address = () => toAddress(hasSource(state) || state.collection !== usual() ? state : { ...state, collection: null });
+const address = () => toAddress(hasSource(state) || state.collection !== usualCollection() ? state : { ...state, collection: null });
 
 /** Remember where the present entry was left. */
 function leave() {
-  if (shown) memory.set(entry, { ...shown, scroll: window.scrollY });
+  if (listing.shown) memory.set(entry, { ...listing.shown, scroll: window.scrollY });
 }
 
 function enter() {
   state = fromAddress(location.search);
-  state.collection ??= usual();
+  state.collection ??= usualCollection();
   entry = history.state?.entry ?? 0;
   run();
 }
@@ -79,35 +76,39 @@ function similar(result) {
   navigate({ query: '', upload: null, image: result.image_id, modifiers: [], target: 'image' });
 }
 
-/** Open the explanation of a result: an entry of the history, which Back leaves. */
-function explainResult(result) {
+/** Open a result: an entry of the history, which Back leaves. */
+function openResult(result) {
   state = { ...state, why: result.id };
   history.pushState({ entry, opened: true }, '', address());
-  openExplanation(result);
+  showResult(result);
 }
 
-function openExplanation(result) {
-  dialog.open(result, { state, collection: shown.last.collection.name });
+function showResult(result) {
+  dialog.open(result, { state, collection: listing.shown.last.collection.name });
+  goAhead(result);
 }
 
-/** The explanation of another result is shown in the same entry. */
+/** Another result is opened in the same entry. */
 function stepTo(result) {
   state = { ...state, why: result.id };
   history.replaceState(history.state, '', address());
+  goAhead(result);
 }
 
-function leaveExplanation() {
+/** Whoever walks through the results in the dialog finds the next page there, too. */
+async function goAhead(result) {
+  if (neighbour(result, NEAR_END)) return;
+  await showMore(false);
+  dialog.refresh();
+}
+
+function leaveResult() {
   if (history.state?.opened) {
     history.back();
     return;
   }
   state = { ...state, why: null };
   history.replaceState(history.state, '', address());
-}
-
-function neighbour(result, step) {
-  const index = shown ? shown.results.findIndex(({ id }) => id === result.id) : -1;
-  return index < 0 ? null : shown.results[index + step];
 }
 
 /** Everything around the results. */
@@ -117,33 +118,35 @@ function frame() {
   hideWritten();
   showWarnings([]);
   byId('home').hidden = true;
-  more.hidden = true;
   document.body.dataset.view = hasSource(state) ? 'results' : 'home';
   document.title = hasSource(state) ? `${describe(state)} · Semblance` : 'Semblance';
 }
 
 /** Show the state: from memory, or by asking the service. */
 async function run() {
-  searching.abort();
-  searching = new AbortController();
-  const { signal } = searching;
+  asking.abort();
+  asking = new AbortController();
+  coming = null;
+  more.disabled = false;
+  more.textContent = 'Show more';
+  end.rest();
+  const { signal } = asking;
   frame();
-  byId('facts').textContent = facts();
+  byId('facts').textContent = factsOf(state.collection);
+  if (!hasSource(state)) home(signal);
   if (lacksPicture(location.search)) {
     showMessage('This picture is not here any more', 'A picture that is searched by stays in its own tab, until that is closed. Choose it again.');
   }
-  if (!hasSource(state)) return home(signal);
   const kept = memory.get(entry);
   if (kept) return restore(kept, signal);
-  if (!shown) showPlaceholders(list); // else the old results stay, dimmed, until the new ones are there
-  shown = null;
-  await attempt(signal, run, async () => {
-    const answer = await withKey(() => search(state, null, signal));
-    list.replaceChildren();
-    understand(answer.query);
+  listing.wait(!hasSource(state));
+  say(hasSource(state) ? 'Searching…' : '');
+  await attempt(async () => {
+    const answer = await withKey(() => ask(state, null, signal));
+    if (answer.query) understand(answer.query);
     showPage(answer, signal);
-    showAsked();
-  });
+    await showAsked(signal);
+  }, { signal, whole: true, fail: failing(run) });
 }
 
 /**
@@ -160,141 +163,107 @@ function understand(echo) {
 }
 
 function home(signal) {
-  shown = null;
-  list.replaceChildren();
-  say('');
-  busy(false);
   const example = (query) => navigate({ ...EMPTY, query, collection: state.collection, target: state.target });
   showHome(state.collection, signal, example).catch(() => {}); // the questions stand without their pictures
 }
 
 function restore(kept, signal) {
-  shown = null;
-  list.replaceChildren();
+  listing.clear();
   busy(false);
   showPage({ ...kept.last, results: kept.results }, signal);
   window.scrollTo(0, kept.scroll);
-  showAsked();
+  showAsked(signal);
 }
 
-/** Open the explanation that the address asks for. */
-function showAsked() {
-  const result = state.why && shown?.results.find(({ id }) => id === state.why);
-  if (result) openExplanation(result);
+/** Open the result that the address asks for; one that is on a later page is shown by itself. */
+async function showAsked(signal) {
+  const { why } = state;
+  if (!why || !listing.shown) return;
+  const result = listing.shown.results.find(({ id }) => id === why)
+    ?? await withKey(() => fetchImage(why, state.collection, signal)).catch(() => null); // gone, or a caption
+  if (result && state.why === why && !signal.aborted) showResult(result);
 }
 
-async function showMore() {
-  const { signal } = searching;
+/** @param {boolean} pressed whether the button was: the focus then goes to the first of what comes */
+async function showMore(pressed) {
+  if (!listing.hasMore) return;
+  const { signal } = asking;
+  const before = listing.shown.results.length;
+  coming ??= nextPage(signal);
+  await coming;
+  if (pressed && !signal.aborted) byId('results').querySelectorAll('button.photo')[before]?.focus({ preventScroll: true });
+}
+
+const followOn = () => showMore(true);
+
+async function nextPage(signal) {
   more.disabled = true;
-  await attempt(signal, showMore, async () => {
+  more.textContent = 'Loading…';
+  await attempt(async () => {
     hideMessage();
-    const answer = await withKey(() => search(state, shown.last, signal));
-    const [first] = showPage(answer, signal);
-    first?.querySelector('button').focus({ preventScroll: true });
-  });
+    const answer = await withKey(() => ask(state, listing.shown.last, signal));
+    if (!signal.aborted) showPage(answer, signal);
+  }, { signal, whole: false, fail: failing(followOn) });
+  if (signal.aborted) return;
+  coming = null;
   more.disabled = false;
+  more.textContent = 'Show more';
 }
 
-/** Run a request: show that it runs, and what went wrong. A newer one has aborted it: say nothing. */
-async function attempt(signal, retry, request, left = BUSY_RETRIES) {
-  busy(true);
-  if (retry === run) say('Searching…');
-  try {
-    await request();
-  } catch (error) {
-    if (signal.aborted) return;
-    if (left && (error.status === 429 || error.status === 503)) { // busy: it says so and asks again by itself
-      say('The service is busy: trying again…');
-      await new Promise((resolve) => setTimeout(resolve, BUSY_MS));
-      if (!signal.aborted) await attempt(signal, retry, request, left - 1);
-      return;
-    }
-    if (retry !== showMore) list.replaceChildren();
-    say('');
-    showError(error, retry);
-  }
-  if (!signal.aborted) busy(false);
+/** @param {() => void} retry @returns {(error: Error) => void} */
+const failing = (retry) => (error) => {
+  if (retry !== followOn) listing.clear();
+  say('');
+  showError(error, { retry, anew });
+};
+
+/** Show the state from its first page, whatever was kept of it. */
+function anew() {
+  memory.clear();
+  window.scrollTo(0, 0);
+  run();
 }
 
-/** Add a page of results. @returns {HTMLElement[]} its entries */
 function showPage(answer, signal) {
-  if (!shown && state.target === 'text' && !state.query) offerWritten(() => withKey(() => writeCaption(state, signal)));
-  const results = [...(shown?.results ?? []), ...answer.results];
-  shown = { results, last: answer, scroll: 0 };
-  const isLast = answer.next === null && answer.next_cursor === null;
-  more.hidden = isLast;
-  showWarnings(answer.warnings);
-  list.classList.toggle('quotes', state.target === 'text');
-  const kind = state.target === 'text' ? 'caption' : 'image';
-  if (results.length === 0) {
-    say('');
-    if (answer.warnings.length === 0) showMessage('Nothing found', `No ${kind} in “${answer.collection.name}” answers ${describe(state)}.`);
-    return [];
-  }
-  const count = `${results.length} ${kind}${results.length === 1 ? '' : 's'} for ${describe(state)}`;
-  say(isLast ? count : `The best ${count}`, `${Math.ceil(answer.took_ms.total)} ms`);
-  return appendResults(list, answer.results, {
-    target: state.target,
-    best: results[0].score,
-    signal,
-    onExplain: explainResult,
-    onSimilar: similar,
-  });
-}
-
-function say(text, timing = '') {
-  byId('status').textContent = text;
-  byId('timing').textContent = timing;
-}
-
-function busy(is) {
-  byId('results').setAttribute('aria-busy', `${is}`);
-  document.body.classList.toggle('busy', is);
-}
-
-/** One line about what is searched. */
-function facts() {
-  const one = offered.collections.find(({ name }) => name === state.collection);
-  if (!one) return '';
-  const { name, images, captions, model, generation } = one;
-  const counted = captions ? `${images} images, ${captions} captions` : `${images} images`;
-  return `${name}: ${counted} · ${model} · generation ${generation}`;
+  const asksForCaptions = hasSource(state) && state.target === 'text' && !state.query;
+  if (!listing.shown && asksForCaptions) offerWritten(() => withKey(() => writeCaption(state, signal)));
+  listing.append(answer, state, signal);
+  if (listing.hasMore) end.watch();
 }
 
 /** Notice what was indexed since: collections that are new, and newer generations of the one that is shown. */
 async function lookForNewer() {
   if (document.hidden) return;
-  const now = await fetchCollections(new AbortController().signal).catch(() => null);
-  if (!now || JSON.stringify(now) === JSON.stringify(offered)) return;
-  offered = now;
-  controls.offer(offered.collections);
+  if (!await askOffer(new AbortController().signal).catch(() => false)) return;
+  controls.offer(offeredCollections());
   controls.show(state);
-  byId('facts').textContent = facts();
-  const current = offered.collections.find(({ name }) => name === shown?.last.collection.name);
-  if (current && current.generation !== shown.last.collection.generation) {
+  byId('facts').textContent = factsOf(state.collection);
+  const last = listing.shown?.last;
+  if (last && isOutdated(last.collection)) {
     memory.clear();
-    showWarnings([...shown.last.warnings, 'This collection has been indexed again since: search again to see what is new.']);
+    const way = hasSource(state) ? 'search again' : 'load the page again';
+    showWarnings([...last.warnings, `This collection has been indexed again since: ${way} to see what is new.`]);
   }
 }
 
 async function start() {
   frame();
-  if (hasSource(state)) showPlaceholders(list);
+  if (hasSource(state)) listing.wait(false);
   const { signal } = new AbortController(); // nothing aborts this one: every search needs its answer
-  await attempt(signal, start, async () => {
-    offered = await withKey(() => fetchCollections(signal));
-    controls.offer(offered.collections);
-    if (offered.collections.length) {
+  await attempt(async () => {
+    await withKey(() => askOffer(signal));
+    controls.offer(offeredCollections());
+    if (offeredCollections().length) {
       enter();
       setInterval(lookForNewer, NEWER_MS);
       return;
     }
     setTimeout(start, FIRST_MS);
+    listing.clear();
     showMessage('Nothing is indexed yet', 'Run “semblance index FOLDER”: this page shows the collection as soon as it is there.');
-  });
+  }, { signal, whole: true, fail: failing(start) });
 }
 
-more.addEventListener('click', showMore);
 byId('wordmark').addEventListener('click', (event) => {
   if (event.ctrlKey || event.metaKey || event.shiftKey) return;
   event.preventDefault();
@@ -302,10 +271,10 @@ byId('wordmark').addEventListener('click', (event) => {
 });
 window.addEventListener('popstate', () => {
   const next = fromAddress(location.search);
-  next.collection ??= usual();
-  if (shown && (history.state?.entry ?? 0) === entry && sameSearch(next, state)) { // the explanation alone comes or goes
+  next.collection ??= usualCollection();
+  if (listing.shown && (history.state?.entry ?? 0) === entry && sameSearch(next, state)) { // the dialog alone comes or goes
     state = next;
-    if (state.why) showAsked();
+    if (state.why) showAsked(asking.signal);
     else dialog.close();
     return;
   }

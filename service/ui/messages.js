@@ -29,8 +29,14 @@ export function hideMessage() {
   byId('message').replaceChildren();
 }
 
-/** @param {Error} error @param {() => void} retry */
-export function showError(error, retry) {
+const STALE = 'urn:semblance:problem:stale-cursor';
+
+/** @param {Error} error @param {{retry: () => void, anew: () => void}} ways `anew` starts from the first page */
+export function showError(error, { retry, anew }) {
+  if (error instanceof Problem && error.type === STALE) {
+    showMessage('This collection has been indexed again', 'What follows here is of the index before.', { label: 'Show the new one', act: anew });
+    return;
+  }
   const status = error instanceof Problem ? error.status : -1;
   const title = TITLES[status] ?? (status >= 500 ? 'The service cannot answer' : 'This cannot be searched for');
   const canHelp = status <= 0 || status >= 500 || [401, 403, 408, 429].includes(status);

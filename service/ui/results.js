@@ -33,7 +33,7 @@ export function showPlaceholders(list) {
 }
 
 /** @param {Result} result */
-export const titleOf = (result) => result.caption ?? result.metadata.name;
+export const titleOf = (result) => result.caption ?? result.path;
 
 /** @param {number} score */
 export const scoreText = (score) => score.toFixed(3).replace('-', '−');
@@ -42,24 +42,37 @@ export const scoreText = (score) => score.toFixed(3).replace('-', '−');
 const confidenceText = (confidence) => `${Math.min(99, Math.round(100 * confidence)) || '<1'}%`;
 
 function photograph(result, options) {
-  const { width, height } = result.metadata;
-  const ratio = Math.min(WIDEST, Math.max(NARROWEST, width / height || 1));
-  return element('li.card', { '--ratio': ratio.toFixed(4) },
-    opener('button.photo', result, options, picture(result, options)),
+  return element('li.card', { '--ratio': ratioOf(result) },
+    opener(result, options, 'Why this?'),
     meter(result, options),
-    element(result.caption ? 'p.caption' : 'p.caption.name', {}, titleOf(result)),
+    result.caption ? element('p.caption', { title: result.path }, result.caption) : fileName(result),
     foot(result, options));
+}
+
+/** @param {Result} result @param {{onExplain: (result: Result) => void, signal: AbortSignal}} options */
+export function wallPhotograph(result, options) {
+  return element('li.card', { '--ratio': ratioOf(result), title: titleOf(result) }, opener(result, options));
+}
+
+/** Files of the same name are told apart by their folders. */
+function fileName({ path, metadata: { name } }) {
+  const folder = path.endsWith(name) ? path.slice(0, -name.length) : '';
+  return element('p.caption.name', { title: path }, folder ? element('span.folder', {}, folder) : null, name);
+}
+
+function ratioOf({ metadata: { width, height } }) {
+  return Math.min(WIDEST, Math.max(NARROWEST, width / height || 1)).toFixed(4);
 }
 
 function caption(result, options) {
   return element('li.quote', {},
-    opener('button.photo', result, options, picture(result, options)),
+    opener(result, options, 'Why this?'),
     element('div.quote-text', {}, element('p.caption', {}, result.caption), meter(result, options), foot(result, options)));
 }
 
-function opener(tag, result, { onExplain }, image) {
-  return element(tag, { type: 'button', 'data-id': result.id, onclick: () => onExplain(result) },
-    image, element('span.hint', {}, 'Why this?'));
+function opener(result, options, hint) {
+  return element('button.photo', { type: 'button', 'data-id': result.id, onclick: () => options.onExplain(result) },
+    picture(result, options), hint ? element('span.hint', {}, hint) : null);
 }
 
 function picture(result, { signal }) {

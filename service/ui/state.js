@@ -1,20 +1,21 @@
 /**
  * What the page is asked for, and its form in the address: `?q=dog&m=%2Bbeach&m=-people&image=ID&collection=C&target=text`.
- * `picture` names a picture of this visit, and `why` the result whose explanation is open.
+ * `picture` names a picture of this visit, `why` the result that is open, and `sort` the order of the wall.
  *
  * @typedef {{text: string, sign: '+'|'-'}} Modifier
+ * @typedef {'taken'|'added'|'name'} Sort
  * @typedef {{query: string, image: ?string, upload: ?string, modifiers: Modifier[], collection: ?string,
- *   target: 'image'|'text', why: ?string}} State  `upload` names a picture of this visit, which this tab keeps.
+ *   target: 'image'|'text', sort: Sort, why: ?string}} State  `upload` names a picture of this visit, which this tab keeps.
  */
 
 import { uploadOf } from './uploads.js';
 
 const MINUS = /^[-−–]/;
 const SIGNS = /^[-−–+\s]+/;
+const SORTS = ['taken', 'added', 'name'];
 
 /** @type {State} */
-export const EMPTY = { query: '', image: null, upload: null, modifiers: [], collection: null, target: 'image', why: null };
-
+export const EMPTY = { query: '', image: null, upload: null, modifiers: [], collection: null, target: 'image', sort: 'taken', why: null };
 
 /**
  * Read signed words: `beach -people, +dusk` are three. A leading space or no sign adds (`?m=+beach` arrives as ` beach`).
@@ -47,6 +48,7 @@ export function toAddress(state) {
   for (const modifier of state.modifiers) parameters.append('m', signed(modifier));
   if (state.collection) parameters.set('collection', state.collection);
   if (state.target === 'text') parameters.set('target', 'text');
+  if (state.sort !== EMPTY.sort) parameters.set('sort', state.sort);
   if (state.why) parameters.set('why', state.why);
   const text = parameters.toString();
   return text ? `./?${text}` : './';
@@ -63,6 +65,7 @@ export function fromAddress(search) {
     modifiers: parameters.getAll('m').flatMap(parseModifiers),
     collection: parameters.get('collection'),
     target: parameters.get('target') === 'text' ? 'text' : 'image',
+    sort: SORTS.find((one) => one === parameters.get('sort')) ?? EMPTY.sort,
     why: parameters.get('why'),
   };
 }

@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -40,6 +41,10 @@ COLOURS = {
 SHADES = {"bright": (255, (90, 60)), "dim": (170, (48, 64)), "dark": (110, (96, 54))}
 """Brightness, and a size of its own for each: landscape, portrait, wide."""
 
+ALBUM, DATED = 130, 123
+"""Photographs of the album, and those of them that have a date; their names repeat in each folder."""
+DATE_TIME = 0x0132
+
 
 class BrightestCells:
     """Explains a toy score: each cell of a 4 x 4 grid is as hot as its colour agrees with the query."""
@@ -72,14 +77,28 @@ def photographs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def data_dir(photographs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Hold two collections: ``colours`` with captions and ``plain`` without."""
+    """Hold three collections: ``colours`` with captions, ``plain`` without, and ``album``, with dates and folders."""
     data = tmp_path_factory.mktemp("data")
     index_with(IndexRequest(data_dir=data, collection="colours", paths=(photographs,)), [ToyEncoder()])
     few = tmp_path_factory.mktemp("few")
     for colour in ("red", "blue"):
         Image.new("RGB", (64, 48), tuple(255 * c for c in COLOURS[colour])).save(few / f"plain-{colour}.jpg")
     index_with(IndexRequest(data_dir=data, collection="plain", paths=(few,)), [ToyEncoder()])
+    album = tmp_path_factory.mktemp("album")
+    for number in range(ALBUM):
+        save_dated(album / f"{2020 + number // 50}" / f"IMG_{number % 50:04}.jpg", number)
+    index_with(IndexRequest(data_dir=data, collection="album", paths=(album,)), [ToyEncoder()])
     return data
+
+
+def save_dated(path: Path, number: int) -> None:
+    """Save a picture taken so many days before the end of May 2024, the last ones without a date."""
+    picture = Image.new("RGB", (60, 40), (number, 255 - number, 37 * number % 256))
+    exif = picture.getexif()
+    if number < DATED:
+        exif[DATE_TIME] = (datetime(2024, 5, 31, 12) - timedelta(days=number)).strftime("%Y:%m:%d %H:%M:%S")
+    path.parent.mkdir(exist_ok=True)
+    picture.save(path, exif=exif)
 
 
 @pytest.fixture(scope="module", autouse=True)

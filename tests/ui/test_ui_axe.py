@@ -17,6 +17,18 @@ def home(page: Page, address: str, _photographs: Path) -> None:
     expect(page.locator(".example-picture img.loaded")).to_have_count(6)
 
 
+def wall(page: Page, address: str, _photographs: Path) -> None:
+    page.goto(f"{address}/?collection=album")
+    expect(page.locator("#wall h2").first).to_be_visible()
+    expect(page.locator("#wall img.loaded").first).to_be_visible()
+
+
+def photograph(page: Page, address: str, photographs: Path) -> None:
+    wall(page, address, photographs)
+    page.locator("#wall button.photo").first.click()
+    expect(page.locator("#explain")).to_be_visible()
+
+
 def results(page: Page, address: str, _photographs: Path) -> None:
     page.goto(f"{address}/?q=red&m=%2Bblue&m=-green")
     expect(page.locator("#list img.loaded").first).to_be_visible()
@@ -48,7 +60,9 @@ def lost(page: Page, address: str, _photographs: Path) -> None:
 
 @pytest.mark.parametrize("width", [320, 1200, 2200])
 @pytest.mark.parametrize(
-    "state", [home, results, captions, explanation, failure, lost], ids=lambda state: state.__name__
+    "state",
+    [home, wall, photograph, results, captions, explanation, failure, lost],
+    ids=lambda state: state.__name__,
 )
 def test_no_rule_of_axe_is_broken(
     page: Page,
