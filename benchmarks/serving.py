@@ -33,8 +33,26 @@ class Server:
     @property
     def memory_mb(self) -> float:
         """The proportional set size of the process."""
-        lines = Path(f"/proc/{self.process.pid}/smaps_rollup").read_text().splitlines()
-        return next(int(line.split()[1]) for line in lines if line.startswith("Pss:")) / 1024
+        return _memory_mb(self.process.pid)
+
+    @property
+    def tree_memory_mb(self) -> float:
+        """The proportional set size of the process and of those that it started."""
+        return sum(_memory_mb(pid) for pid in [self.process.pid, *_children(self.process.pid)])
+
+
+def _memory_mb(pid: int) -> float:
+    """Return the proportional set size of a process; none where it has ended."""
+    try:
+        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    except OSError:
+        return 0.0
+    return next((int(line.split()[1]) for line in lines if line.startswith("Pss:")), 0) / 1024
+
+
+def _children(pid: int) -> list[int]:
+    tasks = Path(f"/proc/{pid}/task").glob("*/children")
+    return [int(child) for task in tasks for child in task.read_text().split()]
 
 
 @contextmanager

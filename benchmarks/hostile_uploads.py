@@ -1,0 +1,135 @@
+"""Measures what searches by words lose while others upload the worst files: ``python benchmarks/hostile_uploads.py``.
+
+Searches are sent at half of what the service can answer, alone and while eight clients upload one of the worst files of
+each format, without a pause. The memory of all of the service's processes is read meanwhile, and 30 seconds later; at
+the end the service is told to stop in the middle of uploads. Results go to ``benchmarks/results/hostile_uploads.csv``.
+It asks the collection that ``benchmarks/run.py`` indexes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from benchmarks.figures import Figure, format_csv, percentile
+from benchmarks.hostile_images import worst_files
+from benchmarks.http_client import load
+from benchmarks.indexing import DATA_DIR
+from benchmarks.open_loop import Request, Run, send
+from benchmarks.photographs import load_photographs
+from benchmarks.provenance import provenance
+from benchmarks.serving import Server, semblance
+
+RESULTS = Path(__file__).parent / "results" / "hostile_uploads.csv"
+_ATTACKERS = 8
+_PAUSE_S = 30
+_GRACE_S = 20
+
+
+def main() -> None:
+    """Measure and write the results."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seconds", type=float, default=12, help="of each measurement")
+    parser.add_argument("--only", default="", help="files whose names hold this; nothing is written then")
+    arguments = parser.parse_args()
+    photographs = load_photographs(quick=False)
+    queries = [{"query": text, "collection": photographs.name} for text in photographs.queries()]
+    files = {name: content for name, content in worst_files().items() if arguments.only in name}
+    with semblance(DATA_DIR) as server:
+        figures = measure(server, queries, files, photographs.name, arguments.seconds)
+    text = format_csv(figures, provenance("python benchmarks/hostile_uploads.py"))
+    print(text)
+    if not arguments.only:
+        RESULTS.write_text(text, encoding="utf-8")
+
+
+def measure(
+    server: Server, queries: list[dict[str, str]], files: dict[str, bytes], collection: str, seconds: float
+) -> list[Figure]:
+    """Return the figures of one service, which is stopped at the end."""
+    times, whole = load(server.port, "/search/text", queries[:2000], 8)
+    rate = len(times) / whole / 2
+    asked = [Request("/search/text", json.dumps(query).encode()) for query in queries]
+    send(server.port, asked, rate, 3)
+    memory = server.tree_memory_mb
+    figures = [Figure("searches sent", rate, "1/s", note="half of what eight clients are answered"),
+               Figure("memory before, all processes", memory, "MB")]  # fmt: skip
+    highest = memory
+    for name, content in files.items():
+        alone = _p95_ms(send(server.port, asked, rate, seconds))
+        with _attack(server.port, content, collection) as statuses, _watched(server) as seen:
+            run = send(server.port, asked, rate, seconds)
+        together, highest = _p95_ms(run), max(highest, *seen)
+        told = ", ".join(f"{count} x {status}" for status, count in sorted(statuses.items()))
+        note = f"{alone:.3g} and {together:.3g} ms; {len(content):,} bytes, answered {told}"
+        figures.append(Figure(f"p95 beside: {name}", together / alone, "ratio", "<= 1.5", note))
+        failed = len(run.replies) - len(run.with_status(200))
+        figures.append(Figure(f"searches not answered beside: {name}", failed, "requests", "<= 0"))
+    time.sleep(_PAUSE_S)
+    figures += [
+        Figure("highest memory, all processes", highest, "MB", "<= 1500"),
+        Figure("memory 30 s later, beside that before", server.tree_memory_mb / memory, "ratio", "<= 1.1"),
+    ]
+    with _attack(server.port, next(iter(files.values())), collection):
+        time.sleep(1)
+        started = time.perf_counter()
+        server.process.terminate()
+        server.process.wait()
+        figures.append(Figure("end after SIGTERM", time.perf_counter() - started, "s", f"<= {_GRACE_S}"))
+    return figures
+
+
+def _p95_ms(run: Run) -> float:
+    return percentile([reply.seconds for reply in run.with_status(200)], 95) * 1e3
+
+
+@contextmanager
+def _attack(port: int, content: bytes, collection: str) -> Iterator[Counter[int]]:
+    """Upload a file from eight clients, each again as soon as it is answered; give the statuses of the answers."""
+    over, statuses, guard = threading.Event(), Counter[int](), threading.Lock()
+    upload = Request(f"/search/image?collection={collection}", content, "image/jpeg")
+
+    def work() -> None:
+        while not over.is_set():
+            run = send(port, [upload], 1000, 0.001)
+            with guard:
+                statuses.update(reply.status for reply in run.replies)
+            over.wait(0.0 if run.with_status(200, 400) else 0.05)
+
+    threads = [threading.Thread(target=work) for _ in range(_ATTACKERS)]
+    for thread in threads:
+        thread.start()
+    try:
+        yield statuses
+    finally:
+        over.set()
+        for thread in threads:
+            thread.join()
+
+
+@contextmanager
+def _watched(server: Server) -> Iterator[list[float]]:
+    """Read the memory of all processes again and again; give what was read."""
+    over, seen = threading.Event(), list[float]()
+
+    def work() -> None:
+        while not over.wait(0.2):
+            seen.append(server.tree_memory_mb)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    try:
+        yield seen
+    finally:
+        over.set()
+        thread.join()
+
+
+if __name__ == "__main__":
+    main()
