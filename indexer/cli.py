@@ -94,15 +94,16 @@ def index(
 ) -> None:
     """Index folders of photographs: new and changed images are encoded, deleted ones go."""
     from indexer.indexing import index_collection
+    from indexer.ingest.encode_images import available_cores
     from indexer.ingest.request import IndexRequest
     from indexer.report_lines import tell
-    from models.imaging.decode import InProcessDecoder
+    from models.imaging.decode_pool import DecoderPool
     from models.imaging.limits import limits_from
     from models.inference.cache_folder import cache_folder
     from models.inference.execution import Execution
     from models.library import InstalledModels
 
-    where, decoder = folder_of(data_dir), InProcessDecoder(limits_from(os.environ))
+    where, limits = folder_of(data_dir), limits_from(os.environ)
     execution = Execution(device=device)
     request = IndexRequest(
         data_dir=where,
@@ -119,7 +120,7 @@ def index(
         execution=execution,
     )
     try:
-        with _progress_shown() as progress:
+        with _progress_shown() as progress, DecoderPool(available_cores(), limits) as decoder:
             library = InstalledModels(execution, cache_folder())
             report = index_collection(request, library, decoder=decoder, progress=progress)
     except KeyboardInterrupt:

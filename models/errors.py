@@ -3,9 +3,9 @@
 SemblanceError
 ├── InputError                  the caller's input is wrong; the message says how to mend it
 │   ├── ImageError              not an image, truncated, or not decodable
-│   │   ├── ImageTooLargeError      beyond a limit (refused from the header)
+│   │   ├── ImageTooLargeError      beyond a limit (most are refused from the header)
 │   │   ├── UnsupportedImageError   an image, but of a format that is not accepted, or that needs an extra
-│   │   └── DecodeResourceError     memory or time ran out; another try may succeed
+│   │   └── DecodeResourceError     memory ran out, or it was ended; another try may succeed
 │   └── QueryError              empty, over-long or contradictory query
 │       └── ExplainMethodError      an explanation method that does not fit the model, or that there is not
 ├── ModelError                  a model cannot be used

@@ -16,7 +16,8 @@ from fastapi import FastAPI
 from starlette.concurrency import run_in_threadpool
 from starlette.middleware.cors import CORSMiddleware
 
-from models.imaging.decode import InProcessDecoder
+from models.imaging.byte_budget import ByteBudget
+from models.imaging.decode_pool import DecoderPool
 from models.inference.cache_folder import cache_folder
 from models.library import InstalledModels
 from models.protocols import ModelLibrary
@@ -42,6 +43,9 @@ from service.serving.thumbnails import Thumbnails
 from service.settings import Settings
 
 log = structlog.get_logger()
+
+_NICENESS = 10
+"""Of decoding processes: searches by words do not wait for the processors that images take."""
 
 
 def create_app(
@@ -127,8 +131,16 @@ def _running(settings: Settings, metrics: Metrics, library: ModelLibrary) -> Ite
     def bounded(name: str, limit: int) -> Admission:
         return Admission(name, limit, metrics.count_refusal)
 
-    decoder = InProcessDecoder(settings.decode_limits)
+    limits = settings.decode_limits
+    memory = ByteBudget(limits.max_decode_bytes)
+
+    def decoder(processes: int) -> DecoderPool:
+        return DecoderPool(processes, limits, budget=memory, niceness=_NICENESS)
+
     with ExitStack() as stack:
+        # Apart, so that uploads that take long keep no thumbnail waiting.
+        uploads = stack.enter_context(decoder(settings.decode_processes or os.cpu_count() or 1))
+        originals = stack.enter_context(decoder(settings.file_threads))
         threads = stack.enter_context(ThreadPoolExecutor(settings.search_threads or os.cpu_count(), "search"))
         encoders = Encoders(library, max_batch=settings.max_batch, finishing=threads, on_batch=metrics.count_batch)
         stack.callback(encoders.close)
@@ -144,7 +156,7 @@ def _running(settings: Settings, metrics: Metrics, library: ModelLibrary) -> Ite
         metrics.show_collections(generations.sizes)
         explanations = Explanations(
             library,
-            decoder=decoder,
+            decoder=originals,
             overlay_side_px=settings.overlay_side_px,
             kept=settings.explanation_cache_entries,
         )
@@ -154,7 +166,7 @@ def _running(settings: Settings, metrics: Metrics, library: ModelLibrary) -> Ite
             default=settings.captioner,
             admission=bounded("captions", settings.max_captions),
             beam_width=settings.caption_beam_width,
-            decoder=decoder,
+            decoder=originals,
         )
         stack.callback(captions.close)
         queries = Queries(
@@ -164,7 +176,7 @@ def _running(settings: Settings, metrics: Metrics, library: ModelLibrary) -> Ite
             bounded("searches", settings.max_searches),
             bounded("explanations", settings.max_explanations),
             threads=threads,
-            decoder=decoder,
+            decoder=uploads,
             rerank=settings.rerank,
             rerank_depth=settings.rerank_depth,
         )
@@ -172,7 +184,7 @@ def _running(settings: Settings, metrics: Metrics, library: ModelLibrary) -> Ite
             bounded("thumbnails", settings.max_thumbnails),
             threads=settings.file_threads,
             side_px=settings.thumbnail_side_px,
-            decoder=decoder,
+            decoder=originals,
             cache_bytes=settings.thumbnail_cache_bytes,
         )
         stack.callback(thumbnails.close)

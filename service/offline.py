@@ -12,7 +12,8 @@ import numpy as np
 from indexer.collections import collection_dir, collection_names
 from indexer.store.generation import open_current
 from models.errors import QueryError
-from models.imaging.decode import ImageDecoder, InProcessDecoder
+from models.imaging.decode import ImageDecoder
+from models.imaging.decode_pool import DecoderPool
 from models.inference.cache_folder import cache_folder
 from models.library import InstalledModels
 from models.protocols import DualEncoder, Matcher
@@ -68,7 +69,7 @@ class Searcher:
     def __init__(self, settings: Settings, collection: str, rerank: str | None = None) -> None:
         self._settings = settings
         self._choice = RerankChoice(rerank, settings.rerank, settings.rerank_depth)
-        self._decoder = InProcessDecoder(settings.decode_limits)
+        self._decoder = DecoderPool(1, settings.decode_limits)
         folder, reranks = collection_dir(settings.data_dir, collection), self._choice.name != NO_MATCHER
         self._generation = open_current(folder, features=reranks)
         try:
@@ -87,6 +88,7 @@ class Searcher:
         return self
 
     def __exit__(self, *_error: object) -> None:
+        self._decoder.close()
         self._generation.close()
 
     def search(

@@ -79,9 +79,12 @@ class Settings(BaseSettings):
     device: str = _setting("auto", "name", "where models run: cpu, cuda, cuda:1, ...; auto takes a GPU if there is one")
     encoder_threads: int | None = _setting(None, "threads", "threads of one encoder; unset: one a core", ge=1)
     search_threads: int | None = _setting(
-        None, "threads", "threads that decode query images, search and read the catalog; unset: one a core", ge=1
+        None, "threads", "threads that search and read the catalog; unset: one a core", ge=1
     )
-    file_threads: int = _setting(2, "threads", "threads that make thumbnails", ge=1)
+    file_threads: int = _setting(2, "threads", "threads that make thumbnails, and processes that decode for them", ge=1)
+    decode_processes: int | None = _setting(
+        None, "processes", "most processes that decode the images that are sent; unset: one a core", ge=1
+    )
 
     max_body_bytes: int = _setting(
         20 * 2**20, "bytes", "largest image that is sent, or form with one", beyond="413", ge=1024
@@ -133,6 +136,10 @@ class Settings(BaseSettings):
     max_decode_bytes: int = _setting(
         800_000_000, "bytes", "most memory that decoding an image may take, as its header tells", beyond="413", ge=1
     )
+    max_decode_cpu_s: int = _setting(
+        20, "seconds", "most seconds of a processor that decoding an image may take", beyond="413", ge=1
+    )
+    max_decode_s: int = _setting(60, "seconds", "most seconds that decoding an image may take", beyond="413", ge=1)
     max_query_chars: int = _setting(1000, "characters", "longest query sentence or modifier", beyond="422", ge=1)
     max_modifiers: int = _setting(8, "terms", "most modifiers of one query", beyond="422", ge=0, le=64)
     max_k: int = _setting(100, "results", "largest page of results", beyond="422", ge=1)

@@ -19,7 +19,6 @@ class FileParts:
         xmp: XML packet.
         iptc: IPTC-IIM datasets.
         profile: ICC profile.
-        remarks: what of the metadata is damaged or too large to be read.
     """
 
     image: bytes
@@ -27,4 +26,3 @@ class FileParts:
     xmp: bytes = b""
     iptc: bytes = b""
     profile: bytes = b""
-    remarks: tuple[str, ...] = ()

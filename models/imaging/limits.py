@@ -1,4 +1,4 @@
-"""What decoding one image may cost, judged from its header before anything is decoded."""
+"""What decoding one image may cost: most is judged from its header, before anything is decoded."""
 
 from __future__ import annotations
 
@@ -19,6 +19,8 @@ class DecodeLimits:
         max_scans: of a JPEG: each costs a pass over the picture, however few bytes it has. Encoders write about 10.
         max_decode_bytes: memory. It bounds the formats that cannot be shrunk while they are decoded, by what their
             pixels take: 195 megapixels of PNG, 50 of WebP; and 120 megapixels of progressive JPEG take 740 MB of it.
+        max_decode_cpu_s: seconds of a processor; where images are decoded in processes of their own, as the next.
+        max_decode_s: seconds on the clock.
     """
 
     max_pixels: int = 200_000_000
@@ -26,6 +28,8 @@ class DecodeLimits:
     max_side_px: int = 65_535
     max_scans: int = 50
     max_decode_bytes: int = 800_000_000
+    max_decode_cpu_s: int = 20
+    max_decode_s: int = 60
 
 
 DEFAULT_LIMITS = DecodeLimits()

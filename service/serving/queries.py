@@ -14,10 +14,11 @@ from typing import TypeVar
 
 from models.errors import SemblanceError
 from models.evidence import Evidence
-from models.imaging.decode import ImageDecoder
-from models.types import Side, Vectors
+from models.imaging.decode_pool import DecoderPool
+from models.protocols import DualEncoder
+from models.types import Pixels, Side, Vectors
 from service.search.engine import Found
-from service.search.plan import EncodedQuery, plan_search, prepare_image
+from service.search.plan import EncodedQuery, plan_search
 from service.search.query import Page, Query
 from service.search.rerank import NO_MATCHER, RerankChoice
 from service.serving.admission import Admission
@@ -25,7 +26,7 @@ from service.serving.captions import CaptionRequest, Captions, WrittenCaption
 from service.serving.encoder import Encoded
 from service.serving.explanations import ExplainRequest, Explanations
 from service.serving.generations import Generations, ServedGeneration
-from service.serving.threads import run_in
+from service.serving.threads import result_of, run_in
 
 T = TypeVar("T")
 
@@ -79,7 +80,7 @@ class Queries:
         captions: writes captions.
         searches: limits how many searches run or wait.
         explaining: limits how many explanations run or wait.
-        threads: that decode query images.
+        threads: that prepare query images.
         decoder: decodes query images.
         rerank: the matcher for requests that name none, where it fits; or ``none``.
         rerank_depth: how many of the best results are re-ranked.
@@ -94,7 +95,7 @@ class Queries:
         explaining: Admission,
         *,
         threads: Executor,
-        decoder: ImageDecoder,
+        decoder: DecoderPool,
         rerank: str = NO_MATCHER,
         rerank_depth: int = 50,
     ) -> None:
@@ -186,8 +187,11 @@ class Queries:
         *,
         quick: bool = True,
     ) -> T:
-        encoder = served.encoder
-        images = [
-            await run_in(self._threads, prepare_image, content, encoder.encoder, self._decoder) for content in files
-        ]
-        return await encoder.encode(words, images, then, quick=quick)
+        images = [await self._prepared(content, served.encoder.encoder) for content in files]
+        return await served.encoder.encode(words, images, then, quick=quick)
+
+    async def _prepared(self, content: bytes, encoder: DualEncoder) -> Pixels:
+        """Return an image file as the encoder's input; a caller that is cancelled ends the decoding."""
+        shrink_to = encoder.card.preprocessing.size
+        photograph = await result_of(self._decoder.submit(content, shrink_to=shrink_to))
+        return await run_in(self._threads, encoder.prepare, photograph.pixels)

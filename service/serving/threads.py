@@ -34,6 +34,6 @@ async def result_of(job: Future[T]) -> T:
         await ended  # asyncio.wrap_future and asyncio.shield take the loop three rounds more
     except asyncio.CancelledError:
         if not job.cancel():
-            await asyncio.wait((asyncio.wrap_future(job),))
+            await asyncio.gather(asyncio.wrap_future(job), return_exceptions=True)
         raise
     return job.result()

@@ -6,12 +6,12 @@ from concurrent.futures import ThreadPoolExecutor
 
 from cachetools import LRUCache
 
-from models.imaging.decode import ImageDecoder
+from models.imaging.decode_pool import DecoderPool
 from models.imaging.thumbnail import thumbnail_webp
 from service.security.paths import read_original
 from service.serving.admission import Admission
 from service.serving.generations import ServedGeneration
-from service.serving.threads import run_in
+from service.serving.threads import result_of, run_in
 
 
 class Thumbnails:
@@ -26,7 +26,7 @@ class Thumbnails:
     """
 
     def __init__(
-        self, admission: Admission, *, threads: int, side_px: int, decoder: ImageDecoder, cache_bytes: int
+        self, admission: Admission, *, threads: int, side_px: int, decoder: DecoderPool, cache_bytes: int
     ) -> None:
         self._admission = admission
         self._side_px = side_px
@@ -44,7 +44,7 @@ class Thumbnails:
         thumbnail = self._cache.get(image_id)
         if thumbnail is None:
             with self._admission.admit():
-                thumbnail = await run_in(self._threads, self._make, served, image_id)
+                thumbnail = await self._make(served, image_id)
             if len(thumbnail) <= self._cache.maxsize:
                 self._cache[image_id] = thumbnail
         return thumbnail
@@ -53,7 +53,7 @@ class Thumbnails:
         """Wait for what runs, and cancel what has not started."""
         self._threads.shutdown(cancel_futures=True)
 
-    def _make(self, served: ServedGeneration, image_id: str) -> bytes:
-        content = read_original(served.generation, image_id)
-        photograph = self._decoder.decode(content, shrink_to=self._side_px)
-        return thumbnail_webp(photograph, self._side_px)
+    async def _make(self, served: ServedGeneration, image_id: str) -> bytes:
+        content = await run_in(self._threads, read_original, served.generation, image_id)
+        photograph = await result_of(self._decoder.submit(content, shrink_to=self._side_px))
+        return await run_in(self._threads, thumbnail_webp, photograph, self._side_px)

@@ -91,7 +91,7 @@ def served(
     app: FastAPI, around: Callable[[Any], Any] = lambda app: app, settings: Settings | None = None
 ) -> Iterator[str]:
     """Serve the application on a free port by the service's own web server; yield its address."""
-    chosen = (settings or Settings()).model_copy(update={"port": 0, "graceful_stop_s": 10})
+    chosen = (settings or Settings(graceful_stop_s=10)).model_copy(update={"port": 0})
     server = web_server(around(app), chosen)
     thread = threading.Thread(target=server.run)
     thread.start()

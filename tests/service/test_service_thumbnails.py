@@ -12,9 +12,8 @@ import pytest
 from colour_collection import COLOURS
 from toy_library import ToyLibrary
 
-from models.imaging.decode import InProcessDecoder
+from models.imaging.decode_pool import DecoderPool, Decoding
 from models.imaging.limits import DecodeLimits
-from models.imaging.photograph import Photograph
 from service.serving.admission import Admission
 from service.serving.encoder import Encoders
 from service.serving.generations import Generations
@@ -24,21 +23,22 @@ from service.serving.thumbnails import Thumbnails
 Get = Callable[[str], bytes]
 
 
-class CountingDecoder(InProcessDecoder):
+class CountingDecoder(DecoderPool):
     """The real decoder, which counts what it decodes."""
 
     def __init__(self) -> None:
-        super().__init__(DecodeLimits(10_000))
+        super().__init__(1, DecodeLimits(10_000))
         self.decoded = 0
 
-    def decode(self, content: bytes, *, shrink_to: int | None = None) -> Photograph:
+    def submit(self, content: bytes, *, shrink_to: int | None = None) -> Decoding:
         self.decoded += 1
-        return super().decode(content, shrink_to=shrink_to)
+        return super().submit(content, shrink_to=shrink_to)
 
 
 @pytest.fixture
-def decoder() -> CountingDecoder:
-    return CountingDecoder()
+def decoder() -> Iterator[CountingDecoder]:
+    with CountingDecoder() as decoder:
+        yield decoder
 
 
 @pytest.fixture
