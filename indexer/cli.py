@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+import indexer.cli_generations
+from indexer.cli_options import AsJson, CollectionName, DataDir, folder_of, size_text
 from indexer.ingest.removals import MIN_PRESENT
-from indexer.layout import DATA_DIR_VARIABLE, data_folder, name_of_folder, uses_former_folder
+from indexer.layout import data_folder, name_of_folder
 from models.errors import InputError
 
 if TYPE_CHECKING:
@@ -27,10 +29,7 @@ if TYPE_CHECKING:
 app = typer.Typer(no_args_is_help=True)
 collections_app = typer.Typer(invoke_without_command=True, help="List the collections, or delete one.")
 app.add_typer(collections_app, name="collections")
-
-DATA_DIR_HELP = "Folder of the collections; by default the user's own data folder"
-DataDir = Annotated[Path | None, typer.Option("--data-dir", help=f"{DATA_DIR_HELP} [{DATA_DIR_VARIABLE}].")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+app.add_typer(indexer.cli_generations.app)
 
 _NONE = "none"
 _SECONDS_BETWEEN_LINES = 10.0
@@ -84,6 +83,9 @@ def index(
             help="Share of a folder's images below which it is taken for a drive that is away, and nothing is removed.",
         ),
     ] = MIN_PRESENT,
+    keep: Annotated[
+        int, typer.Option(min=1, help="Generations to keep where a new one is published, it among them.")
+    ] = 2,
     purge: Annotated[
         bool, typer.Option("--purge", help="Drop the vectors of what is gone now, not after three generations.")
     ] = False,
@@ -116,6 +118,7 @@ def index(
         matchers=tuple(matcher or ()),
         allow_removal=allow_removal,
         min_present=min_present,
+        keep=keep,
         purge=purge,
         execution=execution,
     )
@@ -129,14 +132,6 @@ def index(
     tell(report)
     if report.away:
         raise typer.Exit(_NOT_REMOVED)
-
-
-def folder_of(data_dir: Path | None) -> Path:
-    """Return the folder of the collections, and say so where it is the one of an earlier version."""
-    folder = data_folder(data_dir)
-    if data_dir is None and DATA_DIR_VARIABLE not in os.environ and uses_former_folder():
-        typer.echo(f"The collections are in {folder}, where an earlier version put them.", err=True)
-    return folder
 
 
 def _collection(data_dir: Path, paths: Sequence[Path], named: str | None, again: str | None, *, add: bool) -> str:
@@ -177,7 +172,7 @@ def _holds(data_dir: Path, name: str, paths: Sequence[Path]) -> bool:
 
 @app.command()
 def verify(
-    collection: Annotated[str, typer.Argument(help="Name of the collection.")],
+    collection: CollectionName,
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
@@ -190,7 +185,7 @@ def verify(
     else:
         typer.echo(
             f"{report.name}, generation {report.generation}: {report.images:,} images, {report.captions:,} captions, "
-            f"{report.files} files, {_size(report.bytes)}: {'damaged' if report.problems else 'sound'}"
+            f"{report.files} files, {size_text(report.bytes)}: {'damaged' if report.problems else 'sound'}"
         )
         for problem in report.problems:
             typer.echo(f"  {problem}", err=True)
@@ -282,12 +277,8 @@ class _PlainProgress:
 
 def _line(summary: CollectionSummary) -> str:
     if summary.problem:
-        return f"{summary.name}  {_size(summary.bytes)}  {summary.problem}"
+        return f"{summary.name}  {size_text(summary.bytes)}  {summary.problem}"
     return (
         f"{summary.name}  generation {summary.generation}  {summary.images:,} images  {summary.captions:,} captions  "
-        f"{_size(summary.bytes)}  {', '.join(summary.models)}  {summary.created_at:%Y-%m-%d %H:%M} UTC"
+        f"{size_text(summary.bytes)}  {', '.join(summary.models)}  {summary.created_at:%Y-%m-%d %H:%M} UTC"
     )
-
-
-def _size(count: int) -> str:
-    return f"{count / 1e6:,.1f} MB"

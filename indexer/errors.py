@@ -15,6 +15,10 @@ InputError (models.errors)
 ├── CollectionNameError         a name that cannot be a folder or an address
 ├── SourceError                 a place to index does not exist, or is no storage that can be read
 ├── EmptyCollectionError        nothing to index was found
+├── ArchiveError                a file to import is no archive of a collection, or damaged
+├── CollectionExistsError       a collection of the name to import under exists
+├── ExportFileError             the file to export to exists, or its folder does not
+├── GenerationChoiceError       no generation of that number that can be gone back to
 └── CaptionFileError            a line of a caption file cannot be read
 """
 
@@ -134,6 +138,28 @@ class SourceError(InputError):
 
 class EmptyCollectionError(InputError):
     """No image to index was found."""
+
+
+class ArchiveError(InputError):
+    """A file to import is no archive of a collection, or damaged."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"the archive cannot be imported: {reason}; nothing was imported, export or copy it again")
+
+
+class CollectionExistsError(InputError):
+    """A collection of that name exists."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"there is a collection {name!r} already: give this one another name with --name")
+
+
+class ExportFileError(InputError):
+    """The file to export to exists, or its folder does not."""
+
+
+class GenerationChoiceError(InputError):
+    """There is no generation of that number that can be gone back to."""
 
 
 class CaptionFileError(InputError):

@@ -18,6 +18,7 @@ from typer.core import TyperGroup
 
 import indexer.cli
 import models.cli
+from indexer.cli_options import DATA_DIR_HELP, folder_of
 from indexer.layout import DATA_DIR_VARIABLE
 from models.errors import InputError, SemblanceError
 
@@ -55,7 +56,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-DataDir = Annotated[Path | None, typer.Option(help=f"{indexer.cli.DATA_DIR_HELP} [{DATA_DIR_VARIABLE}].")]
+DataDir = Annotated[Path | None, typer.Option(help=f"{DATA_DIR_HELP} [{DATA_DIR_VARIABLE}].")]
 
 
 @app.command()
@@ -73,7 +74,7 @@ def serve(
     from service.settings import load_settings
 
     occupy_standard_descriptors()
-    settings = load_settings(data_dir=indexer.cli.folder_of(data_dir), host=host, port=port)
+    settings = load_settings(data_dir=folder_of(data_dir), host=host, port=port)
     configure_logging(settings.log_format)
     check_before_serving(settings, data_dir_given=data_dir is not None)
     run(settings, listen(settings), on_ready=typer.launch if open_page else None)
@@ -113,7 +114,7 @@ def search(
     from service.settings import load_settings
 
     configure_quiet_logging()
-    settings = load_settings(data_dir=indexer.cli.folder_of(data_dir))
+    settings = load_settings(data_dir=folder_of(data_dir))
     page = parse_page(k, 0, settings.query_limits)
     steered = image is not None or bool(modifier)
     name, queries = choose_collection(settings, list(arguments or ()), collection, steered=steered)

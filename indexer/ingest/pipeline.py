@@ -70,7 +70,7 @@ def run_passes(
         images = encode_images(plan, workers, vectors, catalog, decoder or InProcessDecoder(), progress, now())
         captions = place_captions(plan, images.ids, encoders, vectors, catalog, progress)
         captions_removed = len(captions_before - catalog.caption_texts())
-        published = publish_changes(layout, plan, cards, vectors, catalog, now)
+        published = publish_changes(layout, plan, cards, vectors, catalog, now, request.keep)
         if published.generation or request.purge:
             drop_departed(catalog, vectors, published.current, keep=0 if request.purge else KEPT_GENERATIONS)
         seconds = time.perf_counter() - started

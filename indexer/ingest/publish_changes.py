@@ -38,6 +38,7 @@ def publish_changes(
     vectors: EncodedVectors,
     catalog: CatalogWriter,
     created_at: Callable[[], datetime],
+    keep: int,
 ) -> Published:
     """Publish a generation of what the catalog and the vectors hold, unless the current one is sound and the same.
 
@@ -48,6 +49,7 @@ def publish_changes(
         vectors: hold the rows of every image and every caption.
         catalog: its rows are numbered and its state is frozen.
         created_at: tells the time that the generation bears.
+        keep: how many generations stay where one is published.
 
     Raises:
         StorageError: the disk is full or cannot be written; the current generation stays.
@@ -72,7 +74,7 @@ def publish_changes(
         rows=rows,
         matchers=[card for card in cards if isinstance(card, MatcherCard)],
     )
-    manifest = publish(layout, content, created_at())
+    manifest = publish(layout, content, created_at(), keep=keep)
     return Published(manifest.generation, manifest.generation, manifest.images, manifest.captions)
 
 

@@ -32,6 +32,7 @@ class IndexRequest:
         matchers: names of those whose features to keep, or ``none`` alone (see ``ingest.model_choice``).
         allow_removal: what is not there any more is deleted, and not on a drive that is away (see ``ingest.removals``).
         min_present: share of a folder's images that must be there for the others to count as deleted, 0 to 1.
+        keep: how many generations stay where one is published, the new one among them; at least 1.
         purge: drop the vectors of what is gone now, and not after three generations.
         execution: how models run where a process makes a library of its own.
     """
@@ -46,6 +47,7 @@ class IndexRequest:
     matchers: tuple[str, ...] = ()
     allow_removal: bool = False
     min_present: float = MIN_PRESENT
+    keep: int = 2
     purge: bool = False
     execution: Execution = Execution(device="auto")  # noqa: RUF009 - it is immutable
 

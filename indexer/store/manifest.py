@@ -24,11 +24,13 @@ MANIFEST_NAME = "manifest.json"
 CATALOG_NAME = "catalog.sqlite"
 
 
-class _Strict(BaseModel):
+class Strict(BaseModel):
+    """What is read as it was written: nothing unknown, nothing changed afterwards."""
+
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class FileEntry(_Strict):
+class FileEntry(Strict):
     """One file of the generation's folder."""
 
     name: str
@@ -36,7 +38,7 @@ class FileEntry(_Strict):
     sha256: str
 
 
-class VectorSetEntry(_Strict):
+class VectorSetEntry(Strict):
     """The vectors of one model and side: what made them, and how they are indexed.
 
     A kind of index that needs nothing but the vectors has no ``index_file``.
@@ -62,7 +64,7 @@ class VectorSetEntry(_Strict):
         return ModelIdentity(self.model, self.weights_sha256, self.preprocessing_digest)
 
 
-class FeatureArrayEntry(_Strict):
+class FeatureArrayEntry(Strict):
     """What a matcher keeps of the images, one row an image: what made it, and its form."""
 
     matcher: str
@@ -79,7 +81,7 @@ class FeatureArrayEntry(_Strict):
         return ModelIdentity(self.matcher, self.weights_sha256, self.preprocessing_digest)
 
 
-class Manifest(_Strict):
+class Manifest(Strict):
     """Everything in one generation; ``content_sha256`` tells two generations of the same content apart from others."""
 
     schema_version: Literal[1] = 1
@@ -94,7 +96,7 @@ class Manifest(_Strict):
     files: tuple[FileEntry, ...]
 
 
-class Pointer(_Strict):
+class Pointer(Strict):
     """The content of CURRENT."""
 
     generation: int

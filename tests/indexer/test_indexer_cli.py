@@ -190,6 +190,30 @@ def test_collections_are_listed_for_people_and_programs(semblance, workshop):
     assert "no finished index" in semblance("collections").stdout
 
 
+def test_generations_are_listed_kept_and_gone_back_to(semblance, workshop):
+    semblance("index", workshop.photos, "--collection", "toy", "--model", "some-model")
+    (workshop.photos / "red.png").unlink()
+    semblance("index", workshop.photos, "--collection", "toy")
+    newer, older = semblance("generations", "toy").stdout.splitlines()
+    assert (newer[:3], "3 images  0 captions" in newer, "some-model" in newer) == ("* 2", True, True)
+    assert (older[:3], "4 images" in older) == ("  1", True)
+    assert semblance("rollback", "toy").stdout.startswith("toy: generation 1 is current, of ")
+    listed = json.loads(semblance("generations", "toy", "--json").stdout)
+    assert [(one["number"], one["current"], one["images"]) for one in listed] == [(2, False, 3), (1, True, 4)]
+    semblance("index", workshop.photos, "--collection", "toy", "--keep", "1")
+    assert [line[:3] for line in semblance("generations", "toy").stdout.splitlines()] == ["* 3"]
+    assert semblance("index", workshop.photos, "--collection", "toy", "--keep", "0").exit_code == 2
+
+
+def test_a_collection_is_exported_and_imported_under_another_name(semblance, workshop, tmp_path):
+    semblance("index", workshop.photos, "--collection", "toy")
+    file = tmp_path / "toy.tar"
+    assert semblance("export", "toy", file).stdout.startswith(f"toy, generation 1: {file}, ")
+    assert semblance("import", file, "--name", "copy").stdout == "copy: generation 1: 4 images, 0 captions\n"
+    assert "sound" in semblance("verify", "copy").stdout
+    assert isinstance(semblance("import", file).exception, InputError)
+
+
 def test_deleting_asks_first(semblance, workshop):
     semblance("index", workshop.photos, "--collection", "toy")
     assert semblance("collections", "delete", "toy", input="n\n").exit_code == 1
