@@ -3,7 +3,7 @@ import { pictureAddress } from './api.js';
 import { connectChips } from './chips.js';
 import { byId, element } from './element.js';
 import { showPicture } from './pictures.js';
-import { hasSource, parseModifiers } from './state.js';
+import { parseModifiers } from './state.js';
 import { uploadOf } from './uploads.js';
 
 /** @typedef {import('./state.js').State} State */
@@ -18,6 +18,9 @@ export function connectControls(onChange) {
   const picture = /** @type {HTMLImageElement} */ (byId('query-image-picture'));
   /** @type {State} */
   let state;
+
+  picture.addEventListener('error', () => picture.classList.add('missing')); // a file that no browser can draw
+  picture.addEventListener('load', () => picture.classList.remove('missing'));
 
   /** Words not yet searched for come along with any other change; beside a picture they steer it. */
   function written(modifiers = state.modifiers) {
@@ -62,7 +65,6 @@ export function connectControls(onChange) {
       byId('target').querySelector(`[value=${state.target}]`).checked = true;
       if (state.collection) collection.value = state.collection;
       byId('sort').value = state.sort;
-      byId('sort-label').hidden = hasSource(state);
       showQueryImage();
     },
     offer(collections) {

@@ -36,6 +36,7 @@ export function connectListing(listeners) {
       shown = null;
       empty();
       more.hidden = true;
+      byId('sort-label').hidden = true;
     },
 
     /** The old results stay, dimmed, until the new ones are there; of another view there is nothing to keep. */
@@ -44,6 +45,7 @@ export function connectListing(listeners) {
       shown = null;
       more.hidden = true;
       if (keeps) return;
+      byId('sort-label').hidden = true;
       empty();
       showPlaceholders(list);
     },
@@ -60,6 +62,7 @@ export function connectListing(listeners) {
       shown = { results, last: answer };
       more.hidden = isLast(answer);
       showWarnings(answer.warnings);
+      byId('sort-label').hidden = hasSource(state) || answer.total < 2;
       if (!hasSource(state)) {
         say(wallText(answer, state, Boolean(results[0]?.metadata.taken_at)));
         return appendToWall(wall, answer.results, { signal, byMonth: state.sort === 'taken', ...listeners });

@@ -41,7 +41,10 @@ const dialog = connectExplain({ onSimilar: similar, neighbour, withKey, onShow: 
 const end = connectEnd(more, (pressed) => showMore(pressed));
 connectPictures({
   onPicture: (picture) => navigate({ query: '', image: null, upload: keepUpload(picture) }),
-  onRefused: (message) => showMessage('This is no picture', message),
+  onRefused: (message) => {
+    const way = { label: 'Close', act: hideMessage };
+    showMessage('This is no picture', message, { way, at: 'window' });
+  },
 });
 connectKeys(byId('query'), byId('results'));
 
@@ -214,7 +217,7 @@ async function nextPage(signal) {
 const failing = (retry) => (error) => {
   if (retry !== followOn) listing.clear();
   say('');
-  showError(error, { retry, anew });
+  showError(error, { retry, anew, at: retry === followOn ? 'end' : 'top' });
 };
 
 /** Show the state from its first page, whatever was kept of it. */

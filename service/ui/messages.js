@@ -16,11 +16,19 @@ const TITLES = {
   503: 'The service is busy or still starting',
 };
 
-/** @param {string} title @param {string} text @param {?{label: string, act: () => void}} [way] out */
-export function showMessage(title, text, way) {
+/**
+ * @param {string} title
+ * @param {string} text
+ * @param {{way?: {label: string, act: () => void}, at?: 'top'|'end'|'window'}} [options] a way out, and where one looks:
+ *   above what is shown, where more of it would come, or in the window wherever it is
+ */
+export function showMessage(title, text, { way, at = 'top' } = {}) {
   const place = byId('message');
+  if (at === 'end') byId('more').parentElement.before(place);
+  else byId('list').before(place);
+  place.classList.toggle('notice', at === 'window');
   place.replaceChildren(element('h2', {}, title), element('p', {}, text),
-    way ? element('button', { type: 'button', onclick: way.act }, way.label) : null);
+    ...(way ? [element('button', { type: 'button', onclick: way.act }, way.label)] : []));
   place.hidden = false;
 }
 
@@ -31,17 +39,24 @@ export function hideMessage() {
 
 const STALE = 'urn:semblance:problem:stale-cursor';
 
-/** @param {Error} error @param {{retry: () => void, anew: () => void}} ways `anew` starts from the first page */
-export function showError(error, { retry, anew }) {
+/**
+ * @param {Error} error
+ * @param {{retry: () => void, anew: () => void, at: 'top'|'end'}} options `anew` starts from the first page
+ */
+export function showError(error, { retry, anew, at }) {
   if (error instanceof Problem && error.type === STALE) {
-    showMessage('This collection has been indexed again', 'What follows here is of the index before.', { label: 'Show the new one', act: anew });
+    const way = { label: 'Show the new one', act: anew };
+    showMessage('This collection has been indexed again', 'What follows here is of the index before.', { way, at });
     return;
   }
   const status = error instanceof Problem ? error.status : -1;
   const title = TITLES[status] ?? (status >= 500 ? 'The service cannot answer' : 'This cannot be searched for');
   const canHelp = status <= 0 || status >= 500 || [401, 403, 408, 429].includes(status);
-  showMessage(title, error.message, canHelp ? { label: 'Try again', act: retry } : null);
+  showMessage(title, sentence(error.message), { way: canHelp ? { label: 'Try again', act: retry } : undefined, at });
 }
+
+/** The service's reasons are not all whole sentences. */
+const sentence = (text) => text.replace(/^\p{Ll}/u, (letter) => letter.toUpperCase()).replace(/[^.!?…]$/u, '$&.');
 
 /** @param {string[]} warnings of an answer */
 export function showWarnings(warnings) {

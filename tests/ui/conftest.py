@@ -45,6 +45,9 @@ ALBUM, DATED = 130, 123
 """Photographs of the album, and those of them that have a date; their names repeat in each folder."""
 DATE_TIME = 0x0132
 
+NO_OBSERVER = "delete window.IntersectionObserver"
+"""Makes a page that goes on by its button alone, so that a test knows how much it shows."""
+
 
 class BrightestCells:
     """Explains a toy score: each cell of a 4 x 4 grid is as hot as its colour agrees with the query."""

@@ -8,6 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from browser_complaints import Complaints
+from conftest import NO_OBSERVER
 from playwright.sync_api import Page, Route, expect
 
 pytestmark = pytest.mark.browser
@@ -82,10 +83,15 @@ def test_picture_given_finds_its_like(page: Page, address: str, photographs: Pat
     expect(page.locator("#query-image")).to_be_visible()
 
 
-def test_file_that_is_no_picture_is_refused_by_name(page: Page, address: str, tmp_path: Path) -> None:
+def test_file_that_is_no_picture_is_refused_by_name_where_one_looks(page: Page, address: str) -> None:
     page.goto(address)
+    expect(page.locator("#wall button.photo").last).to_be_attached()
+    page.evaluate("window.scrollTo(0, document.body.scrollHeight)")
     page.set_input_files("#file", {"name": "notes.pdf", "mimeType": "application/pdf", "buffer": b"%PDF"})
     expect(page.get_by_role("alert")).to_contain_text("“notes.pdf” is not a picture.")
+    expect(page.get_by_role("alert")).to_be_in_viewport(ratio=1)
+    page.get_by_role("button", name="Close").click()
+    expect(page.get_by_role("alert")).to_be_hidden()
 
 
 def test_chips_change_request_and_results(page: Page, address: str) -> None:
@@ -174,7 +180,8 @@ def test_back_returns_through_words_chips_and_pictures(page: Page, address: str,
 
 def test_back_returns_to_the_same_place(page: Page, address: str) -> None:
     page.goto(f"{address}/?q=blue")
-    page.get_by_role("button", name="Show more").click()
+    expect(page.locator("#list button.photo").nth(23)).to_be_attached()
+    page.evaluate("window.scrollTo(0, document.body.scrollHeight)")
     expect(page.locator("#list button.photo")).to_have_count(28)
     page.locator("#list .similar").last.click()
     expect(page.locator("#query-image")).to_be_visible()
@@ -185,6 +192,7 @@ def test_back_returns_to_the_same_place(page: Page, address: str) -> None:
 
 
 def test_show_more_adds_the_rest_once(page: Page, address: str) -> None:
+    page.add_init_script(NO_OBSERVER)
     page.goto(f"{address}/?q=yellow")
     expect(page.locator("#list button.photo")).to_have_count(24)
     page.get_by_role("button", name="Show more").click()
@@ -336,6 +344,7 @@ def test_a_picture_survives_a_reload_and_a_copied_address_in_its_tab(page: Page,
 def test_a_picture_of_another_tab_is_told(page: Page, address: str) -> None:
     page.goto(f"{address}/?picture=elsewhere")
     expect(page.get_by_role("alert")).to_contain_text("This picture is not here any more")
+    expect(page.get_by_role("alert")).to_be_in_viewport()
 
 
 def test_back_closes_the_explanation_and_its_address_opens_it(page: Page, address: str) -> None:
@@ -364,6 +373,7 @@ def test_back_closes_the_explanation_and_its_address_opens_it(page: Page, addres
 
 
 def test_more_is_shown_to_the_last_picture(page: Page, far_address: str) -> None:
+    page.add_init_script(NO_OBSERVER)
     page.goto(f"{far_address}/?q=blue&collection=colours")
     expect(page.locator("#list button.photo")).to_have_count(24)
     page.get_by_role("button", name="Show more").click()

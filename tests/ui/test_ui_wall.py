@@ -1,18 +1,18 @@
 """The wall: a collection's photographs by time, without an end, and one of them looked at."""
 
 import re
+from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from browser_complaints import Complaints
-from conftest import ALBUM
+from conftest import ALBUM, NO_OBSERVER, serving
 from playwright.sync_api import Page, Route, expect
 
 pytestmark = pytest.mark.browser
 
 PHOTOS = "#wall button.photo"
 PAGE = 60
-NO_OBSERVER = "delete window.IntersectionObserver"
 
 
 def open_album(page: Page, address: str, rest: str = "") -> None:
@@ -165,6 +165,33 @@ def test_an_index_that_is_newer_than_the_wall_is_shown_when_asked(
     expect(page.get_by_role("alert")).to_be_hidden()
     expect(page.locator(PHOTOS)).to_have_count(PAGE)
     complaints.expect("Failed to load resource")
+
+
+def test_a_page_that_does_not_come_is_told_at_the_end_and_asked_for_again(
+    page: Page, address: str, complaints: Complaints
+) -> None:
+    page.route(re.compile("cursor="), lambda route: route.abort())
+    open_album(page, address)
+    page.evaluate("window.scrollTo(0, document.body.scrollHeight)")
+    expect(page.get_by_role("alert")).to_contain_text("No answer from the service")
+    page.evaluate("window.scrollTo(0, document.body.scrollHeight)")
+    expect(page.get_by_role("alert")).to_be_in_viewport()
+    expect(page.locator(PHOTOS)).to_have_count(PAGE)
+    page.unroute_all()
+    page.get_by_role("button", name="Try again").click()
+    expect(page.locator(PHOTOS).nth(2 * PAGE - 1)).to_be_attached()
+    expect(page.get_by_role("alert")).to_be_hidden()
+    complaints.expect("Failed to load resource")
+
+
+def test_a_service_without_collections_has_no_order_to_choose(open_page, tmp_path: Path) -> None:
+    page = open_page()
+    with serving(data_dir=tmp_path) as address:
+        page.goto(address)
+        expect(page.get_by_role("alert")).to_contain_text("Nothing is indexed yet")
+        expect(page.get_by_role("alert")).not_to_contain_text("null")
+        expect(page.locator("#sort-label")).to_be_hidden()
+        page.goto("about:blank")
 
 
 def _refuse(route: Route, problem: dict[str, object]) -> None:
