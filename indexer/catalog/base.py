@@ -12,6 +12,7 @@ import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
 from typing import Literal, Protocol
 
 from models.types import Side
@@ -26,7 +27,8 @@ class ImageRecord:
     """What is known of an image.
 
     Attributes:
-        id: half of the content's SHA-256, 32 hex digits: the same wherever the file is and however often indexed.
+        id: half of the content's SHA-256 without metadata, 32 hex digits: the same wherever the file is, however often
+            it is indexed and its metadata are edited.
         row: of its vector, in this generation.
         width: in pixels, upright.
         height: in pixels, upright.
@@ -83,18 +85,35 @@ class CaptionRecord:
 
 @dataclass(frozen=True)
 class SeenFile:
-    """A file as it was when last read: an image (``sha256`` of its content) or a failure, with the reason."""
+    """A file as it was when last read: an image or a failure.
+
+    Attributes:
+        key: of the photo source.
+        size: in bytes.
+        mtime_ns: when it was changed.
+        sha256: of the image (see ``ingest.content_key``), None of a failure.
+        failure: why it is no image.
+        failure_kind: what could make it one (see ``ingest.failures``); None also where an earlier version noted it.
+        decoder: which decoders there were when it failed.
+    """
 
     key: str
     size: int
     mtime_ns: int
     sha256: bytes | None
     failure: str | None = None
+    failure_kind: str | None = None
+    decoder: str | None = None
 
 
 @dataclass(frozen=True)
 class ImageFacts:
-    """What an image's file told of it (see ``ImageRecord``), and when it was first indexed, UTC."""
+    """What an image's file told of it; see ``ImageRecord``.
+
+    Attributes:
+        told_by: key of that file.
+        decoder_revision: of the decoder that read it.
+    """
 
     sha256: bytes
     width: int
@@ -110,6 +129,8 @@ class ImageFacts:
     title: str | None = None
     remark: str | None = None
     added_at: datetime | None = None
+    decoder_revision: int = 0
+    told_by: str | None = None
 
     @property
     def orientation(self) -> str:
@@ -159,7 +180,7 @@ class CatalogReader(Protocol):
         ...
 
     def images_with_ids(self, ids: Sequence[str]) -> list[ImageRecord]:
-        """Return the images of ids, in the order given, by one query of the database.
+        """Return the images of ids, in the order given, by one query of the database unless an id is a former one.
 
         Raises:
             KeyError: no image has one of these ids.
@@ -167,7 +188,7 @@ class CatalogReader(Protocol):
         ...
 
     def image(self, image_id: str) -> ImageRecord | None:
-        """Return one image, None where no image has that id."""
+        """Return one image, None where none has or had that id."""
         ...
 
     def browse(self, order: BrowseOrder, after: int | None, limit: int) -> list[ImageRecord]:
@@ -217,17 +238,31 @@ class CatalogWriter(Protocol):
         """Return every file by key."""
         ...
 
-    def record(self, facts: Iterable[ImageFacts], seen: Iterable[SeenFile]) -> None:
+    def revisions(self) -> dict[bytes, int]:
+        """Return the revision of the decoder that read it, by the SHA-256 of each image."""
+        ...
+
+    def record(
+        self,
+        facts: Iterable[ImageFacts],
+        seen: Iterable[SeenFile],
+        former: Mapping[bytes, bytes] = MappingProxyType({}),
+    ) -> None:
         """Note images and files.
 
         Args:
-            facts: of images; those of an image that is known are kept as they are.
+            facts: of images. Those of an image that is known are kept, unless the file that told these is its first;
+                when it was added, and a remark where there is no other, are kept in any case.
             seen: replaces what is known of the same keys; the image of each is known already or among ``facts``.
+            former: SHA-256 of images by that which an earlier version knew them by: it is their id, too.
         """
         ...
 
     def forget(self, keys: Sequence[str]) -> int:
-        """Forget files, the images that no file holds any more and their captions; return how many images went."""
+        """Forget files, the images that no file holds any more and their captions; return how many images went.
+
+        One that is known by another SHA-256 now has not gone.
+        """
         ...
 
     def departed(self, generation: int, keep: int) -> set[bytes]:

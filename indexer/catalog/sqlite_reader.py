@@ -36,7 +36,7 @@ from sqlalchemy.exc import DatabaseError
 from indexer.catalog import sqlite_browsing as browsing
 from indexer.catalog.base import BrowseOrder, CaptionRecord, ImageRecord, content_id, text_sha256
 from indexer.catalog.session import found_damage, open_snapshot
-from indexer.catalog.tables import captions, files, image_captions, images, roots
+from indexer.catalog.tables import captions, files, former_ids, image_captions, images, roots
 from models.types import Side
 
 _ROWS_AT_ONCE = 1000
@@ -51,6 +51,7 @@ class SqliteReader:
         with self._engine.connect() as connection:
             self._held = frozenset(column["name"] for column in inspect(connection).get_columns(images.name))
             self._images_at, self._images_with_ids = _images_by("row", self._held), _images_by("id", self._held)
+            self._has_former_ids = inspect(connection).has_table(former_ids.name)
             self.image_count: int = connection.scalar(select(func.count()).select_from(images)) or 0
             self.caption_count: int = connection.scalar(select(func.count()).select_from(captions)) or 0
 
@@ -71,12 +72,12 @@ class SqliteReader:
 
     def images_with_ids(self, ids: Sequence[str]) -> list[ImageRecord]:
         """See ``CatalogReader``."""
-        by_id = {record.id: record for record in self._images(self._images_with_ids, list(ids))}
+        by_id = self._known_by(ids)
         return [by_id[image_id] for image_id in ids]
 
     def image(self, image_id: str) -> ImageRecord | None:
         """See ``CatalogReader``."""
-        return next(iter(self._images(self._images_with_ids, [image_id])), None)
+        return self._known_by([image_id]).get(image_id)
 
     def browse(self, order: BrowseOrder, after: int | None, limit: int) -> list[ImageRecord]:
         """See ``CatalogReader``."""
@@ -123,6 +124,17 @@ class SqliteReader:
             for start in range(0, len(rows), _ROWS_AT_ONCE):
                 look_up(rows[start : start + _ROWS_AT_ONCE])
         return None
+
+    def _known_by(self, ids: Sequence[str]) -> dict[str, ImageRecord]:
+        """Return the images that have or had some ids, by these."""
+        by_id = {record.id: record for record in self._images(self._images_with_ids, list(ids))}
+        missing = [image_id for image_id in ids if image_id not in by_id]
+        if missing and self._has_former_ids:
+            with self._engine.connect() as connection:
+                renamed = {line.id: line.image_id for line in connection.execute(_FORMER_IDS, {"ids": missing})}
+            now = {record.id: record for record in self._images(self._images_with_ids, list(renamed.values()))}
+            by_id |= {former: now[image_id] for former, image_id in renamed.items()}
+        return by_id
 
     def _images(self, statement: str, keys: Sequence[int | str]) -> list[ImageRecord]:
         connection = self._engine.raw_connection()
@@ -190,4 +202,5 @@ _CAPTIONS_AT = (
 _ORIGINAL_KEYS = select(files.c.path).where(files.c.image_id == bindparam("id")).order_by(files.c.path)
 _IMAGE_KEYS = select(images.c.sha256).order_by(images.c.row)
 _CAPTION_TEXTS = select(captions.c.text).order_by(captions.c.row)
+_FORMER_IDS = select(former_ids).where(former_ids.c.id.in_(bindparam("ids", expanding=True)))
 _ROOTS = select(roots.c.path).order_by(roots.c.position)

@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
 from sqlalchemy import Table, bindparam, delete, func, literal, select, text, update
 from sqlalchemy.dialects.sqlite import insert
@@ -16,13 +18,15 @@ from indexer.catalog.base import ImageFacts, SeenFile, content_id, text_sha256
 from indexer.catalog.session import open_working
 from indexer.catalog.sqlite_browsing import indexes
 from indexer.catalog.tables import caption_files as caption_files_table
-from indexer.catalog.tables import captions, departed, files, image_captions, images
+from indexer.catalog.tables import captions, departed, files, former_ids, image_captions, images
 from indexer.catalog.tables import roots as roots_table
 from indexer.errors import DamagedCatalogError
 from models.files import make_folder
 
+_FACTS = [field.name for field in fields(ImageFacts) if field.name != "told_by"]
 # When an image was first indexed makes no new state: it would differ in a catalog that was lost and made anew.
-_FACTS = [images.c[field.name] for field in fields(ImageFacts) if field.name != "added_at"]
+_VISIBLE_FACTS = [images.c[name] for name in _FACTS if name not in ("added_at", "decoder_revision")]
+_OF_FILES = ["failure", "failure_kind", "decoder"]
 
 _NOT_PUBLISHED = 0
 """Of images that are gone: no generation without them has been published."""
@@ -50,23 +54,36 @@ class SqliteWriter:
 
     def seen_files(self) -> dict[str, SeenFile]:
         """See ``CatalogWriter``."""
-        statement = select(files.c.path, files.c.size, files.c.mtime_ns, images.c.sha256, files.c.failure)
+        statement = select(
+            files.c.path, files.c.size, files.c.mtime_ns, images.c.sha256, *(files.c[name] for name in _OF_FILES)
+        )
         with self._engine.connect() as connection:
             lines = connection.execute(statement.select_from(files.outerjoin(images))).all()
         return {line.path: SeenFile(*line) for line in lines}
 
-    def record(self, facts: Iterable[ImageFacts], seen: Iterable[SeenFile]) -> None:
+    def revisions(self) -> dict[bytes, int]:
         """See ``CatalogWriter``."""
-        new_images = [
-            {"id": content_id(image.sha256), "orientation": image.orientation, **vars(image)} for image in facts
-        ]
+        with self._engine.connect() as connection:
+            lines = connection.execute(select(images.c.sha256, images.c.decoder_revision))
+            return {line.sha256: line.decoder_revision for line in lines}
+
+    def record(
+        self,
+        facts: Iterable[ImageFacts],
+        seen: Iterable[SeenFile],
+        former: Mapping[bytes, bytes] = MappingProxyType({}),
+    ) -> None:
+        """See ``CatalogWriter``."""
+        facts = list(facts)
+        new_images = [_image_line(image) for image in facts]
+        renamed = [{"id": content_id(old), "image_id": content_id(sha256)} for old, sha256 in former.items()]
         new_files = [
             {
                 "path": file.key,
                 "size": file.size,
                 "mtime_ns": file.mtime_ns,
                 "image_id": content_id(file.sha256) if file.sha256 else None,
-                "failure": file.failure,
+                **{name: getattr(file, name) for name in _OF_FILES},
             }
             for file in seen
         ]
@@ -77,8 +94,13 @@ class SqliteWriter:
                 connection.execute(returned, [{"sha256": image["sha256"]} for image in new_images])
             if new_files:
                 upsert = insert(files)
-                changed = {name: upsert.excluded[name] for name in ("size", "mtime_ns", "image_id", "failure")}
+                changed = {name: upsert.excluded[name] for name in ("size", "mtime_ns", "image_id", *_OF_FILES)}
                 connection.execute(upsert.on_conflict_do_update(index_elements=["path"], set_=changed), new_files)
+            if told := [_told_line(image) for image in facts if image.told_by]:
+                connection.execute(_TELL, told)
+                connection.execute(_REVISE, told)
+            if renamed:
+                connection.execute(insert(former_ids).prefix_with("OR REPLACE"), renamed)
 
     def forget(self, keys: Sequence[str]) -> int:
         """See ``CatalogWriter``."""
@@ -89,11 +111,16 @@ class SqliteWriter:
                 statement = delete(files).where(files.c.path == bindparam("gone"))
                 connection.execute(statement, [{"gone": key} for key in keys])
             going = select(images.c.id).where(unheld)
-            noted = select(images.c.sha256, literal(_NOT_PUBLISHED)).where(unheld)
+            renamed = select(func.count()).select_from(former_ids).where(former_ids.c.id.in_(going))
+            known_anew = connection.scalar(renamed) or 0
+            noted = select(images.c.sha256, literal(_NOT_PUBLISHED)).where(
+                unheld, images.c.id.not_in(select(former_ids.c.id))
+            )
+            connection.execute(delete(former_ids).where(former_ids.c.image_id.in_(going)))
             connection.execute(insert(departed).prefix_with("OR REPLACE").from_select(departed.columns.keys(), noted))
             connection.execute(delete(image_captions).where(image_captions.c.image_id.in_(going)))
             connection.execute(delete(captions).where(unused))
-            return connection.execute(delete(images).where(unheld)).rowcount
+            return connection.execute(delete(images).where(unheld)).rowcount - known_anew
 
     def departed(self, generation: int, keep: int) -> set[bytes]:
         """See ``CatalogWriter``."""
@@ -181,7 +208,7 @@ class SqliteWriter:
         visible = (
             select(roots_table).order_by(roots_table.c.position),
             select(images.c.id, files.c.path).join_from(files, images).order_by(files.c.path),
-            select(*_FACTS).order_by(images.c.id),
+            select(*_VISIBLE_FACTS).order_by(images.c.id),
             select(image_captions).order_by(image_captions.c.image_id, image_captions.c.position),
         )
         with self._engine.connect() as connection:
@@ -220,9 +247,36 @@ class SqliteWriter:
         return {image: tuple(texts) for image, texts in found.items()}
 
 
+def _image_line(image: ImageFacts) -> dict[str, Any]:
+    """Return what is inserted for an image that is new."""
+    known = {name: getattr(image, name) for name in _FACTS}
+    return {"id": content_id(image.sha256), "orientation": image.orientation, **known}
+
+
+def _told_line(image: ImageFacts) -> dict[str, Any]:
+    """Return the parameters of ``_TELL`` and ``_REVISE``, which are not called as columns are."""
+    return {f"new_{name}": value for name, value in _image_line(image).items()} | {"told_by": image.told_by}
+
+
 def _utc(mtime_ns: int) -> datetime | None:
     """Return the time that a storage told, None for one that no calendar holds."""
     try:
         return datetime.fromtimestamp(0, UTC) + timedelta(microseconds=mtime_ns // 1000)
     except OverflowError:
         return None
+
+
+_KEPT = ("sha256", "added_at", "decoder_revision", "remark")
+_NEW_FACTS = {name: bindparam(f"new_{name}", type_=images.c[name].type) for name in (*_FACTS, "orientation")}
+_FIRST_KEY = select(func.min(files.c.path)).where(files.c.image_id == images.c.id).scalar_subquery()
+_TELL = (
+    update(images)
+    .where(images.c.id == bindparam("new_id"), bindparam("told_by", type_=files.c.path.type) == _FIRST_KEY)
+    .values(
+        {name: value for name, value in _NEW_FACTS.items() if name not in _KEPT}
+        | {"remark": func.coalesce(_NEW_FACTS["remark"], images.c.remark)}
+    )
+)
+_REVISE = (
+    update(images).where(images.c.id == bindparam("new_id")).values(decoder_revision=_NEW_FACTS["decoder_revision"])
+)

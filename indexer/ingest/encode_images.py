@@ -7,34 +7,29 @@ writes. How far each may be from the next is bounded, and with it memory: what w
 
 from __future__ import annotations
 
-import hashlib
 import os
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.catalog.base import CatalogWriter, ImageFacts, SeenFile, content_id
+from indexer.catalog.base import CatalogWriter, SeenFile, content_id
 from indexer.errors import EmptyCollectionError
 from indexer.ingest.background_writer import BackgroundWriter
 from indexer.ingest.encoded_vectors import EncodedVectors
-from indexer.ingest.image_facts import image_facts
 from indexer.ingest.image_pass import PassWorker
+from indexer.ingest.image_reader import ImageReader, ReadFile
 from indexer.ingest.plan import Plan
 from indexer.ingest.prefetch import prefetch
 from indexer.ingest.removals import AwayFolder, away_folders
 from indexer.ingest.request import Progress
-from indexer.sources.base import FoundFile, PhotoSource
-from models.errors import ImageError
+from indexer.sources.base import FoundFile
 from models.imaging.decode import ImageDecoder
 from models.inference.batches import IMAGE_BATCH
-from models.types import Pixels
-
-MAX_FILE_BYTES = 256 * 2**20  # a larger file is no photograph, and reading it whole would fill the memory
 
 _FILES_AHEAD = 4 * IMAGE_BATCH
 _BATCHES_BEHIND = 4
@@ -87,12 +82,14 @@ def encode_images(
         StorageError: the disk is full or cannot be written.
     """
     started = time.perf_counter()
-    encoding = _ImageEncoding(plan.source, workers, vectors, catalog, set(plan.held.values()), decoder, added_at)
+    by_name = {worker.card.name: worker for worker in workers}
+    encoding = _ImageEncoding(by_name, vectors, catalog)
     if plan.to_read:
-        encoding.run(plan.to_read, progress)
+        reader = ImageReader(plan.source, by_name, vectors, plan.revisions, decoder, added_at)
+        encoding.run(reader, plan.to_read, progress)
     seconds = time.perf_counter() - started
     seen = catalog.seen_files().values()
-    away, gone = _gone(plan, seen)
+    away, gone = _gone(plan, seen, encoding.former)
     unreadable = encoding.unreadable + _never_encoded(gone, encoding, vectors, seen)
     forgotten = {*gone, *(key for key, _ in unreadable)}
     deleted = catalog.forget(sorted(forgotten))
@@ -107,58 +104,32 @@ def encode_images(
     return EncodedImages(ids, len(encoding.encoded), deleted, tuple(away), failed, rate)
 
 
-@dataclass(frozen=True)
-class _ReadFile:
-    """A file that was read: what to note of it, and what each pass that it needs takes in."""
-
-    file: FoundFile
-    sha256: bytes | None = None
-    facts: ImageFacts | None = None
-    prepared: Mapping[str, Pixels] = field(default_factory=dict)
-    failure: str | None = None
-    unreadable: str | None = None
-
-
 class _ImageEncoding:
     """Runs several passes over image files and notes the files in the catalog.
 
     Args:
-        source: of the files.
-        workers: run the passes.
+        workers: run the passes, by the names of their models.
         vectors: where rows are stored.
         catalog: where files are noted.
-        known: SHA-256 of the images whose facts the catalog has.
-        decoder: of the files.
-        added_at: noted of images that are new.
     """
 
-    def __init__(
-        self,
-        source: PhotoSource,
-        workers: Sequence[PassWorker],
-        vectors: EncodedVectors,
-        catalog: CatalogWriter,
-        known: Collection[bytes],
-        decoder: ImageDecoder,
-        added_at: datetime,
-    ) -> None:
-        self._source, self._vectors, self._catalog = source, vectors, catalog
-        self._workers = {worker.card.name: worker for worker in workers}
-        self._known, self._decoder, self._added_at = known, decoder, added_at
-        self._shrink_to = max(worker.card.preprocessing.size for worker in workers)
+    def __init__(self, workers: Mapping[str, PassWorker], vectors: EncodedVectors, catalog: CatalogWriter) -> None:
+        self._workers, self._vectors, self._catalog = workers, vectors, catalog
         self._claimed: set[tuple[str, bytes]] = set()
         self.unreadable: list[tuple[str, str]] = []
         self.encoded: set[bytes] = set()
+        self.former: dict[bytes, bytes] = {}
 
-    def run(self, files: Sequence[FoundFile], progress: Progress) -> None:
+    def run(self, reader: ImageReader, files: Sequence[FoundFile], progress: Progress) -> None:
         """Read, encode and store; files that do not decode are noted with the reason.
 
-        Afterwards ``encoded`` holds the hashes of the images encoded, ``unreadable`` the files that could not be read.
+        Afterwards ``encoded`` holds the hashes of the images encoded, ``unreadable`` the files that could not be read,
+        and ``former`` the hashes of images by those that an earlier version knew them by.
         """
-        batch: list[_ReadFile] = []
+        batch: list[ReadFile] = []
         to_encode = done = 0
         with BackgroundWriter() as writer:
-            for read in prefetch(self._read, files, threads=available_cores(), depth=_FILES_AHEAD):
+            for read in prefetch(reader.read, files, threads=available_cores(), depth=_FILES_AHEAD):
                 batch.append(read)
                 to_encode += bool(read.prepared)
                 if to_encode == IMAGE_BATCH or len(batch) == _FILES_AHEAD:
@@ -169,27 +140,7 @@ class _ImageEncoding:
             writer.submit(self._encode(batch))
         progress("images", len(files), len(files))
 
-    def _read(self, found: FoundFile) -> _ReadFile:
-        """Read and, where a model lacks the image or the catalog its facts, decode one file (in a thread)."""
-        if found.size > MAX_FILE_BYTES:
-            return _ReadFile(found, failure=f"{found.size:,} bytes, more than the limit of {MAX_FILE_BYTES:,}")
-        try:
-            content = self._source.read(found.key)
-        except OSError as error:
-            return _ReadFile(found, unreadable=error.strerror or str(error))
-        sha256 = hashlib.sha256(content).digest()
-        lacking = self._vectors.lacking("image", sha256)
-        if not lacking and sha256 in self._known:
-            return _ReadFile(found, sha256)
-        try:
-            photo = self._decoder.decode(content, shrink_to=self._shrink_to)
-        except ImageError as error:
-            return _ReadFile(found, failure=str(error))
-        facts = image_facts(sha256, photo, self._added_at)
-        serving = {name: worker for name, worker in self._workers.items() if worker.serves(lacking)}
-        return _ReadFile(found, sha256, facts, {name: one.prepare(photo.pixels) for name, one in serving.items()})
-
-    def _encode(self, batch: Sequence[_ReadFile]) -> Callable[[], None]:
+    def _encode(self, batch: Sequence[ReadFile]) -> Callable[[], None]:
         """Encode what no earlier file of the same content has brought; return what is left to do: to write it."""
         new: list[tuple[str, list[bytes], NDArray[Any]]] = []
         for name, worker in self._workers.items():
@@ -204,28 +155,42 @@ class _ImageEncoding:
                 new += [(model, list(inputs), rows) for model, rows in outputs.items()]
         return lambda: self._write(batch, new)
 
-    def _write(self, batch: Sequence[_ReadFile], new: Iterable[tuple[str, list[bytes], NDArray[Any]]]) -> None:
+    def _write(self, batch: Sequence[ReadFile], new: Iterable[tuple[str, list[bytes], NDArray[Any]]]) -> None:
         """Store rows, then note the files: a file is never noted as an image before its rows are safe."""
+        former = {read.former: read.sha256 for read in batch if read.sha256 and read.former}
+        anew = {read.sha256 for read in batch if read.sha256 and read.anew}
+        self._vectors.adopt({sha256: old for old, sha256 in former.items() if sha256 not in anew})
+        self.former.update(former)
         for model, keys, rows in new:
-            self._vectors.append(model, "image", keys, rows)
+            self._vectors.append(model, "image", keys, rows, anew=anew)
             self.encoded.update(keys)
         self.unreadable += [(read.file.key, read.unreadable) for read in batch if read.unreadable]
         self._catalog.record(
             [read.facts for read in batch if read.facts],
-            [
-                SeenFile(read.file.key, read.file.size, read.file.mtime_ns, read.sha256, read.failure)
-                for read in batch
-                if not read.unreadable
-            ],
+            [_seen(read) for read in batch if not read.unreadable],
+            former,
         )
 
 
-def _gone(plan: Plan, seen: Collection[SeenFile]) -> tuple[list[AwayFolder], set[str]]:
+def _seen(read: ReadFile) -> SeenFile:
+    failure = read.failure
+    return SeenFile(
+        key=read.file.key,
+        size=read.file.size,
+        mtime_ns=read.file.mtime_ns,
+        sha256=read.sha256,
+        failure=failure.reason if failure else None,
+        failure_kind=failure.kind if failure else None,
+        decoder=failure.decoder if failure else None,
+    )
+
+
+def _gone(plan: Plan, seen: Collection[SeenFile], former: Collection[bytes]) -> tuple[list[AwayFolder], set[str]]:
     """Return the folders of which nothing is removed, and the keys of the files that are gone elsewhere."""
     if plan.allow_removal:
         return [], set(plan.gone)
     there = {file.key: file.sha256 for file in seen if file.key not in plan.gone}
-    images_there = {sha256 for sha256 in there.values() if sha256}
+    images_there = {sha256 for sha256 in there.values() if sha256}.union(former)
     away = away_folders(plan.source, plan.held, there, images_there, plan.min_present)
     places = [folder.place for folder in away]
     return away, {key for key in plan.gone if not any(plan.source.is_below(key, place) for place in places)}

@@ -44,8 +44,17 @@ class EncodedVectors:
         """Return the models and matchers that have not encoded a key yet."""
         return [model for (model, of), log in self._logs.items() if of == side and key not in log]
 
-    def append(self, model: str, side: Side, keys: Sequence[bytes], rows: NDArray[Any]) -> None:
+    def append(
+        self, model: str, side: Side, keys: Sequence[bytes], rows: NDArray[Any], *, anew: Collection[bytes] = ()
+    ) -> None:
         """Store what is not there yet of a batch.
+
+        Args:
+            model: that made the rows.
+            side: that they are of.
+            keys: of the rows.
+            rows: one a key.
+            anew: keys whose rows replace those that are there.
 
         Raises:
             ModelError: the model gave something other than one finite row a key.
@@ -57,8 +66,19 @@ class EncodedVectors:
         if rows.shape != wanted or not np.isfinite(rows).all():
             raise ModelError(f"model {model} gave {rows.shape} numbers, or not finite ones, instead of {wanted}")
         log = self._logs[model, side]
-        if new := [place for place, key in enumerate(keys) if key not in log]:
+        if new := [place for place, key in enumerate(keys) if key in anew or key not in log]:
             log.append([keys[place] for place in new], rows[new])
+
+    def adopt(self, former: Mapping[bytes, bytes]) -> None:
+        """Store the rows of images again that are known by other keys now.
+
+        Args:
+            former: the key that an image had, by the one that it has.
+        """
+        for (_, side), log in self._logs.items():
+            keys = [key for key, old in former.items() if side == "image" and key not in log and old in log]
+            if keys:
+                log.append(keys, np.concatenate(list(log.rows([former[key] for key in keys]))))
 
     def compact(self, live: Mapping[Side, Collection[bytes]]) -> None:
         """Drop the rows of what is gone, and the logs of models that the collection no longer uses."""

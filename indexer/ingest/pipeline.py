@@ -60,14 +60,15 @@ def run_passes(
         CollectionBusyError: another process indexes the collection.
         StorageError: the disk is full or cannot be written; what was stored stays.
     """
+    decoder = decoder or InProcessDecoder()
     layout = collection_layout(request.data_dir, request.collection)
     workers = [one.load(library) for one in passes]
     encoders = [worker.encoder for worker in workers if worker.encoder]
     cards = _cards(workers)
     with _opened(layout, cards) as (catalog, vectors):
         started = time.perf_counter()
-        plan, captions_before = make_plan(request, catalog, vectors), catalog.caption_texts()
-        images = encode_images(plan, workers, vectors, catalog, decoder or InProcessDecoder(), progress, now())
+        plan, captions_before = make_plan(request, catalog, vectors, decoder.limits), catalog.caption_texts()
+        images = encode_images(plan, workers, vectors, catalog, decoder, progress, now())
         captions = place_captions(plan, images.ids, encoders, vectors, catalog, progress)
         captions_removed = len(captions_before - catalog.caption_texts())
         published = publish_changes(layout, plan, cards, vectors, catalog, now, request.keep)

@@ -10,10 +10,13 @@ from indexer.catalog.base import CatalogWriter, SeenFile
 from indexer.errors import CaptionFileError, EmptyCollectionError, SourceError
 from indexer.ingest.captions import NamedCaption, read_caption_file
 from indexer.ingest.encoded_vectors import EncodedVectors
+from indexer.ingest.failures import may_succeed
 from indexer.ingest.request import IndexRequest
 from indexer.ingest.scan import Scan, scan
 from indexer.sources.base import FoundFile, PhotoSource
 from indexer.sources.opening import as_root, photo_source
+from models.imaging.formats import DECODER_REVISION
+from models.imaging.limits import DecodeLimits
 
 
 @dataclass(frozen=True)
@@ -25,6 +28,7 @@ class Plan:
         caption_files: paths of the caption files.
         captions: what they hold.
         found: what the source holds now.
+        revisions: of the decoder that read it, by the SHA-256 of each image that the catalog has.
         held: SHA-256 of the image, by the key of each file that held one at the last run.
         to_read: the files to read, in order.
         gone: keys of files seen before that are there no longer.
@@ -36,6 +40,7 @@ class Plan:
     caption_files: tuple[str, ...]
     captions: tuple[NamedCaption, ...]
     found: Scan
+    revisions: Mapping[bytes, int]
     held: Mapping[str, bytes]
     to_read: tuple[FoundFile, ...]
     gone: frozenset[str]
@@ -43,8 +48,14 @@ class Plan:
     min_present: float
 
 
-def make_plan(request: IndexRequest, catalog: CatalogWriter, vectors: EncodedVectors) -> Plan:
+def make_plan(request: IndexRequest, catalog: CatalogWriter, vectors: EncodedVectors, limits: DecodeLimits) -> Plan:
     """Look at the source, at the caption files and at what is known; nothing is changed.
+
+    Args:
+        request: what to index.
+        catalog: knows what was seen before.
+        vectors: tell which models lack an image.
+        limits: of decoding; what was beyond others is tried again.
 
     Raises:
         SourceError: a place to index does not exist (any more), or they are of several storages or an unknown one.
@@ -57,7 +68,7 @@ def make_plan(request: IndexRequest, catalog: CatalogWriter, vectors: EncodedVec
         hint = " any more; index again without --add, naming the folders there are" if request.add else ""
         raise SourceError(f"{missing[0]} does not exist{hint}")
     captions = tuple(caption for path in caption_files for caption in _read_captions(path, request))
-    found, seen = scan(source), catalog.seen_files()
+    found, seen, revisions = scan(source), catalog.seen_files(), catalog.revisions()
     hidden = _hidden(seen, found, source)
     if not found.files and not hidden:
         raise _nothing_to_index(roots, found, had_images=any(file.sha256 for file in seen.values()))
@@ -66,8 +77,9 @@ def make_plan(request: IndexRequest, catalog: CatalogWriter, vectors: EncodedVec
         caption_files=tuple(caption_files),
         captions=captions,
         found=found,
+        revisions=revisions,
         held={key: file.sha256 for key, file in seen.items() if file.sha256},
-        to_read=tuple(_files_to_read(found.files.values(), seen, vectors)),
+        to_read=tuple(_files_to_read(found.files.values(), seen, revisions, vectors, limits)),
         gone=frozenset(seen.keys() - found.files.keys() - hidden),
         allow_removal=request.allow_removal,
         min_present=request.min_present,
@@ -102,17 +114,30 @@ def _read_captions(path: str, request: IndexRequest) -> list[NamedCaption]:
 
 
 def _files_to_read(
-    found: Iterable[FoundFile], seen: Mapping[str, SeenFile], vectors: EncodedVectors
+    found: Iterable[FoundFile],
+    seen: Mapping[str, SeenFile],
+    revisions: Mapping[bytes, int],
+    vectors: EncodedVectors,
+    limits: DecodeLimits,
 ) -> Iterator[FoundFile]:
-    """Yield the files that are new or changed, and one file of each image that a model lacks."""
+    """Yield the files that are to be read: all that ``_is_due``, and one file of each image that a model lacks."""
     asked: set[bytes] = set()
     for file in found:
         before = seen.get(file.key)
-        if before is None or (before.size, before.mtime_ns) != (file.size, file.mtime_ns):
+        if before is None or _is_due(file, before, revisions, limits):
             yield file
         elif before.sha256 and before.sha256 not in asked and vectors.lacking("image", before.sha256):
             asked.add(before.sha256)
             yield file
+
+
+def _is_due(file: FoundFile, before: SeenFile, revisions: Mapping[bytes, int], limits: DecodeLimits) -> bool:
+    """Tell whether a file has changed, or is worth another try, or was read by an earlier decoder."""
+    if (before.size, before.mtime_ns) != (file.size, file.mtime_ns):
+        return True
+    if before.sha256 is None:
+        return may_succeed(before, limits)
+    return revisions[before.sha256] < DECODER_REVISION
 
 
 def _hidden(seen: Iterable[str], found: Scan, source: PhotoSource) -> set[str]:

@@ -30,6 +30,11 @@ class ImageDecoder(Protocol):
     done can so be changed in one place.
     """
 
+    @property
+    def limits(self) -> DecodeLimits:
+        """What an image may cost."""
+        ...
+
     def decode(self, content: bytes, *, shrink_to: int | None = None) -> Photograph:
         """Decode one image; see ``decode_image``."""
         ...
@@ -39,11 +44,11 @@ class InProcessDecoder:
     """The ``ImageDecoder`` that works in the thread that calls it."""
 
     def __init__(self, limits: DecodeLimits = DEFAULT_LIMITS) -> None:
-        self._limits = limits
+        self.limits = limits
 
     def decode(self, content: bytes, *, shrink_to: int | None = None) -> Photograph:
         """See ``ImageDecoder``."""
-        return decode_image(content, self._limits, shrink_to=shrink_to)
+        return decode_image(content, self.limits, shrink_to=shrink_to)
 
 
 def decode_image(

@@ -7,6 +7,7 @@ from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from operator import attrgetter
+from types import MappingProxyType
 
 from indexer.catalog.base import BrowseOrder, CaptionRecord, ImageFacts, ImageRecord, SeenFile, content_id, text_sha256
 from models.types import Side
@@ -21,6 +22,7 @@ class State:
     images: dict[str, ImageFacts] = field(default_factory=dict)
     files: dict[str, SeenFile] = field(default_factory=dict)
     captions: dict[str, list[str]] = field(default_factory=dict)
+    former: dict[str, str] = field(default_factory=dict)
     departed: dict[bytes, int | None] = field(default_factory=dict)
     image_rows: list[tuple[str, str, datetime]] = field(default_factory=list)
     caption_rows: list[str] = field(default_factory=list)
@@ -45,20 +47,45 @@ class MemoryWriter:
     def seen_files(self) -> dict[str, SeenFile]:
         return dict(self._state.files)
 
-    def record(self, facts: Iterable[ImageFacts], seen: Iterable[SeenFile]) -> None:
+    def revisions(self) -> dict[bytes, int]:
+        return {image.sha256: image.decoder_revision for image in self._state.images.values()}
+
+    def record(
+        self,
+        facts: Iterable[ImageFacts],
+        seen: Iterable[SeenFile],
+        former: Mapping[bytes, bytes] = MappingProxyType({}),
+    ) -> None:
+        facts = list(facts)
         for image in facts:
             self._state.images.setdefault(content_id(image.sha256), image)
             self._state.departed.pop(image.sha256, None)
         self._state.files.update({file.key: file for file in seen})
+        for image in facts:
+            if image.told_by:
+                self._tell(image)
+        self._state.former |= {content_id(old): content_id(sha256) for old, sha256 in former.items()}
+
+    def _tell(self, image: ImageFacts) -> None:
+        image_id = content_id(image.sha256)
+        known = self._state.images[image_id]
+        told = replace(image, added_at=known.added_at, remark=image.remark or known.remark)
+        if self._state.keys_of(image_id)[:1] != [image.told_by]:
+            told = replace(known, decoder_revision=image.decoder_revision)
+        self._state.images[image_id] = told
 
     def forget(self, keys: Sequence[str]) -> int:
         for key in keys:
             self._state.files.pop(key, None)
         going = [image for image in self._state.images if not self._state.keys_of(image)]
+        renamed = [image for image in going if image in self._state.former]
         for image in going:
-            self._state.departed[self._state.images.pop(image).sha256] = None
+            sha256 = self._state.images.pop(image).sha256
+            if image not in renamed:
+                self._state.departed[sha256] = None
             self._state.captions.pop(image, None)
-        return len(going)
+        self._state.former = {old: now for old, now in self._state.former.items() if now not in going}
+        return len(going) - len(renamed)
 
     def departed(self, generation: int, keep: int) -> set[bytes]:
         gone = {image: generation if went is None else went for image, went in self._state.departed.items()}
@@ -89,7 +116,9 @@ class MemoryWriter:
         state = self._state
         holders = {image: state.keys_of(image) for image in sorted(state.images)}
         captions = {image: state.captions[image] for image in sorted(state.captions)}
-        facts = [repr(replace(state.images[image], added_at=None)) for image in holders]
+        facts = [
+            repr(replace(state.images[image], added_at=None, decoder_revision=0, told_by=None)) for image in holders
+        ]
         return json.dumps([models, state.roots, holders, captions, facts])
 
     def freeze(self, locator: str) -> None:
@@ -115,10 +144,11 @@ class MemoryReader:
 
     def images_with_ids(self, ids: Sequence[str]) -> list[ImageRecord]:
         records = {record.id: record for record in map(self._image, range(self.image_count))}
-        return [records[image_id] for image_id in ids]
+        return [records.get(image_id) or records[self._state.former[image_id]] for image_id in ids]
 
     def image(self, image_id: str) -> ImageRecord | None:
-        known = any(image_id == held for held, *_ in self._state.image_rows)
+        held = {image for image, *_ in self._state.image_rows}
+        known = image_id in held or self._state.former.get(image_id) in held
         return self.images_with_ids([image_id])[0] if known else None
 
     def browse(self, order: BrowseOrder, after: int | None, limit: int) -> list[ImageRecord]:

@@ -27,7 +27,7 @@ from indexer.errors import (
     ModelMismatchError,
     SourceError,
 )
-from indexer.ingest.encode_images import MAX_FILE_BYTES
+from indexer.ingest.failures import MAX_FILE_BYTES
 from indexer.ingest.request import IndexRequest
 from indexer.layout import CollectionLayout
 from models.errors import ModelError, StorageError
