@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal
 
 from indexer.catalog.base import SeenFile
 from models.errors import DecodeResourceError, ImageError, ImageTooLargeError, UnsupportedImageError
@@ -56,9 +56,8 @@ def may_succeed(file: SeenFile, limits: DecodeLimits) -> bool:
     That is one whose cause may have passed, one for which decoders came, went or changed, one that was beyond other
     limits, and one of whose failure an earlier version noted no more than the reason.
     """
-    if file.failure_kind not in get_args(FailureKind) or file.failure_kind == "resource":
-        return True
-    return file.decoder != _present(file.failure_kind, limits)
+    kind = file.failure_kind
+    return kind is None or kind == "resource" or file.decoder != _present(kind, limits)
 
 
 def _present(kind: str, limits: DecodeLimits) -> str:
