@@ -209,6 +209,7 @@ class SqliteWriter:
             select(roots_table).order_by(roots_table.c.position),
             select(images.c.id, files.c.path).join_from(files, images).order_by(files.c.path),
             select(*_VISIBLE_FACTS).order_by(images.c.id),
+            select(former_ids).order_by(former_ids.c.id),
             select(image_captions).order_by(image_captions.c.image_id, image_captions.c.position),
         )
         with self._engine.connect() as connection:

@@ -119,7 +119,7 @@ class MemoryWriter:
         facts = [
             repr(replace(state.images[image], added_at=None, decoder_revision=0, told_by=None)) for image in holders
         ]
-        return json.dumps([models, state.roots, holders, captions, facts])
+        return json.dumps([models, state.roots, holders, captions, facts, sorted(state.former.items())])
 
     def freeze(self, locator: str) -> None:
         assert locator not in self._frozen

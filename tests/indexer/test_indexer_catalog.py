@@ -239,6 +239,32 @@ class TestWriting:
         assert writer.forget(["/2", "/never"]) == 1
         assert writer.number_rows(base_name) == ([digest("b")], ["shared"])
 
+    def test_an_image_is_found_by_the_id_that_an_earlier_version_gave_it(self, writer, read):
+        writer.record([facts("old")], [SeenFile("/1", 1, 2, digest("old"))])
+        writer.record([facts("a")], [SeenFile("/1", 1, 2, digest("a"))], {digest("old"): digest("a")})
+        assert writer.forget([]) == 0  # it is another image no more
+        assert writer.departed(1, keep=3) == set()
+        reader = read()
+        (now,) = reader.images_at([0])
+        assert reader.image(identity("old")) == reader.image(identity("a")) == now
+        assert reader.images_with_ids([identity("old"), identity("a")]) == [now, now]
+        assert writer.forget(["/1"]) == 1
+        assert read().image(identity("old")) is None
+
+    def test_the_first_file_of_an_image_tells_its_facts(self, writer, read):
+        def told(key: str, **known: object) -> ImageFacts:
+            return replace(facts("a"), told_by=key, decoder_revision=1, **known)
+
+        files = [SeenFile(key, 1, 2, digest("a")) for key in ("/1", "/2")]
+        writer.record([told("/2", title="second", added_at=ADDED, remark="cut off")], files[1:])
+        writer.record([told("/1", title="first")], files[:1])
+        writer.record([told("/2", title="changed")], files[1:])
+        record = read().images_at([0])[0]
+        assert (record.title, record.added_at, record.remark) == ("first", ADDED, "cut off")
+        assert writer.revisions() == {digest("a"): 1}
+        writer.record([replace(told("/2"), decoder_revision=2)], files[1:])
+        assert writer.revisions() == {digest("a"): 2}
+
     def test_an_image_that_is_gone_is_known_for_some_generations_unless_it_returns(self, writer):
         seen = {name: [SeenFile(f"/{name}", 1, 2, digest(name))] for name in "abc"}
         writer.record([facts(name) for name in "abc"], [seen[name][0] for name in "abc"])
@@ -310,6 +336,8 @@ class TestWriting:
         assert not changed()
         writer.record([], [SeenFile("/1", 1, 2, digest("b")), SeenFile("/2", 1, 2, digest("a"))])
         assert changed()
+        writer.record([], [], {digest("z"): digest("a")})
+        assert changed()  # an id more answers
         assert writer.fingerprint(["other model"]) not in seen_prints
 
 
