@@ -1,24 +1,31 @@
-"""Decodes untrusted image files: an allow-list of formats, a pixel cap read from the header, upright RGB out."""
+"""Decodes untrusted image files: an allow-list of formats, limits judged from the header, upright sRGB out."""
 
 from __future__ import annotations
 
 import io
 import warnings
-from contextlib import suppress
-from datetime import datetime
+from dataclasses import replace
 from typing import Protocol
 
-import numpy as np
-from PIL import ExifTags, Image, ImageOps
+from PIL import Image
 
 from models.errors import DecodeResourceError, ImageError
-from models.imaging.cost import check_limits, draft_size
+from models.imaging.cost import check_limits, draft_size, shrink_factor
+from models.imaging.facts import read_facts
+from models.imaging.file_parts import MAX_METADATA_BYTES, FileParts
 from models.imaging.header import read_header
+from models.imaging.image_header import ImageHeader
+from models.imaging.jpeg_file import EOI
 from models.imaging.limits import DEFAULT_LIMITS, DecodeLimits
 from models.imaging.photograph import Photograph
-from models.types import Pixels
+from models.imaging.pixels import rgb_pixels, turn_upright
+from models.imaging.split import split_file
+from models.imaging.truncation import missing_share
 
-Image.MAX_IMAGE_PIXELS = None  # the cap here is a parameter, an error rather than a warning, and read from the header
+_MOST_MISSING = 0.1
+"""Of the bytes of a JPEG; what is cut off by more is no picture of what it was to show."""
+
+Image.MAX_IMAGE_PIXELS = None  # the limits here are parameters, errors rather than warnings, and read from the header
 # Of odd metadata. Once for all: warnings.catch_warnings changes global state and is not for threads.
 warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
 
@@ -57,17 +64,18 @@ def decode_image(
     *,
     shrink_to: int | None = None,
 ) -> Photograph:
-    """Decode one image to upright RGB. Arguments and result can be pickled: the work may be given to another process.
+    """Decode one image to upright sRGB. Arguments and result can be pickled: the work may be given to another process.
 
     Args:
         content: the bytes of the file.
         limits: what it may cost.
         shrink_to: allow a smaller result whose sides are at least this many pixels; a JPEG then decodes up to 10 times
-            faster (its own 1/2, 1/4, 1/8 scales), and memory is bounded.
+            faster (its own 1/2, 1/4, 1/8 scales), other formats are divided by a whole number, and memory is bounded.
 
     Returns:
-        The photograph. Of an animation the first frame; transparency lies on white; 16-bit, CMYK, palette and grey
-        images become RGB.
+        The photograph. Of an animation the first frame; what is transparent lies on white, or on black where it would
+        hardly be seen on white; colour profiles are converted to sRGB; 16-bit, CMYK, palette and grey images become
+        RGB. Bad metadata refuses no pixels, and a JPEG may lack its last bytes: a remark tells.
 
     Raises:
         ImageTooLargeError: beyond a limit; the message names it and the variable that sets it.
@@ -78,62 +86,72 @@ def decode_image(
     header = read_header(content)
     check_limits(header, limits, shrink_to)
     try:
-        with Image.open(io.BytesIO(content), formats=[header.format]) as image:
-            return _photograph(image, shrink_to)
-    except MemoryError:
-        raise DecodeResourceError("there was not memory enough to decode the image; try again later") from None
+        return _decode(content, header, limits, shrink_to)
+    except ImageError:
+        raise
     except Exception as error:  # noqa: BLE001 - on damaged data Pillow's parsers raise whatever they run into
+        if isinstance(error, MemoryError) or "memory" in str(error).lower():
+            raise DecodeResourceError("there is not memory enough to decode the image; try again later") from None
         raise ImageError(f"the image is damaged or truncated ({_reason(error)})") from None
 
 
-def _photograph(image: Image.Image, shrink_to: int | None) -> Photograph:
-    width, height = image.size
-    file_format = image.format or ""
-    if shrink_to:
-        # draft never goes below the asked size, so no side becomes smaller than shrink_to
-        image.draft(None, draft_size(width, height, shrink_to))
-    image.load()
-    exif = image.getexif()
-    upright = ImageOps.exif_transpose(image)
-    if exif.get(ExifTags.Base.Orientation, 1) in (5, 6, 7, 8):
+def _decode(content: bytes, header: ImageHeader, limits: DecodeLimits, shrink_to: int | None) -> Photograph:
+    parts = split_file(content, header.format)
+    remark = None
+    if header.format == "JPEG" and not parts.image.endswith(EOI):
+        parts, remark = _ended(parts)
+    with Image.open(io.BytesIO(parts.image), formats=[header.format]) as image:
+        width, height = image.size
+        # what the decoder sees is what counts, should it read a header otherwise than we do
+        header = replace(header, width=width, height=height)
+        check_limits(header, limits, shrink_to)
+        parts = _with_metadata(parts, image)
+        if shrink_to:
+            # draft never goes below the asked size, so no side becomes smaller than shrink_to
+            image.draft(None, draft_size(width, height, shrink_to))
+        image.load()
+        loaded = replace(header, width=image.width, height=image.height)
+        factor = 1 if header.scales else shrink_factor(loaded, shrink_to)
+        pixels, odd_colours = rgb_pixels(image, parts.profile, factor)
+    facts = read_facts(parts)
+    if facts.orientation in (5, 6, 7, 8):
         width, height = height, width
     return Photograph(
-        pixels=_rgb(upright),
+        pixels=turn_upright(pixels, facts.orientation),
         width=width,
         height=height,
-        format=file_format,
-        taken_at=_taken_at(exif),
-        camera=_camera(exif),
+        format=header.format,
+        taken_at=facts.taken_at,
+        camera=facts.camera,
+        lens=facts.lens,
+        iso=facts.iso,
+        latitude=facts.latitude,
+        longitude=facts.longitude,
+        tags=facts.tags,
+        title=facts.title,
+        remark="; ".join(filter(None, (remark, odd_colours, facts.remark))) or None,
     )
 
 
-def _rgb(image: Image.Image) -> Pixels:
-    if image.mode.startswith("I;16") or image.mode == "I":
-        # Pillow's own conversion clips 16-bit values at 255 instead of scaling them
-        grey = (np.asarray(image, dtype=np.int64).clip(0, 65535) >> 8).astype(np.uint8)
-        return np.ascontiguousarray(np.repeat(grey[:, :, None], 3, axis=2))
-    if image.has_transparency_data:
-        rgba = image.convert("RGBA")
-        image = Image.new("RGB", rgba.size, (255, 255, 255))
-        image.paste(rgba, mask=rgba.getchannel("A"))
-    return np.array(image.convert("RGB"))
+def _ended(parts: FileParts) -> tuple[FileParts, str]:
+    """End a JPEG that lacks its last bytes, unless these were too many."""
+    missing = missing_share(parts.image)
+    if missing > _MOST_MISSING:
+        raise ImageError("the image is truncated (a JPEG of which a large part is missing)")
+    return replace(parts, image=parts.image + EOI), "its last bytes are missing"
 
 
-def _taken_at(exif: Image.Exif) -> datetime | None:
-    details = exif.get_ifd(ExifTags.IFD.Exif)
-    text = details.get(ExifTags.Base.DateTimeOriginal) or exif.get(ExifTags.Base.DateTime)
-    with suppress(ValueError, TypeError):
-        return datetime.strptime(str(text).strip("\0 "), "%Y:%m:%d %H:%M:%S")
-    return None
-
-
-def _camera(exif: Image.Exif) -> str | None:
-    make, model = (
-        " ".join(str(exif.get(tag) or "").replace("\0", " ").split())
-        for tag in (ExifTags.Base.Make, ExifTags.Base.Model)
-    )
-    name = model if model.lower().startswith(make.lower()) else f"{make} {model}".strip()
-    return name[:120] or None
+def _with_metadata(parts: FileParts, image: Image.Image) -> FileParts:
+    """Return a file's parts with the metadata that only Pillow can take out of it."""
+    if parts.exif or parts.xmp or parts.profile:
+        return parts
+    found = {
+        part: value
+        for part, key in (("exif", "exif"), ("xmp", "xmp"), ("profile", "icc_profile"))
+        if isinstance(value := image.info.get(key), bytes) and len(value) <= MAX_METADATA_BYTES
+    }
+    exif = found.get("exif", b"").removeprefix(b"Exif\0\0")
+    return replace(parts, exif=exif, xmp=found.get("xmp", b""), profile=found.get("profile", b""))
 
 
 def _reason(error: BaseException) -> str:

@@ -19,6 +19,7 @@ class FileParts:
         xmp: XML packet.
         iptc: IPTC-IIM datasets.
         profile: ICC profile.
+        remarks: what of the metadata is damaged or too large to be read.
     """
 
     image: bytes
@@ -26,3 +27,4 @@ class FileParts:
     xmp: bytes = b""
     iptc: bytes = b""
     profile: bytes = b""
+    remarks: tuple[str, ...] = ()

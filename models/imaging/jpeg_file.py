@@ -14,13 +14,18 @@ from models.errors import ImageError, UnsupportedImageError
 from models.imaging.file_parts import MAX_METADATA_BYTES, FileParts
 from models.imaging.image_header import ImageHeader
 
-_SOI, _EOI, _SOS = b"\xff\xd8", b"\xff\xd9", 0xDA
+EOI = b"\xff\xd9"
+"""What ends a picture."""
+
+_SOI, _SOS = b"\xff\xd8", 0xDA
 _APP0, _APP1, _APP2, _APP13, _APP14, _APP15, _COM = 0xE0, 0xE1, 0xE2, 0xED, 0xEE, 0xEF, 0xFE
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _DECODABLE = {0xC0, 0xC1, 0xC2, 0xC3, 0xC9, 0xCA}  # hierarchical ones are in no library
 _PROGRESSIVE = {0xC2, 0xCA}
 _LOSSLESS = {0xC3}
 _MARKER = re.compile(rb"\xff[\xc0-\xcf\xd9-\xfe]")
+_SCAN_OR_END = re.compile(rb"\xff[\xd9\xda]")
+_MOST_SCANS = 10_000
 _MOST_SEGMENTS = 5000
 """Before the first scan; the most are extended XMP and profiles, each in pieces of 64 KB."""
 
@@ -82,9 +87,7 @@ def read_jpeg(content: bytes) -> JpegFile:
     if frame[0] != 8:
         raise UnsupportedImageError(f"JPEG images of {frame[0]} bits a colour are not supported; convert to 8 bits")
     scan_start, scan_data = segments[-1][1:]
-    # what is searched beyond the first scan is cut off where a decoder would go on: it meets at most these scans
-    end = content.find(_EOI, scan_data)
-    whole, end = end >= 0, end + 2 if end >= 0 else len(content)
+    end, whole, scans = _end(content, scan_data)
     return JpegFile(
         frame=marker,
         width=int.from_bytes(frame[3:5], "big"),
@@ -94,7 +97,7 @@ def read_jpeg(content: bytes) -> JpegFile:
         scan_start=scan_start,
         end=end,
         whole=whole,
-        scans=1 + content.count(b"\xff\xda", scan_data, end),
+        scans=scans,
         interleaved=content[scan_start + 4 : scan_start + 5] == frame[5:6],
     )
 
@@ -132,7 +135,7 @@ def _segments(content: bytes) -> Iterator[tuple[int, int, int]]:
     at = len(_SOI)
     for _ in range(_MOST_SEGMENTS):
         found = _MARKER.search(content, at)
-        if not found or found[0] == _EOI:
+        if not found or found[0] == EOI:
             return
         start, marker = found.start(), found[0][1]
         length = int.from_bytes(content[start + 2 : start + 4], "big")
@@ -143,6 +146,21 @@ def _segments(content: bytes) -> Iterator[tuple[int, int, int]]:
         if marker == _SOS:
             return
     raise ImageError(f"the image is damaged (a JPEG of more than {_MOST_SEGMENTS:,} segments)")
+
+
+def _end(content: bytes, at: int) -> tuple[int, bool, int]:
+    """Return where a picture ends whose first scan begins before, whether by an EOI marker, and its scans.
+
+    Nothing behind this end is given to a decoder: it meets no more scans than were counted.
+    """
+    scans = 1
+    for found in _SCAN_OR_END.finditer(content, at):
+        if found[0] == EOI:
+            return found.end(), True, scans
+        scans += 1
+        if scans > _MOST_SCANS:
+            return found.start(), False, scans
+    return len(content), False, scans
 
 
 def _is_metadata(marker: int) -> bool:

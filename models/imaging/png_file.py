@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterator
+from contextlib import suppress
 
 from models.errors import ImageError
 from models.imaging.file_parts import MAX_METADATA_BYTES, FileParts
@@ -15,6 +16,7 @@ _WITH_ALPHA = {4, 6}
 _OF_PIXELS = {b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"}
 _MOST_CHUNKS = 5000
 """Before the pixels."""
+_MAX_UNPACKED_BYTES = 2 * 2**20
 _XMP = b"XML:com.adobe.xmp\0"
 
 
@@ -48,19 +50,21 @@ def read_png_header(content: bytes) -> ImageHeader:
 def split_png(content: bytes) -> FileParts:
     """Take a PNG apart."""
     kept: list[bytes | memoryview] = [SIGNATURE]
-    metadata = {b"eXIf": b"", b"iTXt": b"", b"iCCP": b""}
+    unpacker, exif, xmp, profile = _Unpacker(), b"", b"", b""
     for kind, start, end in _chunks(content):
+        data = memoryview(content)[start + 8 : max(start + 8, end - 4)]
         if kind in _OF_PIXELS:
             kept.append(memoryview(content)[start:end])
-        elif kind in metadata and not metadata[kind] and end - start <= MAX_METADATA_BYTES:
-            data = content[start + 8 : end - 4]
-            metadata[kind] = data if kind != b"iTXt" or data.startswith(_XMP) else b""
-    return FileParts(
-        image=b"".join(kept),
-        exif=metadata[b"eXIf"],
-        xmp=_international_text(metadata[b"iTXt"]),
-        profile=_unpacked(metadata[b"iCCP"].partition(b"\0")[2][1:]),  # behind its name and method
-    )
+        elif kind == b"eXIf" and len(data) <= MAX_METADATA_BYTES:
+            exif = exif or bytes(data)
+        elif kind == b"iCCP":
+            profile = profile or unpacker.unpack(bytes(data).partition(b"\0")[2][1:])  # behind its name and method
+        elif kind == b"zTXt":
+            unpacker.unpack(bytes(data).partition(b"\0")[2][1:])
+        elif kind == b"iTXt" and data[: len(_XMP)] == _XMP:
+            xmp = xmp or _international_text(bytes(data), unpacker)
+    remarks = ("its packed texts or colours are damaged or too large to be read",) if unpacker.has_failed else ()
+    return FileParts(b"".join(kept), exif=exif, xmp=xmp, profile=profile, remarks=remarks)
 
 
 def _chunks(content: bytes) -> Iterator[tuple[bytes, int, int]]:
@@ -72,18 +76,26 @@ def _chunks(content: bytes) -> Iterator[tuple[bytes, int, int]]:
         at = end
 
 
-def _international_text(data: bytes) -> bytes:
+def _international_text(data: bytes, unpacker: _Unpacker) -> bytes:
     """Return the text of an iTXt chunk: keyword, whether it is packed, method, language, translated keyword, text."""
-    head, _, rest = data.partition(b"\0")
-    text = rest[2:].split(b"\0", 2)[-1] if head else b""
-    return _unpacked(text) if rest[:1] == b"\1" else text
+    _, _, rest = data.partition(b"\0")
+    text = rest[2:].split(b"\0", 2)[-1]
+    return unpacker.unpack(text) if rest[:1] == b"\1" else text
 
 
-def _unpacked(data: bytes) -> bytes:
-    """Unpack zlib data; nothing where it is damaged or too large."""
-    unpacker = zlib.decompressobj()
-    try:
-        unpacked = unpacker.decompress(data, MAX_METADATA_BYTES)
-    except zlib.error:
-        return b""
-    return unpacked if unpacker.eof else b""
+class _Unpacker:
+    """Unpacks the zlib data of one file, within a bound for all together."""
+
+    def __init__(self) -> None:
+        self._left = _MAX_UNPACKED_BYTES
+        self.has_failed = False
+
+    def unpack(self, data: bytes) -> bytes:
+        """Return what is packed; nothing where it is damaged or too large."""
+        unpacker, unpacked = zlib.decompressobj(), b""
+        if self._left:
+            with suppress(zlib.error):
+                unpacked = unpacker.decompress(data, self._left)
+        self._left -= len(unpacked)
+        self.has_failed |= not unpacker.eof
+        return unpacked if unpacker.eof else b""
