@@ -70,7 +70,7 @@ class DecoderPool:
         budget: ByteBudget | None = None,
         niceness: int = 0,
     ) -> None:
-        self._limits, self._niceness = limits, niceness
+        self.limits, self._niceness = limits, niceness
         self._budget = budget or ByteBudget(limits.max_decode_bytes)
         self._threads = ThreadPoolExecutor(workers, "decode")
         self._guard = threading.Lock()
@@ -120,7 +120,7 @@ class DecoderPool:
 
     def _decode(self, decoding: Decoding, content: bytes, shrink_to: int | None) -> Photograph:
         header = read_header(content)
-        check_limits(header, self._limits, shrink_to)
+        check_limits(header, self.limits, shrink_to)
         with self._budget.take(decode_cost(header, shrink_to)):
             worker = self._lend()
             try:
@@ -135,7 +135,7 @@ class DecoderPool:
             return worker
         if worker:
             worker.close()
-        return WorkerProcess(self._limits, self._niceness)
+        return WorkerProcess(self.limits, self._niceness)
 
     def _take_back(self, worker: WorkerProcess) -> None:
         if not worker.is_alive:
