@@ -9,8 +9,8 @@ from models.imaging.image_header import ImageHeader
 from models.imaging.limits import DecodeLimits, variable_of
 
 _COEFFICIENT_BYTES = 2
-_CODEC_BYTES = {"GIF": 1, "WEBP": 12, "HEIF": 8}
-"""A decoder's own buffers, bytes a pixel: WebP's canvas twice and a copy; planes of HEIF and a copy, as measured."""
+_CODEC_BYTES = {"GIF": 1, "WEBP": 12, "AVIF": 8, "HEIF": 8, "JXL": 12}
+"""A decoder's own buffers, bytes a pixel: WebP's canvas twice and a copy; planes of the others and a copy."""
 
 _FINISHING_BYTES = 4 + 3
 """Bytes a pixel of the picture that is given back: Pillow's copy while it is turned or converted, and the array."""
@@ -53,7 +53,7 @@ def decode_cost(header: ImageHeader, shrink_to: int | None = None) -> int:
     coefficients = header.pixels * header.channels * _COEFFICIENT_BYTES if header.progressive else 0
     decoded = shown if header.scales else header.pixels
     per_pixel = _stored_bytes(header) + _CODEC_BYTES.get(header.format, 0)
-    return coefficients + decoded * per_pixel + shown * _FINISHING_BYTES
+    return coefficients + decoded * per_pixel + header.buffer_bytes + shown * _FINISHING_BYTES
 
 
 def shrink_factor(header: ImageHeader, shrink_to: int | None) -> int:
@@ -72,5 +72,5 @@ def draft_size(width: int, height: int, shrink_to: int) -> tuple[int, int]:
 
 
 def _stored_bytes(header: ImageHeader) -> int:
-    """Return how many bytes of a pixel Pillow keeps: 1 or 2 of one channel, else 4."""
-    return header.sample_bytes if header.channels == 1 else 4
+    """Return how many bytes of a pixel Pillow keeps: of one channel what it has, else 4."""
+    return min(header.sample_bytes, 4) if header.channels == 1 else 4

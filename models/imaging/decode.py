@@ -15,10 +15,12 @@ from models.imaging.facts import read_facts
 from models.imaging.file_parts import MAX_METADATA_BYTES, FileParts
 from models.imaging.header import read_header
 from models.imaging.image_header import ImageHeader
-from models.imaging.jpeg_file import EOI
+from models.imaging.isobmff_file import without_exif
+from models.imaging.jpeg_file import EOI, read_jpeg_header
 from models.imaging.limits import DEFAULT_LIMITS, DecodeLimits
 from models.imaging.photograph import Photograph
 from models.imaging.pixels import rgb_pixels, turn_upright
+from models.imaging.raw_file import extract_preview
 from models.imaging.split import split_file
 from models.imaging.truncation import missing_share
 
@@ -96,11 +98,13 @@ def decode_image(
 
 
 def _decode(content: bytes, header: ImageHeader, limits: DecodeLimits, shrink_to: int | None) -> Photograph:
+    if header.format == "RAW":
+        return _decode_raw(content, limits, shrink_to)
     parts = split_file(content, header.format)
     remark = None
     if header.format == "JPEG" and not parts.image.endswith(EOI):
         parts, remark = _ended(parts)
-    with Image.open(io.BytesIO(parts.image), formats=[header.format]) as image:
+    with _opened(parts.image, header.format) as image:
         width, height = image.size
         # what the decoder sees is what counts, should it read a header otherwise than we do
         header = replace(header, width=width, height=height)
@@ -114,10 +118,11 @@ def _decode(content: bytes, header: ImageHeader, limits: DecodeLimits, shrink_to
         factor = 1 if header.scales else shrink_factor(loaded, shrink_to)
         pixels, odd_colours = rgb_pixels(image, parts.profile, factor)
     facts = read_facts(parts)
-    if facts.orientation in (5, 6, 7, 8):
+    orientation = None if parts.is_upright else facts.orientation
+    if orientation in (5, 6, 7, 8):
         width, height = height, width
     return Photograph(
-        pixels=turn_upright(pixels, facts.orientation),
+        pixels=turn_upright(pixels, orientation),
         width=width,
         height=height,
         format=header.format,
@@ -131,6 +136,28 @@ def _decode(content: bytes, header: ImageHeader, limits: DecodeLimits, shrink_to
         title=facts.title,
         remark="; ".join(filter(None, (remark, odd_colours, facts.remark))) or None,
     )
+
+
+def _opened(content: bytes, file_format: str) -> Image.Image:
+    try:
+        return Image.open(io.BytesIO(content), formats=[file_format])
+    except Exception:
+        # Pillow's AVIF reader parses EXIF before the picture
+        spared = without_exif(content) if file_format in ("AVIF", "HEIF") else content
+        if spared == content:
+            raise
+        return Image.open(io.BytesIO(spared), formats=[file_format])
+
+
+def _decode_raw(content: bytes, limits: DecodeLimits, shrink_to: int | None) -> Photograph:
+    """Decode the preview of a camera's raw file, of which the raw file itself tells more."""
+    preview = extract_preview(content)
+    header = read_jpeg_header(preview)
+    check_limits(header, limits, shrink_to)
+    shown = _decode(preview, header, limits, shrink_to)
+    told = vars(read_facts(FileParts(b"", exif=content)))
+    known = {name: value for name, value in told.items() if hasattr(shown, name) and value and name != "remark"}
+    return replace(shown, format="RAW", **known)
 
 
 def _ended(parts: FileParts) -> tuple[FileParts, str]:

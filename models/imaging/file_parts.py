@@ -19,6 +19,7 @@ class FileParts:
         xmp: XML packet.
         iptc: IPTC-IIM datasets.
         profile: ICC profile.
+        is_upright: the decoder turns the picture by itself.
         remarks: what of the metadata is damaged or too large to be read.
     """
 
@@ -27,4 +28,5 @@ class FileParts:
     xmp: bytes = b""
     iptc: bytes = b""
     profile: bytes = b""
+    is_upright: bool = False
     remarks: tuple[str, ...] = ()

@@ -2,49 +2,78 @@
 
 from __future__ import annotations
 
-import PIL
+from importlib.metadata import PackageNotFoundError, version
 
 from models.errors import ImageError, UnsupportedImageError
-from models.imaging import png_file
 from models.imaging.isobmff_file import brands
+from models.imaging.jxl_file import CODESTREAM, CONTAINER
+from models.imaging.png_file import SIGNATURE
+from models.imaging.suffixes import OTHER_SUFFIXES, SUFFIXES
+from models.imaging.tiff_file import read_tiff
 from models.imaging.webp_file import is_webp
 
 DECODER_REVISION = 1
 """Goes up when the pixels of some images change; see ``revision``. Collections of before this was counted have 0."""
 
-try:  # the extra `heic`
-    import pillow_heif
-except ImportError:
-    _HEIF = None
-else:
-    pillow_heif.register_heif_opener()
-    _HEIF = pillow_heif.__version__
+_EXTRAS = {"HEIF": ("heic", "pillow-heif"), "JXL": ("jxl", "pillow-jxl-plugin"), "RAW": ("raw", "rawpy")}
+"""The extra that brings a format, and the package that reads it."""
 
-_ALWAYS = {".jpg", ".jpeg", ".png", ".webp", ".gif"}
-_HEIF_SUFFIXES = {".heic", ".heif"}
-_OTHERS = {
-    ".tif", ".tiff", ".bmp", ".avif", ".jp2", ".psd", ".svg",
-    ".arw", ".cr2", ".cr3", ".dng", ".nef", ".orf", ".raf", ".raw", ".rw2",
-}  # fmt: skip
 
-SUPPORTED_SUFFIXES: frozenset[str] = frozenset(_ALWAYS | (_HEIF_SUFFIXES if _HEIF else set()))
-KNOWN_UNSUPPORTED_SUFFIXES: frozenset[str] = frozenset((_OTHERS | _HEIF_SUFFIXES) - SUPPORTED_SUFFIXES)
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
 
-_ACCEPTED = "JPEG, PNG, WebP or GIF"
-_HEIF_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1"}
+
+_VERSIONS = {name: _version(package) for name, (_, package) in _EXTRAS.items()}
+_MISSING = frozenset(name for name, found in _VERSIONS.items() if found is None)
+
+if "HEIF" not in _MISSING:
+    from pillow_heif import register_heif_opener
+
+    register_heif_opener()
+if "JXL" not in _MISSING:
+    from pillow_jxl import JpegXLImagePlugin
+
+    JpegXLImagePlugin.DECODE_THREADS = 0  # many images are decoded at once, each in one thread
+
+SUPPORTED_SUFFIXES: frozenset[str] = frozenset(
+    suffix for name, suffixes in SUFFIXES.items() if name not in _MISSING for suffix in suffixes
+)
+KNOWN_UNSUPPORTED_SUFFIXES: frozenset[str] = OTHER_SUFFIXES.union(*SUFFIXES.values()) - SUPPORTED_SUFFIXES
+
 _MAGIC = {
     b"\xff\xd8\xff": "JPEG",
-    png_file.SIGNATURE: "PNG",
+    SIGNATURE: "PNG",
     b"GIF87a": "GIF",
     b"GIF89a": "GIF",
+    CODESTREAM: "JXL",
+    CONTAINER: "JXL",
+    b"II*\0\x10\0\0\0CR": "RAW",  # Canon
+    b"FUJIFILMCCD-RAW": "RAW",
+    b"IIRO": "RAW",  # Olympus
+    b"IIRS": "RAW",
+    b"MMOR": "RAW",
+    b"IIU\0": "RAW",  # Panasonic
+    b"FOVb": "RAW",  # Sigma
+    b"\0MRM": "RAW",  # Minolta
+    b"BM": "BMP",
 }
-_FOREIGN = {b"II*\0": "TIFF", b"MM\0*": "TIFF", b"BM": "BMP", b"8BPS": "PSD"}
+_TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+_BRANDS = {
+    "AVIF": {b"avif", b"avis"},
+    "RAW": {b"crx "},  # Canon
+    "HEIF": {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1"},
+}
+_ADVICE = "convert it to JPEG, PNG or WebP"
 
 
 def decoders() -> str:
     """Name the decoders that are installed, with their versions: a file that failed may not fail with others."""
-    installed = {"semblance": DECODER_REVISION, "pillow": PIL.__version__, "pillow-heif": _HEIF}
-    return ", ".join(f"{name} {version}" for name, version in installed.items() if version is not None)
+    installed = {"semblance": str(DECODER_REVISION), "pillow": version("pillow")}
+    installed |= {_EXTRAS[name][1]: found for name, found in _VERSIONS.items() if found}
+    return ", ".join(f"{package} {found}" for package, found in installed.items())
 
 
 def format_of(content: bytes) -> str:
@@ -54,22 +83,28 @@ def format_of(content: bytes) -> str:
         UnsupportedImageError: an image of a format that cannot be read here; the message names the extra that can.
         ImageError: not an image.
     """
-    for magic, name in _MAGIC.items():
-        if content.startswith(magic):
-            return name
+    name = _format_of(content)
+    if name in _MISSING:
+        extra, _ = _EXTRAS[name]
+        raise UnsupportedImageError(f"{name} images need the extra {extra}: pip install 'semblance[{extra}]'")
+    return name
+
+
+def _format_of(content: bytes) -> str:
+    if not content:
+        raise ImageError("the file is empty")
+    name = next((name for magic, name in _MAGIC.items() if content.startswith(magic)), None)
+    if name:
+        return name
     if is_webp(content):
         return "WEBP"
+    if content.startswith(_TIFF):
+        return "RAW" if read_tiff(content).is_camera_raw else "TIFF"
     if found := brands(content):
-        return _boxed_format(found)
-    for magic, name in _FOREIGN.items():
-        if content.startswith(magic):
-            raise UnsupportedImageError(f"{name} images are not supported; convert to {_ACCEPTED}")
-    raise ImageError(f"not an image in {_ACCEPTED} format" if content else "the file is empty")
-
-
-def _boxed_format(found: frozenset[bytes]) -> str:
-    if not found & _HEIF_BRANDS:
-        raise UnsupportedImageError(f"HEIF-like images of this kind are not supported; convert to {_ACCEPTED}")
-    if not _HEIF:
-        raise UnsupportedImageError("HEIC images need the extra: pip install 'semblance[heic]'")
-    return "HEIF"
+        name = next((name for name, known in _BRANDS.items() if found & known), None)
+        if not name:
+            raise UnsupportedImageError(f"HEIF-like images of this kind are not supported; {_ADVICE}")
+        return name
+    if content.startswith(b"8BPS"):
+        raise UnsupportedImageError(f"PSD images are not supported; {_ADVICE}")
+    raise ImageError("not an image in JPEG, PNG, WebP, GIF, AVIF, TIFF or BMP format")

@@ -10,7 +10,7 @@ class ImageHeader:
     """What an image file says of itself, read without decompressing pixels.
 
     Attributes:
-        format: ``JPEG``, ``PNG``, ``WEBP``, ``GIF`` or ``HEIF``.
+        format: as of ``Photograph``.
         width: of the picture as it is stored, before any turn, in pixels.
         height: of the picture as it is stored, in pixels.
         channels: colours and transparency of one pixel; 1 for grey and for palettes.
@@ -19,7 +19,8 @@ class ImageHeader:
         scans: of a JPEG.
         scales: a decoder can read it at 1/2, 1/4 and 1/8 of its sides, as of most JPEGs.
         transparent: there may be transparent pixels.
-        profiled: it bears a colour profile.
+        profiled: it may bear a colour profile.
+        buffer_bytes: memory that this file in particular takes beside its pixels, such as a strip of a TIFF.
     """
 
     format: str
@@ -32,6 +33,7 @@ class ImageHeader:
     scales: bool = False
     transparent: bool = False
     profiled: bool = False
+    buffer_bytes: int = 0
 
     @property
     def pixels(self) -> int:

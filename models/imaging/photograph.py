@@ -16,7 +16,8 @@ class Photograph:
         pixels: ``(H, W, 3)`` uint8; may be smaller than the original when the decoder was allowed to shrink it.
         width: of the original after the EXIF turn, in pixels.
         height: of the original after the EXIF turn, in pixels.
-        format: of the file: ``JPEG``, ``PNG``, ``WEBP``, ``GIF`` or ``HEIF``.
+        format: of the file: ``JPEG``, ``PNG``, ``WEBP``, ``GIF``, ``AVIF``, ``TIFF``, ``BMP``, ``HEIF``, ``JXL`` or
+            ``RAW``.
         taken_at: EXIF date (the camera's local time, no zone) or None.
         camera: EXIF make and model, or None.
         lens: EXIF model of the lens, or None.

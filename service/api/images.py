@@ -27,13 +27,21 @@ router = APIRouter(prefix="/images", tags=["images"])
 
 Collection = Annotated[CollectionName, Parameters()]
 
-_MEDIA_TYPES = {
+MEDIA_TYPES = {
     "JPEG": "image/jpeg",
     "PNG": "image/png",
     "WEBP": "image/webp",
     "GIF": "image/gif",
     "HEIF": "image/heic",
+    "AVIF": "image/avif",
+    "TIFF": "image/tiff",
+    "BMP": "image/bmp",
+    "JXL": "image/jxl",
+    "RAW": "image/x-dcraw",  # of every maker, as the freedesktop.org database has it
+    "MPO": "image/jpeg",  # what earlier versions called a JPEG with several pictures
 }
+"""Of originals, by the catalog's name of their format."""
+
 _ASK_EACH_TIME = "private, no-cache"  # a file may change or go; its ETag tells
 _NOT_MODIFIED: dict[int | str, dict[str, Any]] = {304: {"description": "Not modified"}}
 
@@ -102,7 +110,7 @@ async def thumbnail(image_id: str, request: Request, state: StateNow, collection
     "/{image_id}/file",
     response_class=Response,
     responses={
-        200: {"content": {kind: {"schema": {"type": "string", "format": "binary"}} for kind in _MEDIA_TYPES.values()}},
+        200: {"content": {kind: {"schema": {"type": "string", "format": "binary"}} for kind in MEDIA_TYPES.values()}},
         206: {"description": "A part of the file"},
         **_NOT_MODIFIED,
         **problems(400, 401, 404, 409, 416, 422, 503),
@@ -120,7 +128,7 @@ def file(image_id: str, request: Request, state: StateNow, collection: Collectio
 
 def _original(generation: Generation, record: ImageRecord) -> Response:
     """Return an image's file: in parts, where asked, if it lies on this machine; else whole."""
-    media_type, headers = _MEDIA_TYPES.get(record.format, "application/octet-stream"), {"Cache-Control": _ASK_EACH_TIME}
+    media_type, headers = MEDIA_TYPES.get(record.format, "application/octet-stream"), {"Cache-Control": _ASK_EACH_TIME}
     path = original_path(generation, record.id)
     if path is None:
         content = read_original(generation, record.id)

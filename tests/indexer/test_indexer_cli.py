@@ -43,7 +43,7 @@ def semblance(workshop, monkeypatch):
 
 def test_indexing_tells_what_was_done_and_what_was_skipped(semblance, workshop):
     (workshop.photos / "bad.jpg").write_bytes(b"not an image")
-    (workshop.photos / "photo.cr2").touch()
+    (workshop.photos / "photo.svg").touch()
     (workshop.photos / "link").symlink_to(workshop.photos)
     captions = workshop.photos / "captions.csv"
     captions.write_text("file,caption\nred.png,fire\nabsent.png,nothing\n")
@@ -53,7 +53,7 @@ def test_indexing_tells_what_was_done_and_what_was_skipped(semblance, workshop):
         "toy: generation 1: 4 images (4 encoded, 0 reused, 0 deleted, 0 duplicates, 1 failed), 1 captions"
         in result.stdout
     )
-    for line in ("bad.jpg: not an image", "1 .cr2 files", "1 symbolic links", "1 names in captions fit no image"):
+    for line in ("bad.jpg: not an image", "1 .svg files", "1 symbolic links", "1 names in captions fit no image"):
         assert line in result.stderr
     assert "unchanged" in semblance("index", workshop.photos, "--collection", "toy", "--captions", captions).stdout
 

@@ -33,12 +33,12 @@ def files(monkeypatch) -> dict[str, bytes]:
 
 def test_a_storage_is_indexed_and_brought_up_to_date(workshop, files, write):
     files |= {f"{ROOT}/{name}.png": picture(name) for name in ("red", "green")}
-    files |= {f"{ROOT}/sub/blue.png": picture("blue"), f"{ROOT}/sub/blue.txt": b"the sea\n", f"{ROOT}/x.nef": b"raw"}
+    files |= {f"{ROOT}/sub/blue.png": picture("blue"), f"{ROOT}/sub/blue.txt": b"the sea\n", f"{ROOT}/x.svg": b"raw"}
     files |= {f"{ROOT}/broken.jpg": b"not an image"}
     captions = write("token.txt", "sub/blue.png#0\tthe sky\nred.png#0\tfire\nabsent.png#0\tnothing\n")
     report = workshop.index(ROOT, captions=captions)
-    assert (report.images, report.added, report.captions, report.unsupported) == (3, 3, 3, {".nef": 1})
-    assert report.failed == ((f"{ROOT}/broken.jpg", "not an image in JPEG, PNG, WebP or GIF format"),)
+    assert (report.images, report.added, report.captions, report.unsupported) == (3, 3, 3, {".svg": 1})
+    assert report.failed == ((f"{ROOT}/broken.jpg", "not an image in JPEG, PNG, WebP, GIF, AVIF, TIFF or BMP format"),)
     assert report.unmatched_captions == ("absent.png",)
     assert workshop.captions() == {"green.png": (), "red.png": ("fire",), "blue.png": ("the sky", "the sea")}
     with workshop.open() as generation:

@@ -173,12 +173,12 @@ def test_files_that_do_not_decode_are_skipped_with_the_reason_and_not_tried_agai
     (workshop.photos / "bad.jpg").write_bytes(b"not an image")
     (workshop.photos / "empty.png").touch()
     (workshop.photos / "cut.png").write_bytes((workshop.photos / "red.png").read_bytes()[:45])
-    (workshop.photos / "scan.tiff").write_bytes(b"II*\0")
+    (workshop.photos / "scan.psd").write_bytes(b"8BPS")
     first = workshop.index()
     assert first.images == 4
     assert [Path(path).name for path, _ in first.failed] == ["bad.jpg", "cut.png", "empty.png"]
     assert first.failed[2][1] == "the file is empty"
-    assert first.unsupported == {".tiff": 1}
+    assert first.unsupported == {".psd": 1}
     again = workshop.index()
     assert (again.failed, again.images_per_s) == (first.failed, None)
     workshop.paint("bad.png", (1, 2, 3)).replace(workshop.photos / "bad.jpg")
@@ -263,7 +263,7 @@ def test_what_lies_in_a_folder_that_is_closed_for_now_stays(workshop, monkeypatc
     assert workshop.index(workshop.photos / "sub").images == 1  # all that there is now cannot be looked into
 
 
-@pytest.mark.parametrize("content", [{}, {"notes.txt": b"x"}, {"bad.jpg": b"not an image"}, {"photo.cr2": b"raw"}])
+@pytest.mark.parametrize("content", [{}, {"notes.txt": b"x"}, {"bad.jpg": b"not an image"}, {"photo.svg": b"raw"}])
 def test_a_folder_without_images_is_refused_and_leaves_nothing(workshop, content):
     for name, data in content.items():
         (workshop.photos / name).write_bytes(data)
@@ -283,8 +283,8 @@ def test_a_folder_that_became_empty_leaves_the_last_generation(workshop):
 
 def test_what_was_not_followed_or_supported_is_named_when_nothing_is_left(workshop, tmp_path):
     (workshop.photos / "link.jpg").symlink_to(tmp_path)
-    (workshop.photos / "photo.cr2").touch()
-    with pytest.raises(EmptyCollectionError, match=r" \(1 \.cr2 not supported; 1 symbolic links not followed\)$"):
+    (workshop.photos / "photo.svg").touch()
+    with pytest.raises(EmptyCollectionError, match=r" \(1 \.svg not supported; 1 symbolic links not followed\)$"):
         workshop.index()
 
 
@@ -292,9 +292,9 @@ def test_why_a_folder_is_empty_is_told(workshop, monkeypatch):
     with pytest.raises(EmptyCollectionError) as failure:
         workshop.index()
     assert str(failure.value) == f"no image found in {workshop.photos}"
-    for name in ("a.tiff", "b.cr2"):
+    for name in ("a.psd", "b.svg"):
         (workshop.photos / name).touch()
-    with pytest.raises(EmptyCollectionError, match=r"photos \(1 \.cr2 not supported; 1 \.tiff not supported\)$"):
+    with pytest.raises(EmptyCollectionError, match=r"photos \(1 \.psd not supported; 1 \.svg not supported\)$"):
         workshop.index()
     scandir = os.scandir
 

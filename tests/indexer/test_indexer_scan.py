@@ -33,7 +33,7 @@ def test_only_the_last_suffix_counts():
 
 
 def test_formats_that_cannot_be_read_are_counted_by_suffix():
-    assert scan(source("scan.TIFF", "x.nef", "sub/y.nef", "z.xyz")).unsupported == {".tiff": 1, ".nef": 2}
+    assert scan(source("scan.PSD", "x.svg", "sub/y.svg", "z.xyz")).unsupported == {".psd": 1, ".svg": 2}
 
 
 def test_text_files_beside_images_are_noted():

@@ -118,8 +118,8 @@ def test_truncated_damaged_and_foreign_bytes_are_refused_with_a_reason() -> None
         decode_image(b"")
     with pytest.raises(ImageError, match="not an image"):
         decode_image(b"%PDF-1.7 hello")
-    with pytest.raises(UnsupportedImageError, match="TIFF"):
-        decode_image(_bytes(Image.new("RGB", (4, 4)), "TIFF"))
+    with pytest.raises(UnsupportedImageError, match="PSD"):
+        decode_image(b"8BPS\0\1" + bytes(20))
 
 
 def test_any_flipped_byte_gives_a_picture_or_an_image_error() -> None:

@@ -15,6 +15,8 @@ from starlette.testclient import TestClient
 from toy_source import MemorySource
 
 from indexer.sources.opening import SOURCES
+from models.imaging.suffixes import SUFFIXES
+from service.api.images import MEDIA_TYPES
 
 
 @pytest.fixture
@@ -131,3 +133,19 @@ def test_a_file_is_saved_under_its_own_name(client: TestClient) -> None:
     found = client.post("/search/text", json={"query": "red", "k": 1}).json()["results"][0]
     answer = client.get(f"/images/{found['image_id']}/file")
     assert answer.headers["content-disposition"] == f'inline; filename="{found["metadata"]["name"]}"'
+
+
+def test_originals_of_every_format_have_their_media_type(start: Callable[..., TestClient], tmp_path: Path) -> None:
+    assert set(SUFFIXES) <= set(MEDIA_TYPES)
+    kinds = {"mpo": "image/jpeg", "jfif": "image/jpeg", "tif": "image/tiff", "bmp": "image/bmp", "avif": "image/avif"}
+    (tmp_path / "pictures").mkdir()
+    for number, suffix in enumerate(kinds):
+        file_format = {"jfif": "JPEG", "tif": "TIFF"}.get(suffix, suffix.upper())
+        Image.new("RGB", (40, 30), (40 * number, 9, 9)).save(tmp_path / "pictures" / f"a.{suffix}", file_format)
+    index(tmp_path / "formats", "formats", tmp_path / "pictures")
+    client = start(data_dir=tmp_path / "formats")
+    results = client.post("/search/text", json={"query": "red"}).json()["results"]
+    served = {
+        result["metadata"]["name"].partition(".")[2]: client.get(f"/images/{result['id']}/file") for result in results
+    }
+    assert {suffix: answer.headers["content-type"] for suffix, answer in served.items()} == kinds
