@@ -15,15 +15,18 @@ export HF_HUB_OFFLINE = 1
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 
-.PHONY: help demo test test-all check bench mutation train docs clean
+.PHONY: help demo test test-all check test-load bench mutation sbom audit train docs clean
 help:
 	@echo "make demo [PHOTOS=folder] [PORT=8000]  index photographs and serve them at http://127.0.0.1:8000"
 	@echo "make demo CHECK=1                      the same, asked and checked over HTTP, then stopped"
 	@echo "make test                              lint, types, import contracts and the tests, without the slow ones"
 	@echo "make test-all                          the same with the slow ones, as the continuous integration does"
+	@echo "make test-load                         hostile uploads, overload, new generations, stopping, a long run (1 hour)"
 	@echo "make check                             lint, types and import contracts only"
 	@echo "make bench                             measure; results go to benchmarks/results"
 	@echo "make mutation                          plant faults and count those that the tests notice"
+	@echo "make sbom                              list what is installed with its licences, as CycloneDX: sbom.json"
+	@echo "make audit                             look for known faults of what is installed (needs the network)"
 	@echo "make train                             train semblance-base (needs SEMBLANCE_TRAINING_DATA)"
 	@echo "make docs                              write the generated pages under docs/"
 
@@ -59,6 +62,12 @@ test: check
 test-all: check
 	@$(BIN)/python -m pytest
 
+test-load: $(VENV)/dev
+	@$(BIN)/python benchmarks/hostile_uploads.py
+	@$(BIN)/python benchmarks/hot_swaps.py
+	@$(BIN)/python benchmarks/stopping.py
+	@$(BIN)/python benchmarks/soak.py
+
 check: $(VENV)/dev
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/ruff format --check --quiet .
@@ -70,6 +79,18 @@ bench: $(VENV)/dev
 
 mutation: $(VENV)/dev
 	@$(BIN)/python benchmarks/mutation.py
+
+# Apart from what they look at: they bring thirty packages of their own.
+$(VENV)/tools: $(VENV)/python
+	@$(PYTHON) -m venv $(VENV)/supply
+	@$(VENV)/supply/bin/pip --disable-pip-version-check install --quiet cyclonedx-bom==7.5.0 pip-audit==2.10.1
+	@touch $@
+
+sbom: $(VENV)/run $(VENV)/tools
+	@$(VENV)/supply/bin/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible -o sbom.json $(BIN)/python
+
+audit: $(VENV)/run $(VENV)/tools
+	@$(VENV)/supply/bin/pip-audit --skip-editable --path "$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')"
 
 train: $(VENV)/dev
 	@$(BIN)/semblance train semblance-base

@@ -12,7 +12,6 @@ import argparse
 import json
 import threading
 import time
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,6 +24,7 @@ from benchmarks.open_loop import Request, Run, send
 from benchmarks.photographs import load_photographs
 from benchmarks.provenance import provenance
 from benchmarks.serving import Server, semblance
+from benchmarks.uploaders import uploading
 
 RESULTS = Path(__file__).parent / "results" / "hostile_uploads.csv"
 _ATTACKERS = 8
@@ -53,6 +53,7 @@ def measure(
     server: Server, queries: list[dict[str, str]], files: dict[str, bytes], collection: str, seconds: float
 ) -> list[Figure]:
     """Return the figures of one service, which is stopped at the end."""
+    path = f"/search/image?collection={collection}"
     times, whole = load(server.port, "/search/text", queries[:2000], 8)
     rate = len(times) / whole / 2
     asked = [Request("/search/text", json.dumps(query).encode()) for query in queries]
@@ -63,7 +64,7 @@ def measure(
     highest = memory
     for name, content in files.items():
         alone = _p95_ms(send(server.port, asked, rate, seconds))
-        with _attack(server.port, content, collection) as statuses, _watched(server) as seen:
+        with uploading(server.port, path, content, _ATTACKERS) as statuses, _watched(server) as seen:
             run = send(server.port, asked, rate, seconds)
         together, highest = _p95_ms(run), max(highest, *seen)
         told = ", ".join(f"{count} x {status}" for status, count in sorted(statuses.items()))
@@ -76,7 +77,7 @@ def measure(
         Figure("highest memory, all processes", highest, "MB", "<= 1500"),
         Figure("memory 30 s later, beside that before", server.tree_memory_mb / memory, "ratio", "<= 1.1"),
     ]
-    with _attack(server.port, next(iter(files.values())), collection):
+    with uploading(server.port, path, next(iter(files.values())), _ATTACKERS):
         time.sleep(1)
         started = time.perf_counter()
         server.process.terminate()
@@ -87,30 +88,6 @@ def measure(
 
 def _p95_ms(run: Run) -> float:
     return percentile([reply.seconds for reply in run.with_status(200)], 95) * 1e3
-
-
-@contextmanager
-def _attack(port: int, content: bytes, collection: str) -> Iterator[Counter[int]]:
-    """Upload a file from eight clients, each again as soon as it is answered; give the statuses of the answers."""
-    over, statuses, guard = threading.Event(), Counter[int](), threading.Lock()
-    upload = Request(f"/search/image?collection={collection}", content, "image/jpeg")
-
-    def work() -> None:
-        while not over.is_set():
-            run = send(port, [upload], 1000, 0.001)
-            with guard:
-                statuses.update(reply.status for reply in run.replies)
-            over.wait(0.0 if run.with_status(200, 400) else 0.05)
-
-    threads = [threading.Thread(target=work) for _ in range(_ATTACKERS)]
-    for thread in threads:
-        thread.start()
-    try:
-        yield statuses
-    finally:
-        over.set()
-        for thread in threads:
-            thread.join()
 
 
 @contextmanager

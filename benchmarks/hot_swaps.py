@@ -53,7 +53,7 @@ def measure(swaps: int, clients: int = _CLIENTS) -> list[Figure]:
         with semblance(swapping.data, environment=watching) as server, _searching(server.port, clients) as seen:
             for _ in range(swaps):
                 swapping.swap()
-        return _judge(seen, swapping.held, swaps)
+        return judge(seen, swapping.held, swaps)
 
 
 class _Swapping:
@@ -125,7 +125,8 @@ def _all_pages(client: httpx.Client) -> tuple[int, int, frozenset[str]]:
         body["cursor"] = page["next_cursor"]
 
 
-def _judge(seen: list[tuple[int, int, frozenset[str]]], held: dict[int, frozenset[str]], swaps: int) -> list[Figure]:
+def judge(seen: list[tuple[int, int, frozenset[str]]], held: dict[int, frozenset[str]], swaps: int) -> list[Figure]:
+    """Return the figures of what was seen, each a status, a generation and images."""
     whole = [(generation, images) for status, generation, images in seen if status == httpx.codes.OK]
     statuses = Counter(status for status, _, _ in seen)
     stale = sum(statuses[status] for status in _STALE)
