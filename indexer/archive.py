@@ -75,10 +75,10 @@ class ArchiveReader:
         header = self._small(HEADER_NAME, _MOST_HEADER_BYTES)
         try:
             self.pointer = ArchiveHeader.model_validate_json(header).pointer
-            self.manifest_bytes = self._small(MANIFEST_NAME, _MOST_MANIFEST_BYTES)
-            if hashlib.sha256(self.manifest_bytes).hexdigest() != self.pointer.manifest_sha256:
+            manifest = self._small(MANIFEST_NAME, _MOST_MANIFEST_BYTES)
+            if hashlib.sha256(manifest).hexdigest() != self.pointer.manifest_sha256:
                 raise ArchiveError("its manifest is damaged")
-            self.manifest = Manifest.model_validate_json(self.manifest_bytes)
+            self.manifest = Manifest.model_validate_json(manifest)
         except ValidationError:
             raise ArchiveError("it has a form that this version of Semblance does not know") from None
         self._check_names()

@@ -72,7 +72,7 @@ def import_(
 
     manifest = import_collection(folder_of(data_dir), file, name)
     typer.echo(
-        f"{name or manifest.collection}: generation {manifest.generation}: {manifest.images:,} images, "
+        f"{manifest.collection}: generation {manifest.generation}: {manifest.images:,} images, "
         f"{manifest.captions:,} captions"
     )
 

@@ -105,13 +105,17 @@ class AccessDeniedError(StorageError):
 
 
 class ModelMismatchError(StorageError):
-    """The index holds no vectors of the asked model."""
+    """The index holds no vectors of the asked model, or those of other weights or preprocessing of that name.
 
-    def __init__(self, indexed: Sequence[str], asked: str) -> None:
-        super().__init__(
-            f"the index was built with {', '.join(indexed)}, not with {asked}: ask for that model, or index again"
-        )
-        self.indexed, self.asked = tuple(indexed), asked
+    Args:
+        indexed: what made the vectors that there are.
+        asked: what was to search them.
+        command: indexes anew with what was asked.
+    """
+
+    def __init__(self, indexed: Sequence[str], asked: str, command: str) -> None:
+        super().__init__(f"the index was built with {', '.join(indexed)}, not with {asked}: index it again: {command}")
+        self.indexed, self.asked, self.command = tuple(indexed), asked, command
 
 
 class StorageFullError(StorageError):

@@ -81,23 +81,25 @@ def import_collection(data_dir: Path, file: Path, name: str | None = None) -> Ma
         staging.root.mkdir()
         try:
             with locked(staging):
-                _unpack(archive, staging)
+                manifest = archive.manifest.model_copy(update={"collection": target.name})
+                _unpack(archive, manifest, staging)
                 _move(staging, target)
         except BaseException:
             shutil.rmtree(staging.root, ignore_errors=True)  # on a full disk it would be in the way
             raise
-    return archive.manifest
+    return manifest
 
 
-def _unpack(archive: ArchiveReader, layout: CollectionLayout) -> None:
+def _unpack(archive: ArchiveReader, manifest: Manifest, layout: CollectionLayout) -> None:
     """Write a collection of the archive's generation, and look through it as readers will."""
-    folder = layout.generation(archive.pointer.generation)
+    folder = layout.generation(manifest.generation)
+    manifest_bytes = manifest.model_dump_json(indent=1).encode()
     folder.mkdir(parents=True)
     archive.extract(folder, flush)
-    (folder / MANIFEST_NAME).write_bytes(archive.manifest_bytes)
+    (folder / MANIFEST_NAME).write_bytes(manifest_bytes)
     for path in (folder / MANIFEST_NAME, folder, layout.generations):
         flush(path)
-    point_at(layout, archive.pointer.generation, archive.manifest_bytes)
+    point_at(layout, manifest.generation, manifest_bytes)
     try:
         with open_current(layout.root) as generation:
             reason = unsoundness(generation)

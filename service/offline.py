@@ -76,7 +76,8 @@ class Searcher:
             model = settings.model or self._generation.models[0]
             library = InstalledModels(settings.execution, cache_folder(settings.cache_dir))
             self._encoder = library.encoder(model)
-            check_same_model(self._generation.vector_set(model, "image"), self._encoder.card)
+            images = self._generation.vector_set(model, "image")
+            check_same_model(self._generation, images, self._encoder.card)
             self._matchers: dict[str, Matcher] = {}
             if reranks:  # they are slow to load
                 self._matchers = Matchers(library).fitting(self._generation, model)

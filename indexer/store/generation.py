@@ -71,7 +71,8 @@ class Generation:
         try:
             return self._sets[model, side]
         except KeyError:
-            raise ModelMismatchError(self.models, model) from None
+            command = f"semblance index --again {self.manifest.collection} --model {model}"
+            raise ModelMismatchError(self.models, model, command) from None
 
     def close(self) -> None:
         """Let go of the catalog's files; the generation must not be used afterwards."""

@@ -318,7 +318,7 @@ class Generations:
     def _open_model(self, generation: Generation, model: str) -> ServedModel:
         images = generation.vector_set(model, "image")
         encoder = self._encoder_for(model)
-        check_same_model(images, encoder.encoder.card)
+        check_same_model(generation, images, encoder.encoder.card)
         return ServedModel(encoder, images, self._matchers.fitting(generation, model))
 
     def _open_others(self, generation: Generation, but: str) -> dict[str, ServedModel]:
@@ -345,7 +345,8 @@ class Generations:
             return counted.served.generation.pointer if counted else None
 
 
-def check_same_model(images: VectorSet, card: EncoderCard) -> None:
+def check_same_model(generation: Generation, images: VectorSet, card: EncoderCard) -> None:
     """Refuse an encoder of the same name but other weights: its vectors are of another space."""
     if images.identity != card.identity:
-        raise ModelMismatchError([str(images.identity)], str(card.identity))
+        command = f"semblance index --again {generation.manifest.collection}"
+        raise ModelMismatchError([str(images.identity)], str(card.identity), command)

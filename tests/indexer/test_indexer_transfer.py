@@ -51,7 +51,7 @@ def test_what_was_exported_comes_back_as_it_was(workshop, exported, elsewhere):
     assert import_collection(elsewhere, exported).images == 4
     assert content(elsewhere, "toy") == content(workshop.data_dir, "toy")
     assert verify_collection(elsewhere, "toy").problems == ()
-    assert import_collection(elsewhere, exported, "other").collection == "toy"
+    assert import_collection(elsewhere, exported, "other").collection == "other"
     assert [one.name for one in list_collections(elsewhere)] == ["other", "toy"]
     assert sorted(path.name for path in (elsewhere / "collections").iterdir()) == ["other", "toy"]
 
