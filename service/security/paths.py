@@ -12,6 +12,8 @@ from typing import TypeVar
 
 import structlog
 
+from indexer.catalog.base import content_id
+from indexer.ingest.content_key import content_key
 from indexer.sources.base import OutsideSourceError, PhotoSource
 from indexer.sources.opening import photo_source
 from indexer.store.generation import Generation
@@ -39,13 +41,14 @@ def original_path(generation: Generation, image_id: str) -> Path | None:
 
 
 def read_original(generation: Generation, image_id: str) -> bytes:
-    """Return the bytes of an image's file, checked to be the ones that were indexed (the id is their hash).
+    """Return the bytes of an image's file, checked to be those of the image that was indexed: the id is their hash.
 
     Raises:
         OriginalNotFoundError: it is gone, outside the collection's folders or has changed.
     """
     content = _first_original(generation, image_id, lambda source, key: source.read(key))
-    if not hashlib.sha256(content).hexdigest().startswith(image_id):
+    # Generations of earlier versions know images by all bytes, this one's by those that are no metadata.
+    if image_id not in (content_id(content_key(content)), content_id(hashlib.sha256(content).digest())):
         raise OriginalNotFoundError(image_id)
     return content
 

@@ -61,6 +61,24 @@ def test_an_original_is_the_file_itself_whole_or_in_part(
     assert_problem(client.get(address, headers={"Range": "lines=1-2"}), 400)
 
 
+def test_a_photograph_is_served_with_its_metadata_and_after_an_edit_of_them(
+    start: Callable[..., TestClient], tmp_path: Path
+) -> None:
+    folder = tmp_path / "pictures"
+    save_colours(folder, ["red", "green"])  # the second one is a JPEG
+    index(tmp_path / "edited", "edited", folder)
+    client = start(data_dir=tmp_path / "edited")
+    image_id = client.post("/search/text", json={"query": "green"}).json()["results"][0]["id"]
+    assert client.get(f"/images/{image_id}/thumbnail").status_code == 200
+    assert client.get(f"/explain?image_id={image_id}&query=green").status_code == 200
+    content = (folder / "green.jpg").read_bytes()
+    comment = b"\xff\xfe\x00\x07grass"
+    (folder / "green.jpg").write_bytes(content[:2] + comment + content[2:])
+    assert client.get(f"/explain?image_id={image_id}&query=green+grass").status_code == 200
+    (folder / "green.jpg").write_bytes((folder / "red.png").read_bytes())
+    assert_problem(client.get(f"/explain?image_id={image_id}&query=green+red"), 404, "index again")
+
+
 @pytest.mark.parametrize("kind", ["", "/thumbnail", "/file"])
 def test_what_is_no_id_of_the_collection_is_not_found(client: TestClient, kind: str) -> None:
     for name in ("0" * 32, "red.png", "%2e%2e%2f%2e%2e%2fetc%2fpasswd", "%00", "a'--"):
