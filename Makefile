@@ -15,12 +15,13 @@ export HF_HUB_OFFLINE = 1
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 
-.PHONY: help demo test test-all check test-load bench mutation sbom audit train docs clean
+.PHONY: help demo test test-all check test-hostile test-load bench mutation sbom audit train docs clean
 help:
 	@echo "make demo [PHOTOS=folder] [PORT=8000]  index photographs and serve them at http://127.0.0.1:8000"
 	@echo "make demo CHECK=1                      the same, asked and checked over HTTP, then stopped"
 	@echo "make test                              lint, types, import contracts and the tests, without the slow ones"
 	@echo "make test-all                          the same with the slow ones, as the continuous integration does"
+	@echo "make test-hostile                      100,000 altered images, damaged files of every kind (half an hour)"
 	@echo "make test-load                         hostile uploads, overload, new generations, stopping, a long run (1 hour)"
 	@echo "make check                             lint, types and import contracts only"
 	@echo "make bench                             measure; results go to benchmarks/results"
@@ -61,6 +62,10 @@ test: check
 
 test-all: check
 	@$(BIN)/python -m pytest
+
+test-hostile: $(VENV)/dev
+	@$(BIN)/python benchmarks/mutated_images.py
+	@$(BIN)/python benchmarks/damaged_files.py
 
 test-load: $(VENV)/dev
 	@$(BIN)/python benchmarks/hostile_uploads.py
