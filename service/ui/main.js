@@ -244,6 +244,7 @@ async function lookForNewer() {
   const last = listing.shown?.last;
   if (last && isOutdated(last.collection)) {
     memory.clear();
+    if (!hasSource(state) && !state.why && window.scrollY === 0) return anew(); // nobody looks at what would move
     const way = hasSource(state) ? 'search again' : 'load the page again';
     showWarnings([...last.warnings, `This collection has been indexed again since: ${way} to see what is new.`]);
   }

@@ -97,11 +97,11 @@ def data_dir(photographs: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
 def save_dated(path: Path, number: int) -> None:
     """Save a picture taken so many days before the end of May 2024, the last ones without a date."""
     picture = Image.new("RGB", (60, 40), (number, 255 - number, 37 * number % 256))
-    exif = picture.getexif()
+    exif = Image.Exif()
     if number < DATED:
         exif[DATE_TIME] = (datetime(2024, 5, 31, 12) - timedelta(days=number)).strftime("%Y:%m:%d %H:%M:%S")
     path.parent.mkdir(exist_ok=True)
-    picture.save(path, exif=exif)
+    picture.save(path, **({"exif": exif} if exif else {}))
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -84,6 +84,15 @@ def test_uploaded_picture_is_explained_too(page: Page, address: str, photographs
     expect(page.locator("#words-section")).to_be_hidden()
 
 
+def test_an_address_explains_a_result_that_is_on_a_later_page(page: Page, address: str) -> None:
+    page.goto(f"{address}/?q=red&collection=album")
+    identity = page.locator("#list button.photo").first.get_attribute("data-id")
+    page.goto(f"{address}/?q=-red&collection=album&why={identity}")  # which is its last result now
+    expect(page.locator("#explain-title")).to_contain_text("IMG_")
+    expect(page.locator("#breakdown-section")).to_be_visible()
+    assert breakdown(page)[1] < 0
+
+
 def test_caption_keeps_its_own_score(page: Page, address: str) -> None:
     page.goto(f"{address}/?q=green&target=text")
     explain(page, "a dark green picture")

@@ -107,6 +107,26 @@ def test_text_stands_out_in_light_and_dark(open_page, address: str, scheme: str)
     assert (brightness < 64) == (scheme == "dark")
 
 
+def test_forced_colours_keep_what_is_chosen_and_how_much_a_term_gives(open_page, address: str) -> None:
+    page = open_page(forced_colors="active")
+    page.goto(f"{address}/?q=red&m=-blue")
+    page.locator("#list button.photo").first.click()
+    expect(page.locator("#breakdown i.plus").first).to_be_visible()
+    style = "(node, name) => getComputedStyle(node)[name]"
+    assert page.locator("#target input:checked + span").evaluate(style, "outlineStyle") == "solid"
+    paper, bar = (page.locator(one).first.evaluate(style, "backgroundColor") for one in ("body", "#breakdown i.plus"))
+    assert bar not in (paper, "rgba(0, 0, 0, 0)")
+    assert page.locator("#list .photo").first.evaluate(style, "borderTopStyle") == "solid"
+
+
+def test_whoever_wants_no_motion_gets_none(open_page, address: str) -> None:
+    page = open_page(reduced_motion="reduce")
+    page.goto(f"{address}/?q=red")
+    photo = page.locator("#list .photo img").first
+    expect(photo).to_be_visible()
+    assert photo.evaluate("node => getComputedStyle(node).transitionDuration") == "0s"
+
+
 def test_nothing_scrolls_sideways_on_a_small_screen(open_page, address: str) -> None:
     page = open_page(viewport={"width": 360, "height": 740}, has_touch=True, is_mobile=True)
     long = "a-very-long-word-without-any-place-to-break-it-that-is-wider-than-a-telephone"

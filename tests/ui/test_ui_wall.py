@@ -198,6 +198,37 @@ def _refuse(route: Route, problem: dict[str, object]) -> None:
     route.fulfill(status=409, json=problem)
 
 
+def index_again(route: Route) -> None:
+    """Say of every collection that its index is the next one."""
+    offer = route.fetch().json()
+    for collection in offer["collections"]:
+        collection["generation"] += 1
+    route.fulfill(json=offer)
+
+
+def test_a_wall_that_nobody_has_scrolled_is_renewed_with_its_index(page: Page, address: str) -> None:
+    page.clock.install()
+    open_album(page, address)
+    page.route(re.compile("/collections$"), index_again)
+    with page.expect_request(re.compile("/images\\?")):
+        page.clock.fast_forward(11_000)
+    expect(page.locator(PHOTOS)).to_have_count(PAGE)
+    expect(page.locator("#warnings li")).to_have_count(0)
+    expect(page.locator("#facts")).to_contain_text("generation 2")
+
+
+@pytest.mark.parametrize("rest", ["", "&q=red"])
+def test_what_somebody_looks_at_stays_and_the_newer_index_is_told(page: Page, address: str, rest: str) -> None:
+    page.clock.install()
+    page.goto(f"{address}/?collection=album{rest}")
+    expect(page.locator("#results button.photo").nth(23)).to_be_attached()
+    page.evaluate("window.scrollTo(0, 300)")
+    page.route(re.compile("/collections$"), index_again)
+    page.clock.fast_forward(11_000)
+    expect(page.locator("#warnings li")).to_contain_text("This collection has been indexed again since")
+    assert page.evaluate("scrollY") > 0
+
+
 def test_arrows_walk_over_the_wall(page: Page, address: str) -> None:
     open_album(page, address)
     page.keyboard.press("/")
