@@ -153,8 +153,8 @@ def _write_sets(staging: Path, card: EncoderCard, content: Content) -> list[Vect
         entries.append(
             VectorSetEntry(
                 model=card.name,
-                weights_sha256=card.identity.weights_sha256,
-                preprocessing_digest=card.identity.preprocessing_digest,
+                weights_sha256=card.weights_sha256,
+                preprocessing_digest=card.identity_of(side).preprocessing_digest,
                 side=side,
                 dimension=card.dimension,
                 rows=len(own),

@@ -11,6 +11,7 @@ from typing import Any, Literal, NamedTuple, TypeVar
 
 from models.calibration import Calibration, read_calibrations
 from models.errors import CheckpointError
+from models.types import Side
 
 CARD = "card.json"
 CALIBRATION = "calibration.json"
@@ -63,7 +64,7 @@ class ModelIdentity(NamedTuple):
     Attributes:
         name: of the model.
         weights_sha256: of its weights, hex.
-        preprocessing_digest: of its ``Preprocessing``, hex.
+        preprocessing_digest: of its ``Preprocessing``, hex; of what it makes of captions, of how it reads them.
     """
 
     name: str
@@ -126,11 +127,22 @@ class ModelCard(WeightsCard):
 class EncoderCard(ModelCard):
     """The card of a dual encoder, of vectors ``(dimension,)``.
 
-    ``calibrations`` turn scores into probabilities, by ``SOURCE-to-TARGET`` (``text-to-image``), where they are fitted.
+    Attributes:
+        calibrations: of its scores, by ``SOURCE-to-TARGET`` (``text-to-image``), where they are fitted.
+        text_form: number of the rules by which it reads sentences (see ``models.text.normalise``); 0 where it reads
+            them as they are.
     """
 
     dimension: int
+    text_form: int = 0
     calibrations: Mapping[str, Calibration] = field(default_factory=dict)
+
+    def identity_of(self, side: Side) -> ModelIdentity:
+        """Return what an index stores of the vectors of one side: images do not depend on how sentences are read."""
+        if side == "image" or not self.text_form:
+            return self.identity
+        digest = hashlib.sha256(f"text form {self.text_form}".encode()).hexdigest()
+        return self.identity._replace(preprocessing_digest=digest)
 
 
 @dataclass(frozen=True, kw_only=True)

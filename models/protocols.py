@@ -40,6 +40,10 @@ class DualEncoder(Protocol):
         """Embed N sentences as ``(N, D)`` unit vectors; N may be 0."""
         ...
 
+    def words_read(self, text: str) -> int | None:
+        """Return how many words of a sentence it reads before it is cut, None where it reads all of it."""
+        ...
+
 
 @runtime_checkable
 class FeatureEncoder(DualEncoder, Protocol):

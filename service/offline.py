@@ -20,10 +20,10 @@ from models.protocols import DualEncoder, Matcher
 from models.types import Side
 from service.search.confidence import is_sure_enough
 from service.search.grammar import WEIGHT_BESIDE_IMAGE, parse_modifiers, parse_query
-from service.search.plan import EncodedQuery, plan_search, prepare_image
+from service.search.plan import EncodedQuery, check_same_model, plan_search, prepare_image, words_read
 from service.search.query import ImageFile, Page, Query
 from service.search.rerank import NO_MATCHER, RerankChoice
-from service.serving.generations import CollectionChoiceError, check_same_model
+from service.serving.generations import CollectionChoiceError
 from service.serving.matchers import Matchers
 from service.settings import Settings
 
@@ -76,8 +76,7 @@ class Searcher:
             model = settings.model or self._generation.models[0]
             library = InstalledModels(settings.execution, cache_folder(settings.cache_dir))
             self._encoder = library.encoder(model)
-            images = self._generation.vector_set(model, "image")
-            check_same_model(self._generation, images, self._encoder.card)
+            check_same_model(self._generation, self._encoder.card, "image")
             self._matchers: dict[str, Matcher] = {}
             if reranks:  # they are slow to load
                 self._matchers = Matchers(library).fitting(self._generation, model)
@@ -183,6 +182,7 @@ def _encode(query: Query, encoder: DualEncoder, decoder: ImageDecoder) -> Encode
         query,
         words=list(encoder.encode_texts(query.words)),
         images=[encoder.encode_images(image)[0] for image in prepared],
+        words_read=words_read(query, encoder),
     )
 
 

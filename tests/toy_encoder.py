@@ -52,6 +52,9 @@ class ToyEncoder:
         colours = [[WORDS[w] for w in text.lower().split() if w in WORDS] or [(0.5, 0.5, 0.5)] for text in texts]
         return self._unit(np.array([np.mean(c, axis=0) for c in colours]).reshape(len(texts), 3))
 
+    def words_read(self, text: str) -> int | None:
+        return None
+
     @staticmethod
     def _unit(colours: np.ndarray) -> Vectors:
         vectors = np.concatenate([colours, np.full((len(colours), 1), 0.1)], axis=1)

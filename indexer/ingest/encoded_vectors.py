@@ -103,7 +103,15 @@ def _form(card: EncoderCard | MatcherCard) -> tuple[tuple[int, ...], str]:
     return ((card.dimension,), "<f4") if isinstance(card, EncoderCard) else (card.feature_shape, "<f2")
 
 
+def _reading(card: EncoderCard | MatcherCard, side: Side) -> str:
+    """Return a digest of how the model reads its input; empty for sentences that it reads as they are."""
+    if side == "image":
+        return card.preprocessing.digest
+    assert isinstance(card, EncoderCard)  # noqa: S101 - a matcher has no text side
+    return card.identity_of("text").preprocessing_digest if card.text_form else ""
+
+
 def _file_name(card: EncoderCard | MatcherCard, side: Side) -> str:
     size = card.dimension if isinstance(card, EncoderCard) else card.feature_shape
-    identity = f"{card.weights_sha256} {size} {card.preprocessing.digest if side == 'image' else ''}"
+    identity = f"{card.weights_sha256} {size} {_reading(card, side)}"
     return f"{file_stem(card.name)}.{side}.{hashlib.sha256(identity.encode()).hexdigest()[:16]}{_SUFFIX}"

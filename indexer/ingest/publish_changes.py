@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 
 from indexer.catalog.base import CatalogWriter, text_sha256
 from indexer.errors import DamagedGenerationError, NoGenerationError
-from indexer.ingest.encoded_vectors import EncodedVectors
+from indexer.ingest.encoded_vectors import SIDES, EncodedVectors
 from indexer.ingest.plan import Plan
 from indexer.ingest.shown_paths import ShownPaths
 from indexer.layout import CollectionLayout
 from indexer.publish import Content, publish
 from indexer.store.manifest import damaged_files, read_manifest, read_pointer
-from models.cards import EncoderCard, MatcherCard
+from models.cards import EncoderCard, MatcherCard, ModelIdentity
 from models.types import Side
 
 
@@ -55,7 +55,7 @@ def publish_changes(
         StorageError: the disk is full or cannot be written; the current generation stays.
     """
     catalog.set_sources(plan.source.roots, plan.caption_files)
-    fingerprint = catalog.fingerprint([card.identity for card in cards])
+    fingerprint = catalog.fingerprint([identity for card in cards for identity in _identities(card)])
     if current := _sound_current(layout, fingerprint):
         return current
     keys: dict[Side, list[bytes]] = {}
@@ -76,6 +76,10 @@ def publish_changes(
     )
     manifest = publish(layout, content, created_at(), keep=keep)
     return Published(manifest.generation, manifest.generation, manifest.images, manifest.captions)
+
+
+def _identities(card: EncoderCard | MatcherCard) -> list[ModelIdentity]:
+    return [card.identity_of(side) for side in SIDES] if isinstance(card, EncoderCard) else [card.identity]
 
 
 def _sound_current(layout: CollectionLayout, fingerprint: str) -> Published | None:

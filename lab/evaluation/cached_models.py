@@ -75,6 +75,10 @@ class CachedEncoder:
             lambda places: self._encoder.encode_texts([texts[place] for place in places]),
         )
 
+    def words_read(self, text: str) -> int | None:
+        """See ``DualEncoder``."""
+        return self._encoder.words_read(text)
+
 
 class CachedMatcher:
     """A ``Matcher`` that computes the features of a photograph once; scores are computed every time.

@@ -11,6 +11,7 @@ from lab.evaluation.commands.map import draw_map
 from lab.evaluation.commands.modifiers import modifiers
 from lab.evaluation.commands.names import names
 from lab.evaluation.commands.pairwise import pairwise
+from lab.evaluation.commands.plurals import plurals
 from lab.evaluation.commands.report import report
 from lab.evaluation.commands.reranking import reranking
 from lab.evaluation.commands.retrieval import retrieval
@@ -18,7 +19,9 @@ from lab.evaluation.commands.semantic import semantic
 from lab.evaluation.commands.shapes import shapes
 
 app = typer.Typer(no_args_is_help=True, help="Measure a model by the protocols of the field.")
-for command in (retrieval, reranking, pairwise, semantic, agreement, modifiers, calibration, shapes, names, captions):
+for command in (
+    retrieval, reranking, pairwise, semantic, agreement, modifiers, plurals, calibration, shapes, names, captions,
+):  # fmt: skip
     app.command()(command)
 app.command()(report)
 app.command("map")(draw_map)

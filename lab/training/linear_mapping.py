@@ -30,6 +30,7 @@ from models.encoders.linear_mapping_module import DIMENSION, LinearMapping
 from models.inference.compiler import compile_module
 from models.shipped import part_card
 from models.text.minilm import MINILM, SENTENCE, load_minilm
+from models.text.normalise import FORM
 from models.text.tokeniser import load_minilm_tokeniser
 
 
@@ -109,7 +110,7 @@ def train(job: Job, recipe: Recipe) -> LinearMapping:
 
 def frozen_sentences(job: Job, texts: list[str]) -> Tensor:
     """Return the shipped MiniLM's vectors of M sentences, ``(M, 384)``, from the job's cache where they are there."""
-    identity = "\n".join([part_card(MINILM).weights_sha256, *texts])
+    identity = "\n".join([part_card(MINILM).weights_sha256, str(FORM), *texts])
     key = hashlib.sha256(identity.encode()).hexdigest()[:16]
     return torch.from_numpy(cached_array(job.features / f"{MINILM}-{key}.npy", partial(_encode, job, texts)))
 

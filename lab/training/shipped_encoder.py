@@ -17,6 +17,7 @@ from lab.training.job import Job
 from models.cards import EncoderCard, read_encoder_card
 from models.inference.compiler import Compiler
 from models.protocols import DualEncoder
+from models.text.normalise import FORM
 
 INT8_ROWS = 64
 """From how many rows on the matrices of a small model become int8."""
@@ -49,7 +50,7 @@ def ship_encoder(
         int8_rows: see ``write_checkpoint``.
         files: copied into the folder, such as a tokeniser.
     """
-    fields: dict[str, Any] = {**card, "quality": {}}
+    fields: dict[str, Any] = {**card, "text_form": FORM, "quality": {}}
     write_checkpoint(job.output, tensors, fields, int8_rows=int8_rows)
     for file in files:
         shutil.copyfile(file, job.output / file.name)

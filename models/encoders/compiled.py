@@ -14,6 +14,7 @@ from models.imaging.transforms import fit_square
 from models.inference.batches import TEXT_BATCH, image_batches
 from models.inference.runner import Runner
 from models.load_once import LoadOnce
+from models.text.plurals import encode_plurals
 from models.types import Features, Pixels, Vectors
 
 
@@ -26,6 +27,8 @@ class CompiledDualEncoder:
         text_tower: the tokeniser's arrays to ``(N, D)``.
         tokenise: sentences to arrays whose first axis is the batch.
         matchers: whose features the image tower gives, too.
+        words_read: see ``DualEncoder``.
+        reads_plurals: read a bare plural as its singular, too (see ``models.text.plurals``).
     """
 
     def __init__(
@@ -35,8 +38,12 @@ class CompiledDualEncoder:
         text_tower: Callable[[], Runner],
         tokenise: Callable[[Sequence[str]], tuple[NDArray[Any], ...]],
         matchers: Sequence[MatcherCard] = (),
+        *,
+        words_read: Callable[[str], int | None],
+        reads_plurals: bool = False,
     ) -> None:
-        self.card, self.matchers, self._tokenise = card, matchers, tokenise
+        self.card, self.matchers, self._tokenise, self.words_read = card, matchers, tokenise, words_read
+        self._reads_plurals = reads_plurals
         self._loaders = {"image": image_tower, "text": text_tower}
         self._towers: LoadOnce[str, Runner] = LoadOnce()
 
@@ -77,6 +84,9 @@ class CompiledDualEncoder:
 
     def encode_texts(self, texts: Sequence[str]) -> Vectors:
         """Embed N sentences as ``(N, D)`` unit vectors."""
+        return encode_plurals(self._encode, texts) if self._reads_plurals else self._encode(texts)
+
+    def _encode(self, texts: Sequence[str]) -> Vectors:
         vectors = np.empty((len(texts), self.card.dimension), np.float32)
         order = np.argsort([len(text) for text in texts], kind="stable")  # like lengths together: little padding
         for start in range(0, len(texts), TEXT_BATCH):

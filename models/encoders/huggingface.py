@@ -23,6 +23,7 @@ from models.inference.graph import Graph
 from models.inference.runner import Runner
 from models.names import HUGGING_FACE
 from models.text.by_length import ByLength
+from models.text.tokeniser import words_before_cut
 
 _FORM = "1"
 """Of a description that is kept; another number makes all of them anew."""
@@ -71,7 +72,14 @@ def load_huggingface_encoder(name: str, compiler: Compiler) -> CompiledDualEncod
         network = compiler.runner(f"{stem}.text", made_of, text)
         return ByLength(network, described.dimension, described.longest) if described.pads_to_longest else network
 
-    return CompiledDualEncoder(described.card(name), image_tower, text_tower, _tokeniser(name, described))
+    tokenise = _by_transformers(name, described) if described.tokeniser is None else _Tokenise(described.tokeniser)
+    return CompiledDualEncoder(
+        described.card(name),
+        image_tower,
+        text_tower,
+        tokenise,
+        words_read=tokenise.words_read if isinstance(tokenise, _Tokenise) else lambda _text: None,
+    )
 
 
 class _Patches:
@@ -105,17 +113,19 @@ def _files(source: str) -> tuple[str, ...]:
     return (_FORM, version("transformers"), *hashes)
 
 
-def _tokeniser(name: str, described: Description) -> Callable[[Sequence[str]], tuple[NDArray[Any], ...]]:
-    """Return what makes ids and mask ``(N, T)`` of sentences."""
-    if described.tokeniser is None:
-        return _by_transformers(name, described)
-    tokenizer = Tokenizer.from_str(described.tokeniser)
+class _Tokenise:
+    """Makes ids and mask ``(N, T)`` of sentences, by a serialised tokeniser that truncates and pads."""
 
-    def tokenise(texts: Sequence[str]) -> tuple[NDArray[Any], ...]:
-        encodings = tokenizer.encode_batch(list(texts))
+    def __init__(self, serialised: str) -> None:
+        self._tokenizer = Tokenizer.from_str(serialised)
+
+    def __call__(self, texts: Sequence[str]) -> tuple[NDArray[Any], ...]:
+        encodings = self._tokenizer.encode_batch(list(texts))
         return tuple(np.array([getattr(e, part) for e in encodings], np.int64) for part in ("ids", "attention_mask"))
 
-    return tokenise
+    def words_read(self, text: str) -> int | None:
+        """See ``DualEncoder``."""
+        return words_before_cut(self._tokenizer, text)
 
 
 def _by_transformers(name: str, described: Description) -> Callable[[Sequence[str]], tuple[NDArray[Any], ...]]:

@@ -18,7 +18,7 @@ from models.encoders.compiled import CompiledDualEncoder
 from models.inference.compiler import Compiler
 from models.inference.graph import Graph
 from models.text.shipped_vocabulary import WORD_VECTORS, load_vocabulary
-from models.text.vocabulary import Vocabulary
+from models.text.vocabulary import Vocabulary, split_words
 
 if TYPE_CHECKING:
     from models.backbones.frozen import FrozenTower
@@ -37,6 +37,10 @@ class WordNumbers:
         """Return numbers and mask, ``(N, T)`` each."""
         numbers, mask = self._vocabulary.encode(texts, max_words=MAX_WORDS, ends=True)
         return numbers[:, 1:], mask[:, 1:]  # there is no start word
+
+    def words_read(self, text: str) -> int | None:
+        """See ``DualEncoder``."""
+        return MAX_WORDS if len(split_words(text)) > MAX_WORDS else None
 
 
 def load_encoder(card: EncoderCard, folder: Path, compiler: Compiler) -> CompiledDualEncoder:
@@ -62,11 +66,13 @@ def load_encoder(card: EncoderCard, folder: Path, compiler: Compiler) -> Compile
 
         return text_graph(space())
 
+    tokenise = WordNumbers(load_vocabulary(card.parts.get(WORD_VECTORS)))
     return CompiledDualEncoder(
         card,
         lambda: compiler.runner(f"{card.name}.image", card.made_of, image),
         lambda: compiler.runner(f"{card.name}.text", card.made_of, text, full_precision=True),
-        WordNumbers(load_vocabulary(card.parts.get(WORD_VECTORS))),
+        tokenise,
+        words_read=tokenise.words_read,
     )
 
 

@@ -40,11 +40,13 @@ def load_encoder(card: EncoderCard, folder: Path, compiler: Compiler) -> Compile
 
         return text_graph(card, maps())
 
+    tokenise = load_minilm_tokeniser()
     return CompiledDualEncoder(
         card,
         lambda: compiler.runner(f"{card.name}.image", card.made_of, image),
         lambda: ByLength(compiler.runner(f"{card.name}.text", card.made_of, text), card.dimension),
-        load_minilm_tokeniser(),
+        tokenise,
+        words_read=tokenise.words_read,
     )
 
 

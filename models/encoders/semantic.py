@@ -106,7 +106,11 @@ def load_encoder(card: EncoderCard, folder: Path, compiler: Compiler) -> Compile
         return ByShape(lambda pixels: embed(read(pixels)), card.dimension)
 
     return CompiledDualEncoder(
-        card, image_tower, lambda: compiler.runner(f"{card.name}.text", card.made_of, text), _Tokenise(bags)
+        card,
+        image_tower,
+        lambda: compiler.runner(f"{card.name}.text", card.made_of, text),
+        _Tokenise(bags),
+        words_read=lambda _text: None,  # a bag has room for all words
     )
 
 

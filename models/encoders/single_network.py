@@ -69,11 +69,13 @@ def load_encoder(card: EncoderCard, folder: Path, compiler: Compiler) -> Compile
     stored = read_arrays(folder, card)
     if COLOURS not in stored:
         raise foreign_weights(card)
+    draw = TextImages(load_vocabulary(card.parts.get(WORD_VECTORS)), stored[COLOURS])
     return CompiledDualEncoder(
         card,
         lambda: compiler.runner(f"{card.name}.image", card.made_of, photograph),
         lambda: ByRows(compiler.runner(f"{card.name}.text", card.made_of, page), card.dimension),
-        TextImages(load_vocabulary(card.parts.get(WORD_VECTORS)), stored[COLOURS]),
+        draw,
+        words_read=draw.words_read,
     )
 
 

@@ -46,14 +46,16 @@ def load_encoder(
 
         return text_graph(towers())
 
-    matchers = [matcher for matcher, _ in feature_heads]
+    matchers, tokenise = [matcher for matcher, _ in feature_heads], Tokeniser(folder / TOKENISER, MAX_TOKENS)
     hashes = [matcher.weights_sha256 for matcher in matchers]
     return CompiledDualEncoder(
         card,
         lambda: compiler.runner(f"{card.name}.image", [*card.made_of, *hashes], image),
         lambda: ByLength(compiler.runner(f"{card.name}.text", card.made_of, text), card.dimension),
-        Tokeniser(folder / TOKENISER, MAX_TOKENS),
+        tokenise,
         matchers,
+        words_read=tokenise.words_read,
+        reads_plurals=True,
     )
 
 

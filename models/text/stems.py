@@ -14,6 +14,8 @@ from functools import lru_cache
 
 import snowballstemmer
 
+from models.text.normalise import normalise
+
 _WORD = re.compile(r"[^\W\d_]{2,}(?:'[^\W\d_]+)?")  # letters; one letter alone is a fragment (man 's) or an article
 
 STOP_WORDS = frozenset(  # one string reads better than 230 quoted words
@@ -37,12 +39,8 @@ STOP_WORDS = frozenset(  # one string reads better than 230 quoted words
 
 
 def content_words(text: str) -> list[str]:
-    """Return the words of a text that are not stop words, in lower case and in their order."""
-    return [
-        word
-        for word in _WORD.findall(text.lower().replace("\N{RIGHT SINGLE QUOTATION MARK}", "'"))
-        if word not in STOP_WORDS
-    ]
+    """Return the words of a text that are not stop words, in their normal form (see ``normalise``) and order."""
+    return [word for word in _WORD.findall(normalise(text)) if word not in STOP_WORDS]
 
 
 @lru_cache(maxsize=100_000)

@@ -58,6 +58,11 @@ class TextImages:
         numbers = (self._vocabulary.number(word) for word in split_words(text))
         return [number for number in numbers if number >= RESERVED]
 
+    def words_read(self, text: str) -> int | None:
+        """Return how many words of a sentence it reads until the image is full, None where it reads all of it."""
+        known = [at for at, word in enumerate(split_words(text)) if self._vocabulary.number(word) >= RESERVED]
+        return known[MAX_WORDS] if len(known) > MAX_WORDS else None
+
     def draw(self, sentences: Sequence[Sequence[int]]) -> tuple[Pixels, NDArray[np.int64]]:
         """Draw N sentences of word numbers, as above; a sentence without a word is blank."""
         rows = np.array([rows_of(len(numbers)) for numbers in sentences], np.int64)

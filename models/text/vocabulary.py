@@ -9,16 +9,18 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from models.text.normalise import normalise
+
 PADDING, UNKNOWN, START, END = 0, 1, 2, 3
 """The reserved numbers: padding, a word outside the vocabulary, the start and the end of a sentence."""
 RESERVED = 4
 
-_WORD = re.compile(r"[^\W_]+(?:['\N{RIGHT SINGLE QUOTATION MARK}][^\W_]+)*")
+_WORD = re.compile(r"[^\W_]+(?:'[^\W_]+)*")
 
 
 def split_words(text: str) -> list[str]:
-    """Return a sentence's words in lower case and in their order; punctuation goes."""
-    return [word.replace("\N{RIGHT SINGLE QUOTATION MARK}", "'") for word in _WORD.findall(text.lower())]
+    """Return a sentence's words in their normal form (see ``normalise``) and order; punctuation goes."""
+    return _WORD.findall(normalise(text))
 
 
 class Vocabulary:

@@ -8,10 +8,11 @@ in threads, the command line does one after the other. A caller therefore encode
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from indexer.errors import ModelMismatchError
 from indexer.store.generation import Generation
 from models.cards import EncoderCard
 from models.composition import Term, compose
@@ -24,6 +25,8 @@ from service.search.engine import Found, find_image, image_vector, search
 from service.search.query import CollectionImage, Embedding, ImageFile, Modifier, Page, Query, Sentence
 from service.search.rerank import RerankChoice, Reranking, choose_reranking
 
+QUERY_CUT = "The query was cut after {} words: the model reads no more of a sentence."
+
 
 @dataclass(frozen=True)
 class EncodedQuery:
@@ -33,11 +36,13 @@ class EncodedQuery:
         query: what is searched for.
         words: a vector ``(D,)`` for each of ``query.words``.
         images: a vector ``(D,)`` for each of ``query.image_files``.
+        words_read: how many words of its sentence were read before it was cut; None where all were.
     """
 
     query: Query
     words: Sequence[Vectors]
     images: Sequence[Vectors]
+    words_read: int | None = None
 
 
 @dataclass(frozen=True)
@@ -84,7 +89,7 @@ class SearchPlan:
             QueryError: an embedding does not fit the model, or the terms cancel each other out.
         """
         resolved = resolve(encoded, self.generation, self.card.name)
-        return search(
+        found = search(
             self.generation,
             self.card.name,
             compose(resolved.terms),
@@ -94,6 +99,9 @@ class SearchPlan:
             reranking=self.reranking,
             calibration=calibration_for(self.card, self.query, self.target),
         )
+        if encoded.words_read is None:
+            return found
+        return replace(found, warnings=(*found.warnings, QUERY_CUT.format(encoded.words_read)))
 
 
 def plan_search(
@@ -119,8 +127,24 @@ def plan_search(
 
     Raises:
         QueryError: that matcher does not fit.
+        ModelMismatchError: captions are wanted whose vectors are not the model's any more.
     """
+    check_same_model(generation, card, target)
     return SearchPlan(generation, card, query, target, page, choose_reranking(rerank, matchers, query, target))
+
+
+def check_same_model(generation: Generation, card: EncoderCard, side: Side) -> None:
+    """Refuse vectors of another model of the same name: of other weights, or that read its input in another way.
+
+    Images outlive a change of how sentences are read, captions do not.
+
+    Raises:
+        ModelMismatchError: the vectors of that side are not comparable with the model's.
+    """
+    vectors = generation.vector_set(card.name, side)
+    if vectors.store.size and vectors.identity != card.identity_of(side):
+        command = f"semblance index --again {generation.manifest.collection}"
+        raise ModelMismatchError([str(vectors.identity)], str(card.identity_of(side)), command)
 
 
 def prepare_image(content: bytes, encoder: DualEncoder, decoder: ImageDecoder) -> Pixels:
@@ -154,6 +178,11 @@ def resolve(encoded: EncodedQuery, generation: Generation, model: str) -> Resolv
                 vector = unit_embedding(part.values, generation.vector_set(model, "image").dimension)
         terms.append(Term(part.label, vector, part.weight, part.text))
     return ResolvedQuery(tuple(terms), row)
+
+
+def words_read(query: Query, encoder: DualEncoder) -> int | None:
+    """Return how many words of a query's sentence an encoder reads, None where it reads all of it, or there is none."""
+    return encoder.words_read(query.source.text) if isinstance(query.source, Sentence) else None
 
 
 def unit_embedding(values: Sequence[float], dimension: int) -> Vectors:

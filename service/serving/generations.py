@@ -11,13 +11,13 @@ from pathlib import Path
 import structlog
 
 from indexer.collections import collection_dir, collection_names
-from indexer.errors import CollectionNameError, CollectionNotFoundError, ModelMismatchError
+from indexer.errors import CollectionNameError, CollectionNotFoundError
 from indexer.store.arrays import VectorSet
 from indexer.store.generation import Generation, current_pointer, open_current
 from indexer.store.manifest import Pointer
-from models.cards import EncoderCard
 from models.errors import InputError, SemblanceError
 from models.protocols import Matcher
+from service.search.plan import check_same_model
 from service.serving.encoder import BatchingEncoder
 from service.serving.matchers import Matchers
 
@@ -318,7 +318,7 @@ class Generations:
     def _open_model(self, generation: Generation, model: str) -> ServedModel:
         images = generation.vector_set(model, "image")
         encoder = self._encoder_for(model)
-        check_same_model(generation, images, encoder.encoder.card)
+        check_same_model(generation, encoder.encoder.card, "image")
         return ServedModel(encoder, images, self._matchers.fitting(generation, model))
 
     def _open_others(self, generation: Generation, but: str) -> dict[str, ServedModel]:
@@ -343,10 +343,3 @@ class Generations:
         with self._lock:
             counted = self._serving.get(name)
             return counted.served.generation.pointer if counted else None
-
-
-def check_same_model(generation: Generation, images: VectorSet, card: EncoderCard) -> None:
-    """Refuse an encoder of the same name but other weights: its vectors are of another space."""
-    if images.identity != card.identity:
-        command = f"semblance index --again {generation.manifest.collection}"
-        raise ModelMismatchError([str(images.identity)], str(card.identity), command)

@@ -18,7 +18,7 @@ from models.imaging.decode_pool import DecoderPool
 from models.protocols import DualEncoder
 from models.types import Pixels, Side, Vectors
 from service.search.engine import Found
-from service.search.plan import EncodedQuery, plan_search
+from service.search.plan import EncodedQuery, plan_search, words_read
 from service.search.query import Page, Query
 from service.search.rerank import NO_MATCHER, RerankChoice
 from service.serving.admission import Admission
@@ -174,7 +174,7 @@ class Queries:
             return await run_in(self._threads, then, EncodedQuery(query, (), ()))
 
         def finish(vectors: Encoded) -> T:
-            return then(EncodedQuery(query, *vectors))
+            return then(EncodedQuery(query, *vectors, words_read(query, served.encoder.encoder)))
 
         return await self._vectors(served, query.words, query.image_files, finish, quick=quick)
 

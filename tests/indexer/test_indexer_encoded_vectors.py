@@ -95,6 +95,7 @@ def test_what_was_encoded_is_there_when_it_is_opened_again(tmp_path):
         (replace(ENCODER, weights_sha256="1" * 64), {"image", "text"}),
         (replace(ENCODER, name="other"), {"image", "text"}),
         (replace(ENCODER, preprocessing=replace(ENCODER.preprocessing, size=9)), {"image"}),  # texts have no pixels
+        (replace(ENCODER, text_form=1), {"text"}),  # and images no words
         (replace(ENCODER, description="told otherwise"), set()),
     ],
 )

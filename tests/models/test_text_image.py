@@ -114,3 +114,9 @@ def test_a_sentence_without_a_known_word_is_blank() -> None:
 
 def test_rows_are_as_many_as_the_words_need() -> None:
     assert [rows_of(words) for words in (0, 12, 13, 16, 17, 36, 99)] == [3, 3, 4, 4, 5, 9, 9]
+
+
+def test_words_beyond_a_full_image_are_told_and_unknown_ones_take_no_place() -> None:
+    draw = TextImages(Vocabulary(WORDS), _values())
+    assert draw.words_read("a z " * MAX_WORDS) is None
+    assert draw.words_read("a z " * MAX_WORDS + "b") == 2 * MAX_WORDS

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -18,8 +19,10 @@ from published_collection import publish_collection
 from pydantic import TypeAdapter
 from starlette.testclient import TestClient
 from toy_encoder import CALIBRATION, ToyEncoder
+from toy_indexing import index_with
 
 from indexer.collections import collection_dir
+from indexer.ingest.request import IndexRequest
 from indexer.store.generation import open_current
 from models.calibration import NULL_SAMPLE, null_rows
 from models.composition import Term, compose
@@ -253,6 +256,36 @@ class TestImage:
 
     def test_an_unknown_id_is_not_found(self, client: TestClient) -> None:
         assert_problem(client.post("/search/image", json={"id": "0" * 32}), 404, "0" * 32)
+
+
+class ReadsOtherwise(ToyEncoder):
+    """The same weights with other rules for sentences, and room for three words."""
+
+    def __init__(self, name: str = "toy") -> None:
+        super().__init__(name)
+        self.card = replace(self.card, text_form=1)
+
+    def words_read(self, text: str) -> int | None:
+        return 3 if len(text.split()) > 3 else None
+
+
+def test_captions_that_were_read_by_other_rules_are_refused_until_they_are_indexed_again(
+    start: Callable[..., TestClient], data_dir: Path
+) -> None:
+    client = start(load_encoder=ReadsOtherwise)
+    assert names(text(client, "red", k=1)) == ["red"]  # images do not depend on the rules
+    assert_problem(text(client, "red", target="text"), 409, "semblance index --again colours")
+    index_with(IndexRequest(data_dir, "colours", (), add=True), [encoder := ReadsOtherwise()])
+    assert encoder.images_encoded == 0
+    assert client.post("/collections/colours/reload").status_code == 200
+    assert text(client, "red", target="text", k=1).json()["results"][0]["caption"] == "a red square"
+
+
+def test_a_query_that_is_cut_is_told_after_how_many_words(start: Callable[..., TestClient]) -> None:
+    client = start(load_encoder=ReadsOtherwise)
+    told = text(client, "red green blue white").json()["warnings"]
+    assert told == ["The query was cut after 3 words: the model reads no more of a sentence."]
+    assert text(client, "red green blue").json()["warnings"] == []
 
 
 def test_a_collection_without_captions_says_so_instead_of_finding_captions(
