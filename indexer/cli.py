@@ -53,6 +53,22 @@ def index(
             metavar="FILE|none",
         ),
     ] = None,
+    exclude: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="What to leave out, in gitignore's syntax; repeatable; none forgets the patterns of earlier runs, "
+            "which otherwise stay. A file .semblanceignore in any folder does the same.",
+            metavar="PATTERN|none",
+        ),
+    ] = None,
+    follow_links: Annotated[
+        bool | None,
+        typer.Option(
+            "--follow-links/--no-follow-links",
+            help="Follow symbolic links to places below the folders. Default: as in the last run.",
+            show_default=False,
+        ),
+    ] = None,
     model: Annotated[
         list[str] | None,
         typer.Option(help="Model to encode with; may be repeated. Default: the collection's own, or the shipped one."),
@@ -113,6 +129,9 @@ def index(
         paths=tuple(paths or ()),
         captions=None if captions in (None, _NONE) else Path(captions),
         drop_captions=captions == _NONE,
+        exclude=tuple(pattern for pattern in exclude or () if pattern != _NONE),
+        drop_excludes=_NONE in (exclude or ()),
+        follow_links=follow_links,
         add=add or again is not None,
         models=tuple(model or ()),
         matchers=tuple(matcher or ()),

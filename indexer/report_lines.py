@@ -19,6 +19,10 @@ def tell(report: IndexReport) -> None:
         _echo(f"skipped {len(report.failed) - _NAMED_AT_MOST} more files", err=True)
     for suffix, count in sorted(report.unsupported.items()):
         _echo(f"{count} {suffix} files are of a format that is not supported", err=True)
+    for name, count in sorted(report.skipped.items()):
+        _echo(f"{count} {name} folders were skipped", err=True)
+    if report.excluded:
+        _echo(f"{report.excluded} files and folders were excluded", err=True)
     if report.links:
         _echo(f"{report.links} symbolic links were not followed", err=True)
     for folder in report.away:

@@ -3,7 +3,7 @@
 import zlib
 from collections.abc import Sequence
 
-from indexer.sources.base import FoundFile, Listing
+from indexer.sources.base import NO_OPTIONS, FoundFile, Listing, ListingOptions
 
 
 class MemorySource:
@@ -15,13 +15,16 @@ class MemorySource:
     def missing_roots(self) -> list[str]:
         return [root for root in self.roots if not any(self.is_below(key, root) for key in self.files)]
 
-    def list_files(self) -> Listing:
+    def list_files(self, options: ListingOptions = NO_OPTIONS) -> Listing:
         found = Listing(unreadable=[(place, "closed") for place in self.closed])
         for key in sorted(self.files):
             hidden = any(self.is_below(key, place) for place in self.closed)
             if not hidden and any(self.is_below(key, root) for root in self.roots):
                 found.keys.append(key)
         return found
+
+    def passes_by(self, key: str, options: ListingOptions) -> bool:
+        return False
 
     def stat(self, key: str) -> FoundFile:
         content = self.read(key)

@@ -15,6 +15,7 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Literal, Protocol
 
+from indexer.sources.base import ListingOptions
 from models.types import Side
 
 BrowseOrder = Literal["taken", "added", "name"]
@@ -232,6 +233,14 @@ class CatalogWriter(Protocol):
 
     def set_sources(self, roots: Sequence[str], caption_files: Sequence[str]) -> None:
         """Note the roots and the caption files of this run instead."""
+        ...
+
+    def listing_options(self) -> ListingOptions:
+        """Return what was listed in the last run."""
+        ...
+
+    def set_listing_options(self, options: ListingOptions) -> None:
+        """Note what is listed in this run instead."""
         ...
 
     def seen_files(self) -> dict[str, SeenFile]:

@@ -18,9 +18,10 @@ from indexer.catalog.base import ImageFacts, SeenFile, content_id, text_sha256
 from indexer.catalog.session import open_working
 from indexer.catalog.sqlite_browsing import indexes
 from indexer.catalog.tables import caption_files as caption_files_table
-from indexer.catalog.tables import captions, departed, files, former_ids, image_captions, images
+from indexer.catalog.tables import captions, departed, files, former_ids, image_captions, images, listing_options
 from indexer.catalog.tables import roots as roots_table
 from indexer.errors import DamagedCatalogError
+from indexer.sources.base import ListingOptions
 from models.files import make_folder
 
 _FACTS = [field.name for field in fields(ImageFacts) if field.name != "told_by"]
@@ -51,6 +52,25 @@ class SqliteWriter:
                 connection.execute(delete(table))
                 if places:
                     connection.execute(insert(table), [{"position": i, "path": p} for i, p in enumerate(places)])
+
+    def listing_options(self) -> ListingOptions:
+        """See ``CatalogWriter``."""
+        noted = listing_options.c
+        with self._engine.connect() as connection:
+            lines = connection.execute(select(noted.name, noted.value).order_by(noted.position)).all()
+        return ListingOptions(
+            exclude=tuple(line.value for line in lines if line.name == "exclude"),
+            follow_links=any(line.name == "follow_links" for line in lines),
+        )
+
+    def set_listing_options(self, options: ListingOptions) -> None:
+        """See ``CatalogWriter``."""
+        lines = [{"name": "exclude", "position": i, "value": value} for i, value in enumerate(options.exclude)]
+        lines += [{"name": "follow_links", "position": 0, "value": "yes"}] if options.follow_links else []
+        with self._engine.begin() as connection:
+            connection.execute(delete(listing_options))
+            if lines:
+                connection.execute(insert(listing_options), lines)
 
     def seen_files(self) -> dict[str, SeenFile]:
         """See ``CatalogWriter``."""

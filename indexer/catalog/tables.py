@@ -62,6 +62,14 @@ caption_files = Table(
     Column("path", FilePath, nullable=False),
 )
 
+listing_options = Table(
+    "listing_options",
+    metadata,
+    Column("name", Text, primary_key=True),  # exclude, follow_links
+    Column("position", Integer, primary_key=True),
+    Column("value", Text, nullable=False),
+)
+
 images = Table(
     "images",
     metadata,

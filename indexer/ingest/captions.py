@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import unicodedata
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from typing import Any
 
 from indexer.errors import CaptionFileError
 from indexer.sources.base import PhotoSource
+from indexer.sources.regular_file import read_regular_file
 
 _NAME_FIELDS = ("file", "image")
 
@@ -36,7 +38,7 @@ def read_caption_file(path: Path) -> list[NamedCaption]:
     Raises:
         CaptionFileError: the file cannot be read, or a line of it is malformed; the message names the line.
     """
-    content = _text(path, path.read_bytes)
+    content = _text(path, partial(read_regular_file, path))
     reader = {".csv": _from_csv, ".jsonl": _from_json_lines}.get(path.suffix.lower(), _from_token_lines)
     return [NamedCaption(name.strip(), text) for name, words in reader(path, content) if (text := _one_line(words))]
 
@@ -49,7 +51,7 @@ def read_token_file(path: Path) -> list[tuple[str, str]]:
     Raises:
         CaptionFileError: the file cannot be read, or a line of it is malformed; the message names the line.
     """
-    lines = token_lines(path, _text(path, path.read_bytes))
+    lines = token_lines(path, _text(path, partial(read_regular_file, path)))
     return [(f"{name.strip()}#{number}", text) for name, number, words in lines if (text := _one_line(words))]
 
 
@@ -98,7 +100,8 @@ def match(
     placed: dict[str, list[str]] = defaultdict(list)
     unmatched: dict[str, None] = {}
     for caption in captions:
-        fitting = ids.get(caption.name.replace("\\", "/").removeprefix("./"), set())
+        name = caption.name.replace("\\", "/").removeprefix("./")
+        fitting = ids.get(name) or ids.get(unicodedata.normalize("NFC", name), set())
         if len(fitting) == 1:
             placed[next(iter(fitting))].append(caption.text)
         else:
@@ -107,14 +110,25 @@ def match(
 
 
 def _ids_by_name(images: Mapping[str, str], source: PhotoSource) -> dict[str, set[str]]:
-    """Return which images a name may mean; a relative path goes before an equal name in another folder."""
+    """Return which images a name may mean.
+
+    A relative path goes before an equal name in another folder, and a name as it is written before the same one in
+    composed form (NFC): macOS and some archives write the other one.
+    """
     by_name: dict[str, set[str]] = defaultdict(set)
     by_relative_path: dict[str, set[str]] = defaultdict(set)
     for key, image_id in images.items():
         by_name[source.name(key)].add(image_id)
         for relative in source.relative_names(key).values():
             by_relative_path[relative].add(image_id)
-    return by_name | by_relative_path
+    return _composed(by_name) | _composed(by_relative_path) | by_name | by_relative_path
+
+
+def _composed(ids: Mapping[str, set[str]]) -> dict[str, set[str]]:
+    composed: dict[str, set[str]] = defaultdict(set)
+    for name, images in ids.items():
+        composed[unicodedata.normalize("NFC", name)] |= images
+    return composed
 
 
 def _from_token_lines(path: Path, content: str) -> Iterator[tuple[str, str]]:

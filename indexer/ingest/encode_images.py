@@ -95,7 +95,7 @@ def encode_images(
     deleted = catalog.forget(sorted(forgotten))
     files = [file for file in seen if file.key not in forgotten]
     undecodable = [(file.key, file.failure) for file in files if file.failure]
-    failed = (*plan.found.unreadable, *unreadable, *undecodable)
+    failed = (*plan.found.unreadable, *plan.found.odd, *unreadable, *undecodable)
     ids = {file.key: content_id(file.sha256) for file in files if file.sha256}
     if not ids:
         key, reason = failed[0]
@@ -191,9 +191,12 @@ def _gone(plan: Plan, seen: Collection[SeenFile], former: Collection[bytes]) -> 
         return [], set(plan.gone)
     there = {file.key: file.sha256 for file in seen if file.key not in plan.gone}
     images_there = {sha256 for sha256 in there.values() if sha256}.union(former)
-    away = away_folders(plan.source, plan.held, there, images_there, plan.min_present)
+    left_out = {key for key in plan.gone if plan.source.passes_by(key, plan.options)}
+    held = {key: sha256 for key, sha256 in plan.held.items() if key not in left_out}
+    away = away_folders(plan.source, held, there, images_there, plan.min_present)
     places = [folder.place for folder in away]
-    return away, {key for key in plan.gone if not any(plan.source.is_below(key, place) for place in places)}
+    kept = {key for key in plan.gone - left_out if any(plan.source.is_below(key, place) for place in places)}
+    return away, set(plan.gone - kept)
 
 
 def _never_encoded(

@@ -88,6 +88,8 @@ def run_passes(
         duplicates=len(images.ids) - published.images,
         failed=tuple(sorted([*images.failed, *captions.failed])),
         unsupported=dict(plan.found.unsupported),
+        skipped=dict(plan.found.skipped),
+        excluded=plan.found.excluded,
         links=plan.found.links,
         unmatched_captions=captions.unmatched,
         images_per_s=images.images_per_s,

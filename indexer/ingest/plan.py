@@ -13,7 +13,7 @@ from indexer.ingest.encoded_vectors import EncodedVectors
 from indexer.ingest.failures import may_succeed
 from indexer.ingest.request import IndexRequest
 from indexer.ingest.scan import Scan, scan
-from indexer.sources.base import FoundFile, PhotoSource
+from indexer.sources.base import FoundFile, ListingOptions, PhotoSource
 from indexer.sources.opening import as_root, photo_source
 from models.imaging.formats import DECODER_REVISION
 from models.imaging.limits import DecodeLimits
@@ -25,6 +25,7 @@ class Plan:
 
     Attributes:
         source: where the photographs are.
+        options: what is listed of it.
         caption_files: paths of the caption files.
         captions: what they hold.
         found: what the source holds now.
@@ -37,6 +38,7 @@ class Plan:
     """
 
     source: PhotoSource
+    options: ListingOptions
     caption_files: tuple[str, ...]
     captions: tuple[NamedCaption, ...]
     found: Scan
@@ -68,12 +70,14 @@ def make_plan(request: IndexRequest, catalog: CatalogWriter, vectors: EncodedVec
         hint = " any more; index again without --add, naming the folders there are" if request.add else ""
         raise SourceError(f"{missing[0]} does not exist{hint}")
     captions = tuple(caption for path in caption_files for caption in _read_captions(path, request))
-    found, seen, revisions = scan(source), catalog.seen_files(), catalog.revisions()
+    options = _options(request, catalog)
+    found, seen, revisions = scan(source, options), catalog.seen_files(), catalog.revisions()
     hidden = _hidden(seen, found, source)
     if not found.files and not hidden:
         raise _nothing_to_index(roots, found, had_images=any(file.sha256 for file in seen.values()))
     return Plan(
         source=source,
+        options=options,
         caption_files=tuple(caption_files),
         captions=captions,
         found=found,
@@ -99,6 +103,16 @@ def _places(request: IndexRequest, catalog: CatalogWriter) -> tuple[list[str], l
     roots += [as_root(path) for path in request.paths]
     caption_files += [str(request.captions.resolve())] if request.captions else []
     return list(dict.fromkeys(roots)), list(dict.fromkeys(caption_files))
+
+
+def _options(request: IndexRequest, catalog: CatalogWriter) -> ListingOptions:
+    """Return what is listed in this run; patterns stay, are replaced or extended as caption files are."""
+    last = catalog.listing_options()
+    stay = () if request.drop_excludes or (request.exclude and not request.add) else last.exclude
+    return ListingOptions(
+        exclude=tuple(dict.fromkeys((*stay, *request.exclude))),
+        follow_links=last.follow_links if request.follow_links is None else request.follow_links,
+    )
 
 
 def _read_captions(path: str, request: IndexRequest) -> list[NamedCaption]:
@@ -149,8 +163,11 @@ def _hidden(seen: Iterable[str], found: Scan, source: PhotoSource) -> set[str]:
 def _nothing_to_index(roots: Sequence[str], found: Scan, *, had_images: bool) -> EmptyCollectionError:
     """Return the error that says what was passed by where no image was found, and that nothing was removed."""
     remarks = [f"{count} {suffix} not supported" for suffix, count in sorted(found.unsupported.items())]
+    remarks += [f"{count} {name} folders skipped" for name, count in sorted(found.skipped.items())]
+    remarks += [f"{found.excluded} files and folders excluded"] if found.excluded else []
     remarks += [f"{found.links} symbolic links not followed"] if found.links else []
     remarks += [f"{place}: {reason}" for place, reason in found.unreadable[:3]]
+    remarks += [f"{place} {reason}" for place, reason in found.odd[:3]]
     told = f" ({'; '.join(remarks)})" if remarks else ""
     kept = "; the collection stays as it was: is a drive away?" if had_images else ""
     return EmptyCollectionError(f"no image found in {', '.join(roots)}{told}{kept}")

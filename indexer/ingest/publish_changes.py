@@ -55,6 +55,7 @@ def publish_changes(
         StorageError: the disk is full or cannot be written; the current generation stays.
     """
     catalog.set_sources(plan.source.roots, plan.caption_files)
+    catalog.set_listing_options(plan.options)
     fingerprint = catalog.fingerprint([identity for card in cards for identity in _identities(card)])
     if current := _sound_current(layout, fingerprint):
         return current

@@ -27,7 +27,10 @@ class IndexRequest:
         captions: a caption file (see ``ingest.captions``), beside the text files that lie next to images; by default
             those of the last run.
         drop_captions: forget the caption files of the last run.
-        add: extend the folders and caption files of the last run instead of replacing them.
+        exclude: patterns in gitignore's syntax of what is passed by; by default those of the last run.
+        drop_excludes: forget the patterns of the last run.
+        follow_links: follow symbolic links that lead to a place below the folders; None is as in the last run.
+        add: extend the folders, caption files and patterns of the last run instead of replacing them.
         models: names of the models to encode with; by default the collection's own, in a new one the shipped one.
         matchers: names of those whose features to keep, or ``none`` alone (see ``ingest.model_choice``).
         allow_removal: what is not there any more is deleted, and not on a drive that is away (see ``ingest.removals``).
@@ -42,6 +45,9 @@ class IndexRequest:
     paths: tuple[str | PathLike[str], ...]
     captions: Path | None = None
     drop_captions: bool = False
+    exclude: tuple[str, ...] = ()
+    drop_excludes: bool = False
+    follow_links: bool | None = None
     add: bool = False
     models: tuple[str, ...] = ()
     matchers: tuple[str, ...] = ()
@@ -69,6 +75,8 @@ class IndexReport:
         duplicates: files whose content another file has too.
         failed: files that could not be read or decoded, each with the reason.
         unsupported: number of files by suffix, of formats that cannot be read here.
+        skipped: number of folders by name that hold nobody's photographs: caches and bins.
+        excluded: files and folders that people excluded.
         links: symbolic links that were not followed.
         unmatched_captions: names in caption files that fit no image, or several that differ.
         images_per_s: read, decoded, encoded and stored; None where there were none to do.
@@ -88,6 +96,8 @@ class IndexReport:
     duplicates: int
     failed: tuple[tuple[str, str], ...]
     unsupported: Mapping[str, int]
+    skipped: Mapping[str, int]
+    excluded: int
     links: int
     unmatched_captions: tuple[str, ...]
     images_per_s: float | None

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections import Counter
 from dataclasses import dataclass, field
 
-from indexer.sources.base import FoundFile, PhotoSource
+from indexer.sources.base import NO_OPTIONS, FoundFile, ListingOptions, PhotoSource
 from models.imaging.formats import KNOWN_UNSUPPORTED_SUFFIXES, SUPPORTED_SUFFIXES
 
 _CAPTIONS_SUFFIX = ".txt"
@@ -20,6 +21,9 @@ class Scan:
         captions_beside: the key of the text file of the same name, by the image's key.
         unsupported: number of files by suffix, of image formats that cannot be read here.
         unreadable: folders and files that could not be looked at, each with the reason.
+        odd: what is called as an image, or was asked for, and is no file, each with what it is.
+        skipped: number of folders by name that hold nobody's photographs.
+        excluded: number of files and folders that people excluded.
         links: number of symbolic links passed by.
     """
 
@@ -27,13 +31,26 @@ class Scan:
     captions_beside: dict[str, str] = field(default_factory=dict)
     unsupported: Counter[str] = field(default_factory=Counter)
     unreadable: list[tuple[str, str]] = field(default_factory=list)
+    odd: list[tuple[str, str]] = field(default_factory=list)
+    skipped: Counter[str] = field(default_factory=Counter)
+    excluded: int = 0
     links: int = 0
 
 
-def scan(source: PhotoSource) -> Scan:
-    """Tell images from other files by their suffixes."""
-    listing = source.list_files()
-    found, listed = Scan(unreadable=listing.unreadable, links=listing.links), set(listing.keys)
+def scan(source: PhotoSource, options: ListingOptions = NO_OPTIONS) -> Scan:
+    """Tell images from other files by their suffixes.
+
+    Raises:
+        SourceError: a pattern of the options is none.
+    """
+    listing = source.list_files(options)
+    found = Scan(unreadable=listing.unreadable, skipped=listing.skipped, excluded=listing.excluded, links=listing.links)
+    found.odd = [
+        (key, f"is no file but {what}")
+        for key, what in listing.odd
+        if key in source.roots or _suffix(source.name(key)).lower() in SUPPORTED_SUFFIXES
+    ]
+    texts = {unicodedata.normalize("NFC", key): key for key in listing.keys if key.endswith(_CAPTIONS_SUFFIX)}
     for key in listing.keys:
         written = _suffix(source.name(key))
         suffix = written.lower()
@@ -46,7 +63,7 @@ def scan(source: PhotoSource) -> Scan:
         except OSError as error:
             found.unreadable.append((key, error.strerror or str(error)))
             continue
-        if (beside := key.removesuffix(written) + _CAPTIONS_SUFFIX) in listed:
+        if beside := texts.get(unicodedata.normalize("NFC", key.removesuffix(written) + _CAPTIONS_SUFFIX)):
             found.captions_beside[key] = beside
     return found
 

@@ -7,6 +7,7 @@ where it is, and it ends with the file's name, suffix included.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,6 +27,23 @@ class FoundFile:
     mtime_ns: int
 
 
+@dataclass(frozen=True)
+class ListingOptions:
+    """What is listed.
+
+    Attributes:
+        exclude: patterns in gitignore's syntax, relative to each root; what they match is passed by.
+        follow_links: follow symbolic links that lead to a place below the roots.
+    """
+
+    exclude: tuple[str, ...] = ()
+    follow_links: bool = False
+
+
+NO_OPTIONS = ListingOptions()
+"""Everything is listed, and no link is followed."""
+
+
 @dataclass
 class Listing:
     """What is below the roots.
@@ -33,11 +51,17 @@ class Listing:
     Attributes:
         keys: of all files, each once, whatever is in them; hidden ones (a leading dot) are left out.
         unreadable: places that could not be looked into, each with the reason.
-        links: number of symbolic links, which are not followed.
+        odd: what is no file and no folder (a fifo, a socket, a device), each with what it is.
+        skipped: number of folders by name that hold nobody's photographs: caches and bins.
+        excluded: number of files and folders that people excluded.
+        links: number of symbolic links that were not followed.
     """
 
     keys: list[str] = field(default_factory=list)
     unreadable: list[tuple[str, str]] = field(default_factory=list)
+    odd: list[tuple[str, str]] = field(default_factory=list)
+    skipped: Counter[str] = field(default_factory=Counter)
+    excluded: int = 0
     links: int = 0
 
 
@@ -53,8 +77,16 @@ class PhotoSource(Protocol):
         """Return the roots that do not exist."""
         ...
 
-    def list_files(self) -> Listing:
-        """List the files below the roots without reading them."""
+    def list_files(self, options: ListingOptions = NO_OPTIONS) -> Listing:
+        """List the files below the roots without reading them.
+
+        Raises:
+            SourceError: a pattern of the options is none.
+        """
+        ...
+
+    def passes_by(self, key: str, options: ListingOptions) -> bool:
+        """Tell whether a listing leaves a file out on purpose, be it there or not."""
         ...
 
     def stat(self, key: str) -> FoundFile:

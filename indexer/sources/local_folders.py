@@ -1,8 +1,8 @@
 """Photographs in folders of this machine. A key is a file's absolute path.
 
-Symbolic links are counted but not followed: they could lead out of the folders or in circles, and what they name
-inside the folders is found anyway. Hidden entries (a leading dot) are skipped: caches, and the resource forks of macOS.
-A file that has become a link since it was listed is read only if the link stays inside the roots.
+Symbolic links are counted but not followed unless that is asked for, and then never out of the roots: what they name
+inside is found anyway, but for hidden places. Hidden entries (a leading dot) are skipped: caches, and the resource
+forks of macOS. A file that has become a link since it was listed is read only if the link stays inside the roots.
 """
 
 from __future__ import annotations
@@ -13,7 +13,10 @@ from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 
-from indexer.sources.base import FoundFile, Listing, OutsideSourceError
+from indexer.sources.base import NO_OPTIONS, FoundFile, Listing, ListingOptions, OutsideSourceError
+from indexer.sources.exclusion import Exclusions, is_skipped
+from indexer.sources.local_walk import LocalWalk
+from indexer.sources.regular_file import check_regular, read_regular_file
 
 
 class LocalFolders:
@@ -26,21 +29,14 @@ class LocalFolders:
         """See ``PhotoSource``."""
         return [root for root in self.roots if not Path(root).exists()]
 
-    def list_files(self) -> Listing:
-        """See ``PhotoSource``. Single files come first; then a folder's own in order, then those of its folders."""
-        found = Listing()
-        folders = [root for root in self.roots if os.path.isdir(root)]  # noqa: PTH112 - strings: there may be millions
-        keys = dict.fromkeys(root for root in self.roots if root not in folders)
-        waiting, looked_into = folders[::-1], set[str]()
-        while waiting:
-            folder = waiting.pop()
-            if folder not in looked_into:
-                looked_into.add(folder)
-                files, inner = _entries(folder, found)
-                keys |= dict.fromkeys(files)
-                waiting.extend(reversed(inner))
-        found.keys = list(keys)
-        return found
+    def list_files(self, options: ListingOptions = NO_OPTIONS) -> Listing:
+        """See ``PhotoSource``."""
+        return LocalWalk(options, [str(root) for root in self._resolved_roots]).run(self.roots)
+
+    def passes_by(self, key: str, options: ListingOptions) -> bool:
+        """See ``PhotoSource``."""
+        above = self.relative_names(key)
+        return bool(above) and all(_passes_by(root, relative, options) for root, relative in above.items())
 
     def stat(self, key: str) -> FoundFile:
         """See ``PhotoSource``."""
@@ -49,15 +45,14 @@ class LocalFolders:
 
     def read(self, key: str) -> bytes:
         """See ``PhotoSource``."""
-        return self.local_path(key).read_bytes()
+        return read_regular_file(self.local_path(key))
 
     def local_path(self, key: str) -> Path:
         """See ``PhotoSource``. Symbolic links are resolved in the path that is returned."""
         path = _resolved(Path(key))
         if not any(path.is_relative_to(root) for root in self._resolved_roots):
             raise OutsideSourceError(errno.EACCES, "Outside of the folders", key)
-        if not path.is_file():
-            raise FileNotFoundError(errno.ENOENT, "Not a file", key)
+        check_regular(path.stat().st_mode, key)
         return path
 
     def name(self, key: str) -> str:
@@ -95,20 +90,20 @@ def _resolved(path: Path) -> Path:
         raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(path)) from error
 
 
-def _entries(folder: str, found: Listing) -> tuple[list[str], list[str]]:
-    """Return a folder's files and its folders, each in order."""
-    files, folders = [], []
+def _passes_by(root: str, relative: str, options: ListingOptions) -> bool:
+    """Tell whether the walk below a root leaves a file out: by a name, a pattern, or a link that it does not follow."""
+    exclusions, place = Exclusions.of(root, options.exclude), root
+    *folders, name = relative.split("/")
+    for folder in folders:
+        exclusions, place = _within(exclusions, place), os.path.join(place, folder)  # noqa: PTH118
+        is_link = not options.follow_links and os.path.islink(place)  # noqa: PTH114
+        if is_skipped(folder) or is_link or exclusions.exclude(place, is_folder=True):
+            return True
+    return _within(exclusions, place).exclude(os.path.join(place, name), is_folder=False)  # noqa: PTH118
+
+
+def _within(exclusions: Exclusions, folder: str) -> Exclusions:
     try:
-        with os.scandir(folder) as entries:
-            for entry in entries:
-                if entry.name.startswith("."):
-                    continue
-                if entry.is_symlink():
-                    found.links += 1
-                elif entry.is_dir():
-                    folders.append(entry.path)
-                elif entry.is_file():
-                    files.append(entry.path)
-    except OSError as error:
-        found.unreadable.append((folder, error.strerror or str(error)))
-    return sorted(files), sorted(folders)
+        return exclusions.within(folder)
+    except OSError:
+        return exclusions

@@ -10,6 +10,7 @@ from operator import attrgetter
 from types import MappingProxyType
 
 from indexer.catalog.base import BrowseOrder, CaptionRecord, ImageFacts, ImageRecord, SeenFile, content_id, text_sha256
+from indexer.sources.base import NO_OPTIONS, ListingOptions
 from models.types import Side
 
 
@@ -19,6 +20,7 @@ class State:
 
     roots: list[str] = field(default_factory=list)
     caption_files: list[str] = field(default_factory=list)
+    options: ListingOptions = NO_OPTIONS
     images: dict[str, ImageFacts] = field(default_factory=dict)
     files: dict[str, SeenFile] = field(default_factory=dict)
     captions: dict[str, list[str]] = field(default_factory=dict)
@@ -43,6 +45,12 @@ class MemoryWriter:
 
     def set_sources(self, roots: Sequence[str], caption_files: Sequence[str]) -> None:
         self._state.roots, self._state.caption_files = list(roots), list(caption_files)
+
+    def listing_options(self) -> ListingOptions:
+        return self._state.options
+
+    def set_listing_options(self, options: ListingOptions) -> None:
+        self._state.options = options
 
     def seen_files(self) -> dict[str, SeenFile]:
         return dict(self._state.files)

@@ -1,5 +1,8 @@
 """Captions are read in three forms and placed on the images that they name."""
 
+import os
+import unicodedata
+
 import pytest
 
 from indexer.errors import CaptionFileError
@@ -132,3 +135,26 @@ def test_a_relative_path_goes_before_an_equal_base_name_elsewhere():
 def test_copies_of_one_image_do_not_make_a_base_name_ambiguous():
     images = {"/photos/x/a.jpg": "1", "/photos/y/a.jpg": "1"}
     assert match([NamedCaption("a.jpg", "words")], images, LocalFolders(["/photos"]))[0] == {"1": ["words"]}
+
+
+@pytest.mark.parametrize(("of_file", "of_caption"), [("NFC", "NFD"), ("NFD", "NFC"), ("NFD", "NFD"), ("NFC", "NFC")])
+def test_names_meet_in_whatever_form_unicode_is_written(of_file, of_caption):
+    name = "Ausflug/Caf\N{LATIN SMALL LETTER E WITH ACUTE}.jpg"
+    key = unicodedata.normalize(of_file, f"/photos/{name}")
+    source = LocalFolders(["/photos"])
+    for written in (name, name.rpartition("/")[2]):
+        caption = NamedCaption(unicodedata.normalize(of_caption, written), "coffee")
+        assert match([caption], {key: "1"}, source) == ({"1": ["coffee"]}, [])
+
+
+def test_two_files_that_differ_only_in_the_form_are_told_apart_by_it():
+    names = [unicodedata.normalize(form, "Caf\N{LATIN SMALL LETTER E WITH ACUTE}.jpg") for form in ("NFC", "NFD")]
+    images = {f"/photos/{name}": name for name in names}
+    captions = [NamedCaption(name, name) for name in names]
+    assert match(captions, images, LocalFolders(["/photos"])) == ({name: [name] for name in names}, [])
+
+
+def test_a_caption_file_that_is_no_file_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "captions.csv")
+    with pytest.raises(CaptionFileError, match=r"captions.csv, line 1: cannot be read \(is no file but a fifo\)"):
+        read_caption_file(tmp_path / "captions.csv")

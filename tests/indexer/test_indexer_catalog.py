@@ -15,6 +15,7 @@ from memory_catalog import MemoryDatabase
 
 from indexer.catalog.base import CatalogDatabase, ImageFacts, SeenFile, content_id, text_sha256
 from indexer.catalog.sqlite_database import SqliteDatabase
+from indexer.sources.base import NO_OPTIONS, ListingOptions
 
 TAKEN = datetime.fromisoformat("2020-01-02T03:04:05")
 ADDED = datetime(2024, 5, 6, 7, 8, 9, tzinfo=UTC)
@@ -213,6 +214,12 @@ class TestWriting:
         }
         assert writer.sources() == (["/photos", "/more"], ["/tokens.txt"])
         writer.close()
+
+    def test_what_is_listed_is_replaced_and_keeps_its_order(self, writer):
+        assert writer.listing_options() == NO_OPTIONS
+        for options in (ListingOptions(("b", "!a", "b/"), follow_links=True), ListingOptions(("c",)), NO_OPTIONS):
+            writer.set_listing_options(options)
+            assert writer.listing_options() == options
 
     def test_sources_are_replaced_and_keep_their_order(self, writer):
         assert writer.sources() == ([], [])

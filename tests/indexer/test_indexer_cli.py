@@ -1,6 +1,7 @@
 """The commands index, verify, list and delete, and tell a person what happened."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -123,6 +124,50 @@ def test_a_folder_that_holds_hardly_any_image_any_more_is_left_alone_until_a_per
         (workshop.photos / f"{name}.png").unlink()
     assert semblance("index", "--again", "photos", "--min-present", "0.6").exit_code == 3
     assert "2 deleted" in semblance("index", "--again", "photos", "--min-present", "0.5", "--purge").stdout
+
+
+def test_what_is_excluded_stays_excluded_until_it_is_named_again(semblance, workshop):
+    for name in ("2019/a.png", "2019/b.png", "2020/a.png"):
+        workshop.paint(name, (len(name), ord(name[3]), ord(name[5])))
+    (workshop.photos / "node_modules").mkdir()
+
+    def images(*arguments: str) -> int:
+        result = semblance("index", *arguments)
+        assert result.exit_code == 0, result.output
+        assert "1 node_modules folders were skipped" in result.stderr
+        return int(result.stdout.partition(" images")[0].rpartition(" ")[2])
+
+    assert images(workshop.photos) == 7
+    assert images(workshop.photos, "--exclude", "2019/") == 5  # a folder that was excluded is not a drive that is away
+    assert images("--again", "photos") == 5
+    assert "1 files and folders were excluded" in semblance("index", workshop.photos).stderr
+    assert images("--again", "photos", "--exclude", "red.*") == 4
+    assert images(workshop.photos, "--exclude", "red.*") == 6
+    assert images("--again", "photos", "--exclude", "none") == 7
+    (workshop.photos / "2020" / ".semblanceignore").write_text("*.png\n")
+    assert images("--again", "photos") == 6
+    refused = semblance("index", "--again", "photos", "--exclude", "!")
+    assert isinstance(refused.exception, SourceError)
+
+
+def test_links_are_followed_until_that_is_taken_back(semblance, workshop):
+    workshop.paint(".store/hidden.png", (1, 2, 3))
+    (workshop.photos / "album").symlink_to(".store")
+    assert "1 symbolic links were not followed" in semblance("index", workshop.photos).stderr
+    assert "5 images" in semblance("index", workshop.photos, "--follow-links").stdout
+    assert "5 images" in semblance("index", "--again", "photos").stdout
+    assert "4 images" in semblance("index", "--again", "photos", "--no-follow-links").stdout
+
+
+def test_a_fifo_is_told_in_a_line_and_not_waited_for(semblance, workshop):
+    pipe = workshop.photos / "pipe.jpg"
+    os.mkfifo(pipe)
+    result = semblance("index", workshop.photos)
+    assert (result.exit_code, result.stderr) == (0, f"skipped {pipe}: is no file but a fifo\n")
+    refused = semblance("index", pipe, "--collection", "alone")
+    assert str(refused.exception) == f"no image found in {pipe} ({pipe} is no file but a fifo)"
+    refused = semblance("index", workshop.photos, "--captions", pipe)
+    assert str(refused.exception) == f"{pipe}, line 1: cannot be read (is no file but a fifo)"
 
 
 def test_captions_stay_until_they_are_dropped_and_every_removal_is_told(semblance, workshop):

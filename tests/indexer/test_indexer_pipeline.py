@@ -30,6 +30,7 @@ from indexer.errors import (
 from indexer.ingest.failures import MAX_FILE_BYTES
 from indexer.ingest.request import IndexRequest
 from indexer.layout import CollectionLayout
+from indexer.sources import local_folders
 from models.errors import ModelError, StorageError
 from models.imaging.decode import InProcessDecoder
 
@@ -206,7 +207,7 @@ def test_a_file_of_too_many_bytes_is_refused_unread(workshop):
 
 def test_a_file_that_vanishes_or_is_closed_meanwhile_is_reported(workshop, monkeypatch):
     workshop.paint_all()
-    read = Path.read_bytes
+    read = local_folders.read_regular_file
 
     def closed(path: Path) -> bytes:
         if path.name == "red.png":
@@ -214,7 +215,7 @@ def test_a_file_that_vanishes_or_is_closed_meanwhile_is_reported(workshop, monke
         return read(path)
 
     with monkeypatch.context() as patch:
-        patch.setattr(Path, "read_bytes", closed)  # tests may run as root, whom no permission stops
+        patch.setattr(local_folders, "read_regular_file", closed)  # tests may run as root, whom no permission stops
         report = workshop.index()
     assert report.images == 3
     assert [(Path(path).name, reason) for path, reason in report.failed] == [("red.png", "Permission denied")]
@@ -224,7 +225,7 @@ def test_a_file_that_vanishes_or_is_closed_meanwhile_is_reported(workshop, monke
 def test_a_file_that_was_closed_when_a_run_was_stopped_is_read_by_the_next(workshop, monkeypatch):
     for number in range(40):
         workshop.paint(f"{number:03}.png", (number, 0, 0))
-    read = Path.read_bytes
+    read = local_folders.read_regular_file
 
     def closed(path: Path) -> bytes:
         if path.name == "000.png":
@@ -238,7 +239,7 @@ def test_a_file_that_was_closed_when_a_run_was_stopped_is_read_by_the_next(works
             return super().encode_images(prepared)
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(Path, "read_bytes", closed)
+        patch.setattr(local_folders, "read_regular_file", closed)
         workshop.index(encoders=[Stopping()])
     assert workshop.index().images == 40
 
@@ -463,14 +464,14 @@ def test_with_another_model_each_file_that_is_gone_or_closed_is_told_once_or_not
     workshop.paint_all()
     workshop.index()
     (workshop.photos / "red.png").unlink()
-    read = Path.read_bytes
+    read = local_folders.read_regular_file
 
     def closed(path: Path) -> bytes:
         if path.name == "blue.png":
             raise PermissionError(13, "Permission denied")
         return read(path)
 
-    monkeypatch.setattr(Path, "read_bytes", closed)
+    monkeypatch.setattr(local_folders, "read_regular_file", closed)
     report = workshop.index(encoders=[ToyEncoder("other")])
     assert report.failed == ((str(workshop.photos / "blue.png"), "Permission denied"),)
     assert (report.images, report.deleted) == (2, 2)

@@ -1,5 +1,7 @@
 """Images are told from other files by their suffixes, in whatever storage they are."""
 
+import unicodedata
+
 import pytest
 from toy_source import MemorySource
 
@@ -41,11 +43,30 @@ def test_text_files_beside_images_are_noted():
     assert scan(photos).captions_beside == {f"{ROOT}/b.jpg": f"{ROOT}/b.txt", f"{ROOT}/c.PNG": f"{ROOT}/c.txt"}
 
 
+def test_a_text_file_is_beside_its_image_in_whatever_form_unicode_is_written():
+    composed, decomposed = (
+        unicodedata.normalize(form, "Caf\N{LATIN SMALL LETTER E WITH ACUTE}") for form in ("NFC", "NFD")
+    )
+    found = scan(source(f"{decomposed}.jpg", f"{composed}.txt", f"x/{composed}.jpg", f"x/{decomposed}.txt"))
+    assert found.captions_beside == {
+        f"{ROOT}/{decomposed}.jpg": f"{ROOT}/{composed}.txt",
+        f"{ROOT}/x/{composed}.jpg": f"{ROOT}/x/{decomposed}.txt",
+    }
+
+
+def test_what_is_called_as_an_image_or_asked_for_and_is_no_file_is_told(monkeypatch):
+    photos = source("a.jpg")
+    listing = photos.list_files()
+    listing.odd = [(f"{ROOT}/pipe.jpg", "a fifo"), (f"{ROOT}/socket", "a socket"), (ROOT, "a device")]
+    monkeypatch.setattr(photos, "list_files", lambda _options: listing)
+    assert scan(photos).odd == [(f"{ROOT}/pipe.jpg", "is no file but a fifo"), (ROOT, "is no file but a device")]
+
+
 def test_what_cannot_be_looked_at_is_told_and_links_are_counted(monkeypatch):
     photos = source("a.jpg", "b.jpg", "b.txt", "sub/c.jpg", closed=(f"{ROOT}/sub",))
     listing, stat = photos.list_files(), photos.stat
     listing.links = 3
-    monkeypatch.setattr(photos, "list_files", lambda: listing)
+    monkeypatch.setattr(photos, "list_files", lambda _options: listing)
 
     def closed(key: str):
         if key.endswith("b.jpg"):

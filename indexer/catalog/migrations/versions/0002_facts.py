@@ -1,4 +1,4 @@
-"""What files tell beside their pixels, ids that changed, why files failed, and images that are gone."""
+"""What files tell beside their pixels, ids that changed, why files failed, images that are gone, what is listed."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -8,7 +8,7 @@ down_revision = "0001"
 
 
 def upgrade() -> None:
-    """Add columns, which are empty until the files are read again, and two tables."""
+    """Add columns, which are empty until the files are read again, and three tables."""
     for column in (
         sa.Column("lens", sa.Text),
         sa.Column("iso", sa.Integer),
@@ -36,4 +36,10 @@ def upgrade() -> None:
         "departed",
         sa.Column("sha256", sa.LargeBinary(32), primary_key=True),
         sa.Column("generation", sa.Integer, nullable=False),
+    )
+    op.create_table(
+        "listing_options",
+        sa.Column("name", sa.Text, primary_key=True),
+        sa.Column("position", sa.Integer, primary_key=True),
+        sa.Column("value", sa.Text, nullable=False),
     )
