@@ -212,8 +212,9 @@ def test_a_catalog_without_a_version_that_holds_something_is_not_thrown_away(tmp
 
 def test_a_migration_that_fails_half_way_has_changed_nothing(tmp_path):
     engine = open_working(tmp_path / "catalog.sqlite")
-    with engine.begin() as connection:  # back to the schema before, but for the last table of the next one
+    with engine.begin() as connection:  # back to the schema before, but for one table of the next one
         connection.exec_driver_sql("DROP TABLE former_ids")
+        connection.exec_driver_sql("DROP TABLE listing_options")
         for column in [column.name for column in images.columns if column.name not in FIRST_COLUMNS]:
             connection.exec_driver_sql(f"ALTER TABLE images DROP COLUMN {column}")
         connection.exec_driver_sql("ALTER TABLE files DROP COLUMN failure_kind")
