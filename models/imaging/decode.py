@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import warnings
 from dataclasses import replace
 from typing import Protocol
@@ -182,6 +183,6 @@ def _with_metadata(parts: FileParts, image: Image.Image) -> FileParts:
 
 
 def _reason(error: BaseException) -> str:
-    # Pillow's texts can hold paths and object addresses; only their plain beginning is of use
-    text = str(error).split("<", 1)[0].strip() or type(error).__name__
+    # texts of libraries can hold paths, object addresses and advice; only their plain beginning is of use
+    text = re.split(r"<|\n|\. ", str(error), maxsplit=1)[0].strip() or type(error).__name__
     return text[:80]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from importlib.metadata import PackageNotFoundError, version
 
+from PIL import AvifImagePlugin
+
 from models.errors import ImageError, UnsupportedImageError
 from models.imaging.isobmff_file import brands
 from models.imaging.jxl_file import CODESTREAM, CONTAINER
@@ -29,14 +31,16 @@ def _version(package: str) -> str | None:
 _VERSIONS = {name: _version(package) for name, (_, package) in _EXTRAS.items()}
 _MISSING = frozenset(name for name, found in _VERSIONS.items() if found is None)
 
+# Many images are decoded at once, each in one thread: threads of one would take memory and processors from the others.
+AvifImagePlugin.DEFAULT_MAX_THREADS = 1
 if "HEIF" not in _MISSING:
     from pillow_heif import register_heif_opener
 
-    register_heif_opener()
+    register_heif_opener(decode_threads=1)
 if "JXL" not in _MISSING:
     from pillow_jxl import JpegXLImagePlugin
 
-    JpegXLImagePlugin.DECODE_THREADS = 0  # many images are decoded at once, each in one thread
+    JpegXLImagePlugin.DECODE_THREADS = 0
 
 SUPPORTED_SUFFIXES: frozenset[str] = frozenset(
     suffix for name, suffixes in SUFFIXES.items() if name not in _MISSING for suffix in suffixes

@@ -11,6 +11,7 @@ from models.imaging.jpeg_file import read_jpeg_header
 
 _JPEG_START = re.compile(rb"\xff\xd8\xff[\xc0-\xfe]")
 _MOST_PREVIEWS = 100
+_NO_PREVIEW = "this raw file holds no JPEG preview; convert it to JPEG"
 _HEAD_BYTES = 2**18
 """Of a preview, in which its frame is looked for."""
 
@@ -32,7 +33,7 @@ def read_raw_header(content: bytes) -> ImageHeader:
         if largest is None or header.pixels > largest.pixels:
             largest = header
     if largest is None:
-        raise UnsupportedImageError("this raw file holds no JPEG preview; convert it to JPEG")
+        raise UnsupportedImageError(_NO_PREVIEW)
     return ImageHeader("RAW", largest.width, largest.height, largest.channels, scales=True, profiled=True)
 
 
@@ -45,11 +46,13 @@ def extract_preview(content: bytes) -> bytes:
     """
     import rawpy
 
-    with rawpy.imread(io.BytesIO(content)) as raw:
-        try:
+    try:
+        with rawpy.imread(io.BytesIO(content)) as raw:
             preview = raw.extract_thumb()
-        except (rawpy.LibRawNoThumbnailError, rawpy.LibRawUnsupportedThumbnailError):
-            preview = None
-        if preview is None or preview.format != rawpy.ThumbFormat.JPEG or not isinstance(preview.data, bytes):
-            raise UnsupportedImageError("this raw file holds no JPEG preview; convert it to JPEG")
-        return preview.data
+    except (rawpy.LibRawNoThumbnailError, rawpy.LibRawUnsupportedThumbnailError):
+        raise UnsupportedImageError(_NO_PREVIEW) from None
+    except rawpy.LibRawFileUnsupportedError:
+        raise UnsupportedImageError("LibRaw does not know raw files of this kind; convert it to JPEG") from None
+    if preview.format != rawpy.ThumbFormat.JPEG or not isinstance(preview.data, bytes):
+        raise UnsupportedImageError(_NO_PREVIEW)
+    return preview.data
