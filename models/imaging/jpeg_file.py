@@ -26,7 +26,7 @@ _LOSSLESS = {0xC3}
 _MARKER = re.compile(rb"\xff[\xc0-\xcf\xd9-\xfe]")
 _SCAN_OR_END = re.compile(rb"\xff[\xd9\xda]")
 _MOST_SCANS = 10_000
-_MOST_SEGMENTS = 5000
+MOST_SEGMENTS = 5000
 """Before the first scan; the most are extended XMP and profiles, each in pieces of 64 KB."""
 
 _EXIF, _XMP, _ICC, _PHOTOSHOP = b"Exif\0", b"http://ns.adobe.com/xap/1.0/\0", b"ICC_PROFILE\0", b"Photoshop 3.0\0"
@@ -67,14 +67,14 @@ class JpegFile:
         return self.frame in _PROGRESSIVE or not self.interleaved
 
 
-def read_jpeg(content: bytes) -> JpegFile:
-    """Read the structure of a JPEG.
+def read_jpeg(content: bytes, most_segments: int = MOST_SEGMENTS) -> JpegFile:
+    """Read the structure of a JPEG; one of more segments is refused.
 
     Raises:
         UnsupportedImageError: a kind of JPEG that no decoder here reads.
         ImageError: no frame or no scan is found.
     """
-    segments = tuple(_segments(content))
+    segments = tuple(_segments(content, most_segments))
     frames = [(marker, start) for marker, start, _ in segments if marker in _FRAMES]
     if not frames or segments[-1][0] != _SOS:
         raise ImageError("the image is damaged or truncated (a JPEG without a picture)")
@@ -102,9 +102,9 @@ def read_jpeg(content: bytes) -> JpegFile:
     )
 
 
-def read_jpeg_header(content: bytes) -> ImageHeader:
+def read_jpeg_header(content: bytes, most_segments: int = MOST_SEGMENTS) -> ImageHeader:
     """Read the header of a JPEG; see ``read_jpeg``."""
-    file = read_jpeg(content)
+    file = read_jpeg(content, most_segments)
     return ImageHeader(
         format="JPEG",
         width=file.width,
@@ -130,10 +130,10 @@ def split_jpeg(content: bytes) -> FileParts:
     )
 
 
-def _segments(content: bytes) -> Iterator[tuple[int, int, int]]:
+def _segments(content: bytes, most: int) -> Iterator[tuple[int, int, int]]:
     """Yield marker, start and end of each segment up to the first scan's header, that included."""
     at = len(_SOI)
-    for _ in range(_MOST_SEGMENTS):
+    for _ in range(most):
         found = _MARKER.search(content, at)
         if not found or found[0] == EOI:
             return
@@ -145,7 +145,7 @@ def _segments(content: bytes) -> Iterator[tuple[int, int, int]]:
         yield marker, start, at
         if marker == _SOS:
             return
-    raise ImageError(f"the image is damaged (a JPEG of more than {_MOST_SEGMENTS:,} segments)")
+    raise ImageError(f"the image is damaged (a JPEG of more than {most:,} segments)")
 
 
 def _end(content: bytes, at: int) -> tuple[int, bool, int]:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import io
 import re
+from dataclasses import replace
 
 from models.errors import ImageError, UnsupportedImageError
 from models.imaging.image_header import ImageHeader
 from models.imaging.jpeg_file import read_jpeg_header
 
 _JPEG_START = re.compile(rb"\xff\xd8\xff[\xc0-\xfe]")
-_MOST_PREVIEWS = 100
+_MOST_JPEGS = 2000
+"""Of which one is the preview: tiles of what the sensor saw may look alike."""
+
 _NO_PREVIEW = "this raw file holds no JPEG preview; convert it to JPEG"
-_HEAD_BYTES = 2**18
+_HEAD_BYTES, _MOST_SEGMENTS = 2**18, 60
 """Of a preview, in which its frame is looked for."""
 
 
@@ -25,16 +28,16 @@ def read_raw_header(content: bytes) -> ImageHeader:
         ImageError: there is none.
     """
     largest = None
-    for found, _ in zip(_JPEG_START.finditer(content), range(_MOST_PREVIEWS), strict=False):
+    for found, _ in zip(_JPEG_START.finditer(content), range(_MOST_JPEGS), strict=False):
         try:
-            header = read_jpeg_header(content[found.start() : found.start() + _HEAD_BYTES])
+            header = read_jpeg_header(content[found.start() : found.start() + _HEAD_BYTES], _MOST_SEGMENTS)
         except ImageError:  # the sensor's data may be a kind of JPEG, too
             continue
         if largest is None or header.pixels > largest.pixels:
             largest = header
     if largest is None:
         raise UnsupportedImageError(_NO_PREVIEW)
-    return ImageHeader("RAW", largest.width, largest.height, largest.channels, scales=True, profiled=True)
+    return replace(largest, format="RAW", profiled=True)
 
 
 def extract_preview(content: bytes) -> bytes:

@@ -120,6 +120,9 @@ def test_hostile_structures_are_refused() -> None:
         png_bomb(3, 3)[:33] + b"\0\0\0\0tEXt\0\0\0\0" * 100_000,
         encoded(noise(mode="L"), "GIF")[:13] + b"!\xfe\0" * 100_000,
         b"\xff\xd8\xff\xda",
+        b"\0\0\0\x14ftypavif\0\0\0\0avif" + b"\0\0\0\x08free" * 100_000,
+        b"FUJIFILMCCD-RAW" + (b"\xff\xd8\xff\xc2" + b"\xff\xe0\0\2" * 100) * 1000,
+        b"II*\0\x08\0\0\0\xff\xff" + b"\x12\1\3\0\1\0\0\0\1\0\0\0" * 100_000,
         png_bomb(0, 3),
     ):
         with pytest.raises(ImageError):
