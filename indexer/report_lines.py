@@ -13,10 +13,11 @@ _NAMED_AT_MOST = 20  # files named one by one before "and so on"
 
 def tell(report: IndexReport) -> None:
     """Print what indexing did; what a person should look at goes to stderr."""
-    for path, reason in report.failed[:_NAMED_AT_MOST]:
-        _echo(f"skipped {path}: {reason}", err=True)
-    if len(report.failed) > _NAMED_AT_MOST:
-        _echo(f"skipped {len(report.failed) - _NAMED_AT_MOST} more files", err=True)
+    for done, files in (("skipped", report.failed), ("read with a remark", report.remarks)):
+        for path, reason in files[:_NAMED_AT_MOST]:
+            _echo(f"{done} {path}: {reason}", err=True)
+        if len(files) > _NAMED_AT_MOST:
+            _echo(f"{done} {len(files) - _NAMED_AT_MOST:,} more files", err=True)
     for suffix, count in sorted(report.unsupported.items()):
         _echo(f"{count} {suffix} files are of a format that is not supported", err=True)
     for name, count in sorted(report.skipped.items()):

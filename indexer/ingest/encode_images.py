@@ -44,6 +44,7 @@ class EncodedImages:
         added: how many images were encoded.
         deleted: how many images no file holds any more.
         away: folders whose images are missing, and were kept.
+        remarks: files that were read all the same, each with what is wrong with it.
         failed: files that are no image or cannot be read, each with the reason.
         images_per_s: files read, decoded, encoded and stored in a second; None where there were none to read.
     """
@@ -52,6 +53,7 @@ class EncodedImages:
     added: int
     deleted: int
     away: tuple[AwayFolder, ...]
+    remarks: tuple[tuple[str, str], ...]
     failed: tuple[tuple[str, str], ...]
     images_per_s: float | None
 
@@ -101,7 +103,8 @@ def encode_images(
         key, reason = failed[0]
         raise EmptyCollectionError(f"none of the {len(failed)} images could be read; {key}: {reason}")
     rate = len(plan.to_read) / seconds if plan.to_read else None
-    return EncodedImages(ids, len(encoding.encoded), deleted, tuple(away), failed, rate)
+    remarks = tuple(encoding.remarks)
+    return EncodedImages(ids, len(encoding.encoded), deleted, tuple(away), remarks, failed, rate)
 
 
 class _ImageEncoding:
@@ -117,6 +120,7 @@ class _ImageEncoding:
         self._workers, self._vectors, self._catalog = workers, vectors, catalog
         self._claimed: set[tuple[str, bytes]] = set()
         self.unreadable: list[tuple[str, str]] = []
+        self.remarks: list[tuple[str, str]] = []
         self.encoded: set[bytes] = set()
         self.former: dict[bytes, bytes] = {}
 
@@ -124,7 +128,8 @@ class _ImageEncoding:
         """Read, encode and store; files that do not decode are noted with the reason.
 
         Afterwards ``encoded`` holds the hashes of the images encoded, ``unreadable`` the files that could not be read,
-        and ``former`` the hashes of images by those that an earlier version knew them by.
+        ``remarks`` what is wrong with others, and ``former`` the hashes of images by those that an earlier version knew
+        them by.
         """
         batch: list[ReadFile] = []
         to_encode = done = 0
@@ -165,6 +170,7 @@ class _ImageEncoding:
             self._vectors.append(model, "image", keys, rows, anew=anew)
             self.encoded.update(keys)
         self.unreadable += [(read.file.key, read.unreadable) for read in batch if read.unreadable]
+        self.remarks += [(read.file.key, read.facts.remark) for read in batch if read.facts and read.facts.remark]
         self._catalog.record(
             [read.facts for read in batch if read.facts],
             [_seen(read) for read in batch if not read.unreadable],

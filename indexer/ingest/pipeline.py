@@ -86,6 +86,7 @@ def run_passes(
         deleted=images.deleted,
         away=images.away,
         duplicates=len(images.ids) - published.images,
+        remarks=tuple(sorted(images.remarks)),
         failed=tuple(sorted([*images.failed, *captions.failed])),
         unsupported=dict(plan.found.unsupported),
         skipped=dict(plan.found.skipped),

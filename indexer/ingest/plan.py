@@ -65,13 +65,11 @@ def make_plan(request: IndexRequest, catalog: CatalogWriter, vectors: EncodedVec
         EmptyCollectionError: there is no image.
     """
     roots, caption_files = _places(request, catalog)
-    source = photo_source(roots)
-    if missing := source.missing_roots():
-        hint = " any more; index again without --add, naming the folders there are" if request.add else ""
-        raise SourceError(f"{missing[0]} does not exist{hint}")
+    seen = catalog.seen_files()
+    source = _without_missing(photo_source(roots), seen, request)
     captions = tuple(caption for path in caption_files for caption in _read_captions(path, request))
     options = _options(request, catalog)
-    found, seen, revisions = scan(source, options), catalog.seen_files(), catalog.revisions()
+    found, revisions = scan(source, options), catalog.revisions()
     hidden = _hidden(seen, found, source)
     if not found.files and not hidden:
         raise _nothing_to_index(roots, found, had_images=any(file.sha256 for file in seen.values()))
@@ -103,6 +101,22 @@ def _places(request: IndexRequest, catalog: CatalogWriter) -> tuple[list[str], l
     roots += [as_root(path) for path in request.paths]
     caption_files += [str(request.captions.resolve())] if request.captions else []
     return list(dict.fromkeys(roots)), list(dict.fromkeys(caption_files))
+
+
+def _without_missing(source: PhotoSource, seen: Mapping[str, SeenFile], request: IndexRequest) -> PhotoSource:
+    """Return the source without the roots that are gone for good; what a missing root held may be on a drive.
+
+    Raises:
+        SourceError: a root does not exist, and held no image before.
+    """
+    missing = source.missing_roots()
+    for root in missing:
+        if not any(file.sha256 and source.is_below(key, root) for key, file in seen.items()):
+            hint = " any more; index again without --add, naming the folders there are" if request.add else ""
+            raise SourceError(f"{root} does not exist{hint}")
+    if not missing or not request.allow_removal:
+        return source
+    return photo_source([root for root in source.roots if root not in missing])
 
 
 def _options(request: IndexRequest, catalog: CatalogWriter) -> ListingOptions:

@@ -59,7 +59,9 @@ def away_folders(
 
 
 def _places(source: PhotoSource, key: str) -> Iterator[str]:
-    """Yield each root above a file, and the folder directly below it that the file is in."""
+    """Yield each root above a file, or that is the file, and the folder directly below it that the file is in."""
+    if key in source.roots:
+        yield key
     for root, relative in source.relative_names(key).items():
         yield root
         folder, slash, _ = relative.partition("/")

@@ -73,6 +73,7 @@ class IndexReport:
         deleted: images that no file holds any more.
         away: folders that hold so few of their images that nothing of them was removed.
         duplicates: files whose content another file has too.
+        remarks: files that were read in this run all the same, each with what is wrong with it.
         failed: files that could not be read or decoded, each with the reason.
         unsupported: number of files by suffix, of formats that cannot be read here.
         skipped: number of folders by name that hold nobody's photographs: caches and bins.
@@ -94,6 +95,7 @@ class IndexReport:
     deleted: int
     away: tuple[AwayFolder, ...]
     duplicates: int
+    remarks: tuple[tuple[str, str], ...]
     failed: tuple[tuple[str, str], ...]
     unsupported: Mapping[str, int]
     skipped: Mapping[str, int]

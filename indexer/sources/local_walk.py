@@ -32,6 +32,8 @@ class LocalWalk:
         for root in roots:
             try:
                 mode = os.stat(root).st_mode  # noqa: PTH116
+            except FileNotFoundError:
+                continue
             except OSError as error:
                 self.listing.unreadable.append((root, error.strerror or str(error)))
                 continue

@@ -5,6 +5,7 @@ import os
 from pathlib import Path
 
 import pytest
+from PIL import Image
 from toy_encoder import ToyEncoder
 from toy_library import ToyLibrary
 from typer.testing import CliRunner, Result
@@ -124,6 +125,16 @@ def test_a_folder_that_holds_hardly_any_image_any_more_is_left_alone_until_a_per
         (workshop.photos / f"{name}.png").unlink()
     assert semblance("index", "--again", "photos", "--min-present", "0.6").exit_code == 3
     assert "2 deleted" in semblance("index", "--again", "photos", "--min-present", "0.5", "--purge").stdout
+
+
+def test_what_is_wrong_with_a_file_that_was_read_all_the_same_is_told_once(semblance, workshop):
+    short = workshop.photos / "short.jpg"
+    Image.radial_gradient("L").save(short)
+    short.write_bytes(short.read_bytes()[:-2])
+    result = semblance("index", workshop.photos)
+    assert "5 images" in result.stdout
+    assert result.stderr == f"read with a remark {short}: its last bytes are missing\n"
+    assert semblance("index", "--again", "photos").stderr == ""
 
 
 def test_what_is_excluded_stays_excluded_until_it_is_named_again(semblance, workshop):

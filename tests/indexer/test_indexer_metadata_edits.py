@@ -1,10 +1,11 @@
 """Images keep ids and vectors when their metadata are edited, and when an earlier version had indexed them."""
 
+from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
 
 import pytest
-from PIL import Image
+from PIL import ExifTags, Image
 from toy_indexing import index_with
 
 from indexer.catalog.base import ImageFacts, SeenFile, content_id
@@ -65,6 +66,37 @@ class TestEdits:
         assert after["a.jpg"].id == before["a.jpg"].id
         assert after["a.jpg"].captions == ("a sunset, and many more words than before",)
         assert after["a.jpg"].added_at == before["a.jpg"].added_at
+
+    def test_all_that_a_file_tells_reaches_the_catalog(self, workshop, run):
+        tags = Image.Exif()
+        tags[ExifTags.Base.Model] = "Maker One"
+        details = tags.get_ifd(ExifTags.IFD.Exif)
+        details[ExifTags.Base.LensModel], details[ExifTags.Base.ISOSpeedRatings] = "50 mm", 200
+        details[ExifTags.Base.DateTimeOriginal] = "2020:01:02 03:04:05"
+        place = tags.get_ifd(ExifTags.IFD.GPSInfo)
+        place[ExifTags.GPS.GPSLatitude], place[ExifTags.GPS.GPSLatitudeRef] = (33.0, 30.0, 0.0), "S"
+        place[ExifTags.GPS.GPSLongitude], place[ExifTags.GPS.GPSLongitudeRef] = (151.0, 15.0, 0.0), "E"
+        words = "".join(f"<rdf:li>{word}</rdf:li>" for word in ("sea", "rock"))
+        xmp = (
+            '<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
+            '<rdf:Description xmlns:dc="http://purl.org/dc/elements/1.1/">'
+            f"<dc:subject><rdf:Bag>{words}</rdf:Bag></dc:subject>"
+            "<dc:title><rdf:Alt><rdf:li>Coast</rdf:li></rdf:Alt></dc:title>"
+            "</rdf:Description></rdf:RDF></x:xmpmeta>"
+        )
+        path = workshop.photos / "a.jpg"
+        Image.new("RGB", (12, 9), "red").save(path, exif=tags, xmp=xmp.encode())
+        _, decoded, _ = run()
+        save(path, "red")
+        run()
+        Image.new("RGB", (12, 9), "red").save(path, exif=tags, xmp=xmp.encode())
+        _, edited, work = run()
+        assert work == (0, 0)  # what decoding tells and what is read beside the pixels is the same
+        for record in (decoded["a.jpg"], edited["a.jpg"]):
+            assert (record.camera, record.lens, record.iso) == ("Maker One", "50 mm", 200)
+            assert (record.latitude, record.longitude) == (-33.5, 151.25)
+            assert (record.tags, record.title, record.captions) == (("sea", "rock"), "Coast", ("Coast",))
+            assert record.taken_at == datetime.fromisoformat("2020-01-02T03:04:05")
 
     def test_a_title_stands_behind_the_captions_that_people_gave(self, workshop, run):
         save(workshop.photos / "a.jpg", "red", "title of the file")

@@ -315,13 +315,13 @@ def test_a_path_that_does_not_exist_is_refused(workshop):
     assert not workshop.root.exists()
 
 
-def test_a_folder_of_before_that_is_gone_is_refused_with_the_way_out(workshop):
-    workshop.paint("a/red.png", "red")
+def test_a_folder_of_before_that_held_nothing_and_is_gone_is_refused_with_the_way_out(workshop):
     workshop.paint("b/green.png", "green")
-    workshop.index(workshop.photos / "a")
+    (workshop.photos / "a").mkdir()
+    workshop.index(workshop.photos / "a", workshop.photos / "b")
     (workshop.photos / "a").rename(workshop.photos / "moved")
     with pytest.raises(SourceError, match="a does not exist any more; index again without --add"):
-        workshop.index(workshop.photos / "b", add=True)
+        workshop.index(add=True)
     assert workshop.index(workshop.photos / "b").images == 1
 
 

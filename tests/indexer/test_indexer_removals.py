@@ -87,6 +87,28 @@ class TestIndexing:
         report = two_drives.index(*two_drives.drives)
         assert (report.generation, report.images, report.away) == (None, 4, ())
 
+    def test_a_drive_whose_mount_point_went_with_it_is_away_too(self, two_drives):
+        away = two_drives.drives[1].rename(two_drives.photos.parent / "unplugged")
+        (two_drives.drives[0] / "red.png").unlink()
+        report = two_drives.index(*two_drives.drives)
+        assert (report.images, report.deleted, report.failed) == (3, 1, ())
+        assert report.away == (AwayFolder(str(two_drives.drives[1]), 2, 0),)
+        away.rename(two_drives.drives[1])
+        assert two_drives.index(*two_drives.drives).away == ()
+        two_drives.drives[1].rename(away)
+        report = two_drives.index(*two_drives.drives, allow_removal=True)
+        assert (report.images, report.deleted, report.away) == (1, 2, ())
+        with two_drives.open() as generation:
+            assert generation.catalog.roots() == [str(two_drives.drives[0])]
+
+    def test_a_single_file_that_was_named_and_is_gone_stays_until_a_person_says_so(self, workshop):
+        files = [workshop.paint(f"{name}.png", name) for name in ("red", "green")]
+        workshop.index(*files)
+        files[0].unlink()
+        report = workshop.index(*files)
+        assert (report.images, report.away) == (2, (AwayFolder(str(files[0]), 1, 0),))
+        assert workshop.index(*files, allow_removal=True).images == 1
+
     def test_what_is_deleted_elsewhere_goes_meanwhile(self, two_drives):
         self.unplug(two_drives)
         (two_drives.drives[0] / "red.png").unlink()
