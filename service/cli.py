@@ -101,6 +101,9 @@ def search(
     min_confidence: Annotated[
         float | None, typer.Option(min=0, max=1, help="Leave out results of less confidence, and those without one.")
     ] = None,
+    negation: Annotated[
+        Literal["on", "off"], typer.Option(help='Subtract what the sentence says is absent: "a beach without people".')
+    ] = "on",
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON object a line.")] = False,
     files: Annotated[bool, typer.Option("--files", help="Print paths and nothing else.")] = False,
     null: Annotated[bool, typer.Option("--null", "-0", help="As --files, for xargs -0.")] = False,
@@ -122,7 +125,9 @@ def search(
     source = None if image is None else _read(image)
     with Searcher(settings, name, rerank) as searcher:
         for query in queries or [""]:
-            lines, warnings = searcher.search(query, source, modifier or [], target, page, min_confidence)
+            lines, warnings = searcher.search(
+                query, source, modifier or [], target, page, min_confidence, negation=negation == "on"
+            )
             for warning in warnings:
                 print(f"semblance: {warning}", file=sys.stderr)
             _print(query, lines, len(queries) > 1, target, as_json=as_json, files=files, null=null)

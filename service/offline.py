@@ -99,6 +99,8 @@ class Searcher:
         target: Side,
         page: Page,
         min_confidence: float | None = None,
+        *,
+        negation: bool = True,
     ) -> tuple[list[Line], tuple[str, ...]]:
         """Search once, and return the results with the warnings.
 
@@ -109,11 +111,12 @@ class Searcher:
             target: what is to be found.
             page: which of the results are wanted.
             min_confidence: results of less, or without one, are left out.
+            negation: subtract what the sentence says is absent.
 
         Raises:
             SemblanceError: whatever is wrong with the query.
         """
-        query, generation = self._query(words, image, modifiers), self._generation
+        query, generation = self._query(words, image, modifiers, negation), self._generation
         card, choice = self._encoder.card, self._choice
         plan = plan_search(generation, card, self._matchers, query, target=target, page=page, rerank=choice)
         found = plan.run(_encode(query, self._encoder, self._decoder))
@@ -134,10 +137,10 @@ class Searcher:
             for hit, key in zip(hits, keys, strict=True)
         ], found.warnings
 
-    def _query(self, words: str, image: bytes | None, modifiers: Sequence[str]) -> Query:
+    def _query(self, words: str, image: bytes | None, modifiers: Sequence[str], negation: bool) -> Query:
         limits = self._settings.query_limits
         if image is None:
-            return Query(*parse_query(words, modifiers, limits))
+            return Query(*parse_query(words, modifiers, limits, negation=negation))
         steering = [*([words] if words.strip() else []), *modifiers]
         return Query(ImageFile(image), parse_modifiers(steering, limits, WEIGHT_BESIDE_IMAGE))
 

@@ -10,6 +10,7 @@ from lab.evaluation.commands.captions import captions
 from lab.evaluation.commands.map import draw_map
 from lab.evaluation.commands.modifiers import modifiers
 from lab.evaluation.commands.names import names
+from lab.evaluation.commands.negation import negation
 from lab.evaluation.commands.pairwise import pairwise
 from lab.evaluation.commands.plurals import plurals
 from lab.evaluation.commands.report import report
@@ -20,7 +21,8 @@ from lab.evaluation.commands.shapes import shapes
 
 app = typer.Typer(no_args_is_help=True, help="Measure a model by the protocols of the field.")
 for command in (
-    retrieval, reranking, pairwise, semantic, agreement, modifiers, plurals, calibration, shapes, names, captions,
+    retrieval, reranking, pairwise, semantic, agreement, modifiers, negation, plurals, calibration, shapes, names,
+    captions,
 ):  # fmt: skip
     app.command()(command)
 app.command()(report)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from importlib.metadata import PackageNotFoundError, version
 
-# these by name: to find them Pillow would load all its readers, of which most are not wanted
-from PIL import AvifImagePlugin, TiffImagePlugin, WebPImagePlugin  # noqa: F401
+from PIL import AvifImagePlugin
 
 from models.errors import ImageError, UnsupportedImageError
 from models.imaging.isobmff_file import brands

@@ -120,6 +120,7 @@ def _overlay_url(serving: ServedGeneration, parameters: ExplainParameters, query
         "collection": serving.collection,
         "query": as_query(query.source) if isinstance(query.source, Sentence) else None,
         "query_image_id": parameters.query_image_id,
+        "negation": "off" if isinstance(query.source, Sentence) else None,  # what was absent is a modifier already
         "model": parameters.model,
         "modifier": [modifier.label for modifier in query.modifiers],
         "method": parameters.method,

@@ -72,6 +72,12 @@ Cursor = Annotated[
 ]
 
 
+Negation = Annotated[
+    Literal["on", "off"],
+    Field(description="take what the sentence says is absent (without people, no cars) as subtracted words"),
+]
+
+
 class _Request(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
@@ -99,6 +105,7 @@ class TextSearch(_Request):
     rerank: RerankName = None
     min_confidence: MinConfidence = None
     cursor: Cursor = None
+    negation: Negation = "on"
 
 
 class ImageSearchParameters(_Request):
@@ -164,6 +171,7 @@ class ExplainParameters(_Request):
     query_image_id: Annotated[_Id | None, BeforeValidator(_empty_is_none)] = Field(
         None, description="the image of the collection that was searched for"
     )
+    negation: Negation = "on"
     model: ModelName = None
     method: _Name = "grad-cam"
     format: Literal["json", "png"] = "json"
@@ -185,6 +193,9 @@ class ModifierEcho(TypedDict):
 
     text: str
     weight: float
+    source: Annotated[
+        str | None, Field(description="the words of the sentence that say so: without people; null for signed words")
+    ]
 
 
 class QueryEcho(TypedDict):

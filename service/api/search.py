@@ -70,7 +70,7 @@ _EMBED_BODY: dict[str, Any] = {
 async def search_text(body: TextSearch, request: Request, state: StateNow) -> Response:
     """Find what a sentence means."""
     limits = state.settings.query_limits
-    query = Query(*parse_query(body.query, body.modifiers, limits))
+    query = Query(*parse_query(body.query, body.modifiers, limits, negation=body.negation == "on"))
     return await _answer(request, state, query, body)
 
 
@@ -129,7 +129,7 @@ async def embed(request: Request, parameters: Annotated[EmbedParameters, Paramet
 def _batched_query(asked: BatchedSearch, state: State) -> Query:
     limits = state.settings.query_limits
     if asked.id is None and asked.embedding is None:
-        return Query(*parse_query(asked.query, asked.modifiers, limits))
+        return Query(*parse_query(asked.query, asked.modifiers, limits, negation=asked.negation == "on"))
     if asked.query or (asked.id is not None and asked.embedding is not None):
         raise QueryError("Give each search one of query, id and embedding.")
     source = CollectionImage(asked.id) if asked.id is not None else Embedding(tuple(asked.embedding or ()))

@@ -129,7 +129,10 @@ def query_echo(query: Query) -> QueryEcho:
     return QueryEcho(
         text=source.text if isinstance(source, Sentence) else None,
         image_id=source.id if isinstance(source, CollectionImage) else None,
-        modifiers=[ModifierEcho(text=modifier.text, weight=modifier.weight) for modifier in query.modifiers],
+        modifiers=[
+            ModifierEcho(text=modifier.text, weight=modifier.weight, source=modifier.source)
+            for modifier in query.modifiers
+        ],
     )
 
 

@@ -98,7 +98,7 @@ def explained_query(parameters: ExplainParameters, image: bytes | None, settings
     source: Source
     match parameters.query, parameters.query_image_id, image:
         case str(text), None, None:
-            return Query(*parse_query(text, parameters.modifier, limits))
+            return Query(*parse_query(text, parameters.modifier, limits, negation=parameters.negation == "on"))
         case None, str(image_id), None:
             source = CollectionImage(image_id)
         case None, None, bytes(content):

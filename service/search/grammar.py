@@ -2,6 +2,7 @@
 
 A query is a sentence, in which signed words may stand: ``mountain +snow -castle``. Quotation marks protect what is
 between them: ``"+1" -castle``. A sign that no word follows directly is a sign of the sentence: ``dogs - and cats``.
+What the sentence says is absent is subtracted, too: ``a beach without people`` is ``a beach -people``.
 
 The grammar of a modifier value, which holds one or several terms::
 
@@ -18,9 +19,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from models.errors import QueryError
+from service.search.negation import split_absences
 from service.search.query import Modifier, Page, Sentence
 
 WEIGHT_BESIDE_SENTENCE = 0.5
@@ -30,6 +32,9 @@ WEIGHT_BESIDE_IMAGE = 1.4
 Cosines between words and images spread less than cosines between images, so that words need more weight beside an
 image; ``semblance evaluate modifiers`` chose both numbers (``docs/quality.md``).
 """
+SUBTRACTED_BESIDE_SENTENCE = 0.8
+"""The weight of what is subtracted from a sentence, chosen by ``semblance evaluate negation``: half as many of the ten
+best images show it, on both dev sets."""
 
 _EMPTY = "{} is empty: write some words."
 _SUBTRACTING = "-\u2212\u2013"
@@ -49,10 +54,18 @@ class QueryLimits:
     max_offset: int = 1000
 
 
-def parse_query(text: str, values: Iterable[str], limits: QueryLimits) -> tuple[Sentence | None, tuple[Modifier, ...]]:
+def parse_query(
+    text: str, values: Iterable[str], limits: QueryLimits, *, negation: bool = True
+) -> tuple[Sentence | None, tuple[Modifier, ...]]:
     """Split what is written into the sentence, None where there is none, and the modifiers, those of ``values`` last.
 
     Modifiers alone are a query, too.
+
+    Args:
+        text: the sentence with signed words in it.
+        values: more signed words.
+        limits: of the query.
+        negation: take what the sentence says is absent as subtracted words (see ``service.search.negation``).
 
     Raises:
         QueryError: as ``parse_sentence`` and ``parse_modifiers``.
@@ -71,15 +84,19 @@ def parse_query(text: str, values: Iterable[str], limits: QueryLimits) -> tuple[
         return re.sub("\0(\\d+)\0", lambda place: protected[int(place[1])], part)
 
     first, *signed = _SIGNED_WORD.split(_QUOTED.sub(protect, text.replace("\0", " ")))
+    first, absences = split_absences(first) if negation else (first, ())
     sentence = parse_sentence(restored(first), limits) if restored(first).strip() else None
-    terms = [_modifier(term, WEIGHT_BESIDE_SENTENCE) for term in signed]
-    modifiers = tuple(Modifier(_clean(restored(term.text), "A modifier", limits), term.weight) for term in terms)
-    rest = parse_modifiers(values, limits)
-    if len(modifiers) + len(rest) > limits.max_modifiers:
+    terms = [Modifier(absence.thing, -WEIGHT_BESIDE_SENTENCE, restored(absence.source)) for absence in absences]
+    terms += [_modifier(term, WEIGHT_BESIDE_SENTENCE) for term in signed]
+    modifiers = [replace(term, text=_clean(restored(term.text), "A modifier", limits)) for term in terms]
+    modifiers += parse_modifiers(values, limits)
+    if len(modifiers) > limits.max_modifiers:
         raise _too_many(limits)
-    if sentence is None and not modifiers:
-        raise QueryError(_EMPTY.format("The query"))
-    return sentence, (*modifiers, *rest)
+    if sentence is None:
+        if not terms:
+            raise QueryError(_EMPTY.format("The query"))
+        return None, tuple(modifiers)
+    return sentence, tuple(map(_beside_sentence, modifiers))
 
 
 def as_query(sentence: Sentence) -> str:
@@ -100,6 +117,8 @@ def parse_modifiers(
     values: Iterable[str], limits: QueryLimits, weight: float = WEIGHT_BESIDE_SENTENCE
 ) -> tuple[Modifier, ...]:
     """Parse the values of a repeated ``modifier`` parameter in their order; the weights are ``weight`` or ``-weight``.
+
+    Beside a sentence ``parse_query`` gives those that subtract a weight of their own.
 
     Raises:
         QueryError: a value is empty, a sign stands alone or doubled, or there are more than ``max_modifiers`` terms.
@@ -124,6 +143,10 @@ def parse_page(k: int, offset: int, limits: QueryLimits) -> Page:
     if not 0 <= offset <= limits.max_offset:
         raise QueryError(f"offset is {offset}: it must be between 0 and {limits.max_offset}.")
     return Page(k, offset)
+
+
+def _beside_sentence(modifier: Modifier) -> Modifier:
+    return modifier if modifier.weight > 0 else replace(modifier, weight=-SUBTRACTED_BESIDE_SENTENCE)
 
 
 def _too_many(limits: QueryLimits) -> QueryError:

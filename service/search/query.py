@@ -69,10 +69,17 @@ Source: TypeAlias = Sentence | ImageFile | CollectionImage | Embedding
 
 @dataclass(frozen=True)
 class Modifier:
-    """Words that pull the query towards what they mean (positive weight) or away from it (negative weight)."""
+    """Words that pull the query towards what they mean (positive weight) or away from it (negative weight).
+
+    Attributes:
+        text: the words.
+        weight: of their vector.
+        source: the words of the sentence that say so, such as ``without people``; None where a sign says so.
+    """
 
     text: str
     weight: float
+    source: str | None = None
 
     @property
     def label(self) -> str:

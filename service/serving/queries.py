@@ -21,7 +21,7 @@ from service.search.engine import Found
 from service.search.plan import EncodedQuery, plan_search, words_read
 from service.search.query import Page, Query
 from service.search.rerank import NO_MATCHER, RerankChoice
-from service.serving.admission import Bounds
+from service.serving.admission import Admission
 from service.serving.captions import CaptionRequest, Captions, WrittenCaption
 from service.serving.encoder import Encoded
 from service.serving.explanations import ExplainRequest, Explanations
@@ -78,7 +78,8 @@ class Queries:
         generations: the collections in service.
         explanations: explains matches.
         captions: writes captions.
-        bounds: limit how many requests of each kind run or wait.
+        searches: limits how many searches run or wait.
+        explaining: limits how many explanations run or wait.
         threads: that prepare query images.
         decoder: decodes query images.
         rerank: the matcher for requests that name none, where it fits; or ``none``.
@@ -90,7 +91,8 @@ class Queries:
         generations: Generations,
         explanations: Explanations,
         captions: Captions,
-        bounds: Bounds,
+        searches: Admission,
+        explaining: Admission,
         *,
         threads: Executor,
         decoder: DecoderPool,
@@ -100,7 +102,8 @@ class Queries:
         self._generations = generations
         self._explanations = explanations
         self._captions = captions
-        self._bounds = bounds
+        self._searches = searches
+        self._explaining = explaining
         self._decoder = decoder
         self._rerank, self._rerank_depth = rerank, rerank_depth
         self._threads = threads
@@ -112,8 +115,7 @@ class Queries:
             SemblanceError: the query, the collection or the model does not fit, or too many searches are waiting.
         """
         started = perf_counter()
-        place = self._bounds.uploads if asked.query.image_files else self._bounds.searches
-        with place.admit(), self._generations.pin(asked.collection, asked.model) as served:
+        with self._searches.admit(), self._generations.pin(asked.collection, asked.model) as served:
             if asked.generation not in (None, served.generation.number):
                 raise StaleCursorError("The collection has been indexed again since: search again from the first page.")
             plan = plan_search(
@@ -139,7 +141,7 @@ class Queries:
 
     async def embed(self, served: ServedGeneration, words: Sequence[str], images: Sequence[bytes]) -> list[Vectors]:
         """Return the unit vectors ``(D,)`` of sentences, then of image files, by the model; raises as ``search``."""
-        with (self._bounds.uploads if images else self._bounds.searches).admit():
+        with self._searches.admit():
             return await self._vectors(served, words, images, lambda vectors: [*vectors.texts, *vectors.images])
 
     async def explain(self, served: ServedGeneration, asked: ExplainRequest) -> Evidence:
@@ -151,12 +153,12 @@ class Queries:
         known = self._explanations.known(asked)
         if known is not None:
             return known
-        with self._bounds.explanations.admit():
+        with self._explaining.admit():
             return await self._explain_anew(served, asked)
 
     async def overlay(self, served: ServedGeneration, asked: ExplainRequest) -> bytes:
         """Return the PNG of an explanation's heat map over the photograph; raises as ``explain``."""
-        with self._bounds.explanations.admit():
+        with self._explaining.admit():
             evidence = self._explanations.known(asked) or await self._explain_anew(served, asked)
             return await self._explanations.overlay(served, asked, evidence)
 

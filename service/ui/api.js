@@ -20,6 +20,9 @@ const KEY = 'semblance-key';
 const PAGE_SIZE = 24;
 const WALL_SIZE = 60;
 
+/** Asks for words as they are. */
+const AS_WRITTEN = { negation: 'off' };
+
 /** An answer that is not 2xx (its problem+json), or status 0: no answer at all. */
 export class Problem extends Error {
   /** @param {number} status @param {string} detail @param {string} [type] of the problem */
@@ -79,7 +82,7 @@ export function search(state, before, signal, k = PAGE_SIZE) {
   const place = before && (before.next === null ? { cursor: before.next_cursor } : { offset: before.next });
   const shared = { k, ...place, target: state.target, ...(state.collection && { collection: state.collection }) };
   const modifiers = state.modifiers.map(signed);
-  if (!hasPicture(state)) return json(send('search/text', { ...body({ query: state.query, modifiers, ...shared }), signal }));
+  if (!hasPicture(state)) return json(send('search/text', { ...body({ query: state.query, modifiers, ...shared, ...(state.literal && AS_WRITTEN) }), signal }));
   const address = `search/image?${parameters({ ...shared, modifier: modifiers })}`;
   return json(send(address, { ...(state.image ? body({ id: state.image }) : form(state.upload)), signal }));
 }
@@ -118,7 +121,7 @@ export function explain(state, imageId, collection, signal) {
   const modifier = state.modifiers.map(signed);
   const asked = { image_id: imageId, collection, modifier };
   if (state.image) asked.query_image_id = state.image;
-  if (state.query) asked.query = state.query;
+  if (state.query) Object.assign(asked, { query: state.query, ...AS_WRITTEN }); // it is as the service read it
   else if (!hasPicture(state)) Object.assign(asked, { query: modifier.join(' '), modifier: [] }); // words may be signed, too
   if (!hasPicture(state) || state.image) return json(send(`explain?${parameters(asked)}`, { signal }));
   return json(send('explain', { ...form(state.upload, asked), signal }));

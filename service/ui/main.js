@@ -13,6 +13,7 @@ import { connectListing, say } from './listing.js';
 import { hideMessage, showError, showMessage, showWarnings } from './messages.js';
 import { askOffer, factsOf, isOutdated, offeredCollections, usualCollection } from './offer.js';
 import { EMPTY, describe, fromAddress, hasSource, lacksPicture, sameSearch, toAddress } from './state.js';
+import { showReading } from './reading.js';
 import { keepUpload } from './uploads.js';
 import { hideWritten, offerWritten } from './written.js';
 
@@ -51,7 +52,8 @@ connectKeys(byId('query'), byId('results'));
 /** Ask for something else: a new entry of the history. @param {Partial<import('./state.js').State>} change */
 function navigate(change) {
   leave();
-  state = { ...state, ...change, why: null };
+  const literal = state.literal && (change.query ?? state.query) === state.query;
+  state = { ...state, literal, ...change, why: null };
   entry = Date.now();
   history.pushState({ entry }, '', address());
   window.scrollTo(0, 0);
@@ -119,6 +121,7 @@ function frame() {
   controls.show(state);
   hideMessage();
   hideWritten();
+  showReading(null);
   showWarnings([]);
   byId('home').hidden = true;
   document.body.dataset.view = hasSource(state) ? 'results' : 'home';
@@ -144,20 +147,22 @@ async function run() {
   if (kept) return restore(kept, signal);
   listing.wait(!hasSource(state));
   say(hasSource(state) ? 'Searching…' : '');
+  const written = state.query;
   await attempt(async () => {
     const answer = await withKey(() => ask(state, null, signal));
     if (answer.query) understand(answer.query);
+    answer.written = written;
     showPage(answer, signal);
     await showAsked(signal);
   }, { signal, whole: true, fail: failing(run) });
 }
 
 /**
- * Show signed words as chips, as the service read them; this is no entry of the history of its own.
- * @param {{text: ?string, modifiers: {text: string, weight: number}[]}} echo
+ * Show the words as the service read them, signed ones as chips; this is no entry of the history of its own.
+ * @param {import('./reading.js').Echo} echo
  */
 function understand(echo) {
-  if (echo.modifiers.length <= state.modifiers.length) return;
+  if (!echo.corrected && echo.modifiers.length <= state.modifiers.length) return;
   const modifiers = echo.modifiers.map(({ text, weight }) => ({ text, sign: weight < 0 ? '-' : '+' }));
   state = { ...state, query: echo.text ?? '', modifiers };
   history.replaceState(history.state, '', address());
@@ -230,6 +235,11 @@ function anew() {
 function showPage(answer, signal) {
   const asksForCaptions = hasSource(state) && state.target === 'text' && !state.query;
   if (!listing.shown && asksForCaptions) offerWritten(() => withKey(() => writeCaption(state, signal)));
+  showReading(answer.query, answer.written, () => navigate({
+    query: answer.written,
+    modifiers: state.modifiers.filter(({ text }) => !answer.query.modifiers.some((read) => read.source && read.text === text)),
+    literal: true,
+  }));
   listing.append(answer, state, signal);
   if (listing.hasMore) end.watch();
 }

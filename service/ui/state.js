@@ -5,7 +5,8 @@
  * @typedef {{text: string, sign: '+'|'-'}} Modifier
  * @typedef {'taken'|'added'|'name'} Sort
  * @typedef {{query: string, image: ?string, upload: ?string, modifiers: Modifier[], collection: ?string,
- *   target: 'image'|'text', sort: Sort, why: ?string}} State  `upload` names a picture of this visit, which this tab keeps.
+ *   target: 'image'|'text', sort: Sort, literal: boolean, why: ?string}} State  `upload` names a picture of this visit, which
+ *   this tab keeps; `literal` takes the words as they are written.
  */
 
 import { uploadOf } from './uploads.js';
@@ -15,7 +16,7 @@ const SIGNS = /^[-−–+\s]+/;
 const SORTS = ['taken', 'added', 'name'];
 
 /** @type {State} */
-export const EMPTY = { query: '', image: null, upload: null, modifiers: [], collection: null, target: 'image', sort: 'taken', why: null };
+export const EMPTY = { query: '', image: null, upload: null, modifiers: [], collection: null, target: 'image', sort: 'taken', literal: false, why: null };
 
 /**
  * Read signed words: `beach -people, +dusk` are three. A leading space or no sign adds (`?m=+beach` arrives as ` beach`).
@@ -49,6 +50,7 @@ export function toAddress(state) {
   if (state.collection) parameters.set('collection', state.collection);
   if (state.target === 'text') parameters.set('target', 'text');
   if (state.sort !== EMPTY.sort) parameters.set('sort', state.sort);
+  if (state.literal) parameters.set('literal', '1');
   if (state.why) parameters.set('why', state.why);
   const text = parameters.toString();
   return text ? `./?${text}` : './';
@@ -66,6 +68,7 @@ export function fromAddress(search) {
     collection: parameters.get('collection'),
     target: parameters.get('target') === 'text' ? 'text' : 'image',
     sort: SORTS.find((one) => one === parameters.get('sort')) ?? EMPTY.sort,
+    literal: parameters.has('literal'),
     why: parameters.get('why'),
   };
 }

@@ -41,7 +41,17 @@ def test_score_and_contributions_are_the_search_s_own(client: TestClient, red: d
     body, declared = answer.json(), TypeAdapter(ExplanationAnswer)
     assert body == declared.dump_python(declared.validate_json(answer.text), mode="json")
     assert (body["score"], body["contributions"]) == (red["score"], red["contributions"])
-    assert body["query"]["modifiers"] == [{"text": "blue", "weight": -0.5}]
+    assert body["query"]["modifiers"] == [{"text": "blue", "weight": -0.8, "source": None}]
+
+
+def test_a_sentence_with_a_negation_is_explained_as_it_was_searched(client: TestClient) -> None:
+    found = client.post("/search/text", json={"query": "yellow without red", "k": 1}).json()["results"][0]
+    answer = explain(client, found["id"], query="yellow without red").json()
+    assert (answer["score"], answer["contributions"]) == (found["score"], found["contributions"])
+    assert answer["query"]["modifiers"] == [{"text": "red", "weight": -0.8, "source": "without red"}]
+    picture = client.get(answer["overlay_url"])
+    assert picture.headers["content-type"] == "image/png"
+    assert "negation=off" in answer["overlay_url"]
 
 
 def test_each_word_is_worth_the_score_less_the_score_without_it(client: TestClient, red: dict[str, Any]) -> None:
@@ -118,7 +128,7 @@ def test_a_caller_that_knows_the_explanation_is_told_so(client: TestClient, red:
         ({"query": "red", "method": "guess"}, "grad-cam"),
         ({"query": "red", "format": "gif"}, "query.format"),
         ({"query": "red", "modifier": "-"}, "sign"),
-        ({"query": "red", "modifier": ["-red", "-red"]}, "cancel"),
+        ({"query": "+red -red"}, "cancel"),
         ({"query": "red", "colour": "red"}, "query.colour"),
     ],
 )

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from models.errors import QueryError
 from service.search.grammar import (
+    SUBTRACTED_BESIDE_SENTENCE,
     WEIGHT_BESIDE_IMAGE,
     WEIGHT_BESIDE_SENTENCE,
     QueryLimits,
@@ -108,7 +109,10 @@ def test_the_weight_is_the_caller_s_and_the_sign_the_modifier_s() -> None:
 
 def test_the_weights_are_the_documented_ones() -> None:
     documented = " ".join((Path(__file__).parents[2] / "docs" / "http.md").read_text(encoding="utf-8").split())
-    told = f"words beside a sentence weigh ±{WEIGHT_BESIDE_SENTENCE} and words beside an image ±{WEIGHT_BESIDE_IMAGE},"
+    told = (
+        f"words beside a sentence weigh {WEIGHT_BESIDE_SENTENCE} and −{SUBTRACTED_BESIDE_SENTENCE}, words without a "
+        f"sentence ±{WEIGHT_BESIDE_SENTENCE} and words beside an image ±{WEIGHT_BESIDE_IMAGE},"
+    )
     assert told in documented
 
 
@@ -184,17 +188,20 @@ def test_the_limits_are_those_that_the_settings_document_unless_told_otherwise()
 @pytest.mark.parametrize(
     ("text", "sentence", "modifiers"),
     [
-        ("mountain +snow -castle", "mountain", [("snow", 0.5), ("castle", -0.5)]),
-        ("mountain  lake +two people −car", "mountain lake", [("two people", 0.5), ("car", -0.5)]),
-        ("t-shirt -logo", "t-shirt", [("logo", -0.5)]),
+        ("mountain +snow -castle", "mountain", [("snow", 0.5), ("castle", -0.8)]),
+        ("mountain  lake +two people −car", "mountain lake", [("two people", 0.5), ("car", -0.8)]),
+        ("t-shirt -logo", "t-shirt", [("logo", -0.8)]),
         ("dogs - and cats", "dogs - and cats", []),
         ("C++", "C++", []),
         ("a -- b", "a -- b", []),
         ("-castle", None, [("castle", -0.5)]),
-        ('"+1" -castle', "+1", [("castle", -0.5)]),
+        ('"+1" -castle', "+1", [("castle", -0.8)]),
         ('say "no -castle here" +"grey -ish"', "say no -castle here", [("grey -ish", 0.5)]),
         ("\u201ca -b\u201d", "a -b", []),
-        ('a 5" disk -box', 'a 5" disk', [("box", -0.5)]),
+        ("a beach without people", "a beach", [("people", -0.8)]),
+        ("no people +dusk", None, [("people", -0.5), ("dusk", 0.5)]),
+        ('a "no parking" lot -car', "a no parking lot", [("car", -0.8)]),
+        ('a 5" disk -box', 'a 5" disk', [("box", -0.8)]),
     ],
 )
 def test_signs_in_a_query_steer_and_quotes_protect(text: str, sentence: str | None, modifiers: list[Any]) -> None:
@@ -227,4 +234,12 @@ def test_a_sentence_that_was_read_can_be_written_and_read_again(text: str) -> No
     except QueryError:
         return
     if sentence is not None and '"' not in sentence.text and "\u201c" not in sentence.text:
-        assert parse_query(as_query(sentence), [], LIMITS) == (sentence, ())
+        assert parse_query(as_query(sentence), [], LIMITS, negation=False) == (sentence, ())
+
+
+def test_what_is_absent_tells_the_words_that_say_so_and_can_be_left_in_the_sentence() -> None:
+    _, (absent, signed) = parse_query("a beach without any people -dogs", [], LIMITS)
+    assert (absent.label, absent.source) == ("-people", "without any people")
+    assert signed.source is None
+    sentence, modifiers = parse_query("a beach without people", [], LIMITS, negation=False)
+    assert (sentence and sentence.text, modifiers) == ("a beach without people", ())

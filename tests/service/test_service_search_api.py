@@ -84,8 +84,8 @@ class TestText:
         answer = text(client, "red", modifiers=["+green", "-blue"])
         assert names(answer)[0] == "yellow"
         assert answer.json()["query"]["modifiers"] == [
-            {"text": "green", "weight": 0.5},
-            {"text": "blue", "weight": -0.5},
+            {"text": "green", "weight": 0.5, "source": None},
+            {"text": "blue", "weight": -0.8, "source": None},
         ]
         for result in answer.json()["results"]:
             assert [share["term"] for share in result["contributions"]] == ["red", "+green", "-blue"]
@@ -123,7 +123,7 @@ class TestText:
             ({"modifiers": [""]}, "empty"),
             ({"modifiers": ["+"]}, "sign"),
             ({"modifiers": ["+a"] * 9}, "limit is 8"),
-            ({"modifiers": ["-red", "-red"]}, "cancel"),
+            ({"query": "", "modifiers": ["+red", "-red"]}, "cancel"),
             ({"query": None}, "body.query"),
             ({"filter": {}}, "body.filter"),
             ({"rerank": True}, "body.rerank"),
@@ -256,6 +256,18 @@ class TestImage:
 
     def test_an_unknown_id_is_not_found(self, client: TestClient) -> None:
         assert_problem(client.post("/search/image", json={"id": "0" * 32}), 404, "0" * 32)
+
+
+def test_what_a_sentence_says_is_absent_is_subtracted_and_told(client: TestClient) -> None:
+    answer = text(client, "yellow without red", k=1).json()
+    assert answer["results"][0]["metadata"]["name"] == "green.jpg"
+    assert answer["query"]["text"] == "yellow"
+    assert answer["query"]["modifiers"] == [{"text": "red", "weight": -0.8, "source": "without red"}]
+    as_written = text(client, "yellow without red", negation="off").json()
+    assert (as_written["query"]["text"], as_written["query"]["modifiers"]) == ("yellow without red", [])
+    (batched,) = client.post("/search/batch", json={"searches": [{"query": "yellow without red"}]}).json()["answers"]
+    assert batched["query"] == answer["query"]
+    assert_problem(text(client, "red", negation="maybe"), 422, "body.negation")
 
 
 class ReadsOtherwise(ToyEncoder):

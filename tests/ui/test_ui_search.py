@@ -277,6 +277,25 @@ def test_signs_in_the_words_become_chips(page: Page, address: str) -> None:
     expect(page.locator("#home")).to_be_visible()
 
 
+def test_what_is_absent_becomes_a_chip_and_can_be_taken_back(page: Page, address: str) -> None:
+    page.goto(address)
+    page.fill("#query", "magenta without blue")
+    page.keyboard.press("Enter")
+    expect(page.locator(".chip .sign")).to_have_text(["−blue"])
+    expect(page.locator("#query")).to_have_value("magenta")
+    expect(page.locator("#reading")).to_contain_text("Looking for pictures without blue")
+    expect(page.locator("#list .caption").first).to_contain_text("red")
+    with page.expect_request("**/search/text") as request:
+        page.get_by_role("button", name="search instead for “magenta without blue”").click()
+    asked = json.loads(request.value.post_data)
+    assert (asked["query"], asked["modifiers"], asked["negation"]) == ("magenta without blue", [], "off")
+    expect(page.locator("#list .caption").first).to_contain_text("violet")
+    expect(page.locator("#reading")).to_be_hidden()
+    page.go_back()
+    expect(page.locator("#reading")).to_be_visible()
+    expect(page.locator(".chip .sign")).to_have_text(["−blue"])
+
+
 def test_chips_alone_are_a_search(page: Page, address: str) -> None:
     page.goto(address)
     page.fill("#modifier", "+blue")
