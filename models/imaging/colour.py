@@ -31,7 +31,7 @@ def recolour(mode: str, profile: bytes, *, transparent: bool) -> tuple[Recolour,
     try:
         source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
         space = _SPACES[source.profile.xcolor_space]
-        if mode != space and (space != "RGB" or mode == "CMYK"):
+        if space != mode.removesuffix("A") and (space != "RGB" or mode == "CMYK"):
             raise ValueError("a profile of other colours")  # noqa: TRY301 - ends as any other unusable profile
         return _through(source, space, shown), None
     except Exception:  # noqa: BLE001 - a damaged profile; Little CMS raises whatever it runs into

@@ -8,7 +8,7 @@ import warnings
 from dataclasses import replace
 from typing import Protocol
 
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from models.errors import DecodeResourceError, ImageError
 from models.imaging.cost import check_limits, draft_size, shrink_factor
@@ -92,6 +92,8 @@ def decode_image(
         return _decode(content, header, limits, shrink_to)
     except ImageError:
         raise
+    except UnidentifiedImageError:
+        raise ImageError(f"the image is damaged, or a {header.format} of a kind that cannot be read here") from None
     except Exception as error:  # noqa: BLE001 - on damaged data Pillow's parsers raise whatever they run into
         if isinstance(error, MemoryError) or "memory" in str(error).lower():
             raise DecodeResourceError("there is not memory enough to decode the image; try again later") from None

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from importlib.metadata import PackageNotFoundError, version
 
-from PIL import AvifImagePlugin
+# these by name: to find them Pillow would load all its readers, of which most are not wanted
+from PIL import AvifImagePlugin, TiffImagePlugin, WebPImagePlugin  # noqa: F401
 
 from models.errors import ImageError, UnsupportedImageError
 from models.imaging.isobmff_file import brands

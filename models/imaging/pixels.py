@@ -12,6 +12,7 @@ from models.imaging.ground import lay_on_ground
 from models.types import Pixels
 
 _STRIP_PIXELS = 2**18
+_GREY_MODES = ("1", "L", "LA", "La")
 _DEEP_MODES = ("I", "F")  # and I;16 with its byte orders
 
 _TURNS = {
@@ -62,7 +63,7 @@ def turn_upright(pixels: Pixels, orientation: int | None) -> Pixels:
 def _mode_to_reduce(image: Image.Image) -> str:
     """Return the mode in which neighbouring pixels may be averaged: colours, not numbers of a palette."""
     if image.has_transparency_data:
-        return "RGBA"
+        return "LA" if image.mode in _GREY_MODES else "RGBA"
     return {"1": "L", "P": "RGB", "PA": "RGBA", "HSV": "RGB"}.get(image.mode, image.mode)
 
 

@@ -34,6 +34,12 @@ def profile_of(to_xyz: np.ndarray, name: str, gamma: float = ADOBE_GAMMA) -> byt
     return head + bytes(28) + struct.pack(">3i", *(round(value * 65536) for value in _WHITE)) + bytes(48) + table + body
 
 
+def grey_profile(gamma: float) -> bytes:
+    """Return an ICC profile, version 2, of grey."""
+    coloured = profile_of(SRGB, "grey", gamma)
+    return coloured[:16] + b"GRAY" + coloured[20:].replace(b"rTRC", b"kTRC")
+
+
 def in_srgb(colour: tuple[int, int, int], to_xyz: np.ndarray, gamma: float = ADOBE_GAMMA) -> np.ndarray:
     """Return what an 8-bit colour of a profile is in sRGB, 0 to 255, clipped to what sRGB can show."""
     linear = (np.array(colour) / 255) ** gamma

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from drawn_images import encoded, noise, png_of
-from drawn_profiles import ADOBE_RGB, DISPLAY_P3, SRGB, in_srgb, profile_of
+from drawn_profiles import ADOBE_RGB, DISPLAY_P3, SRGB, grey_profile, in_srgb, profile_of
 from PIL import Image, ImageCms
 
 from models.imaging.decode import decode_image
@@ -62,6 +62,17 @@ def test_a_profile_of_rgb_is_of_no_use_to_cmyk_alone(mode: str) -> None:
     profiled = decode_image(encoded(picture, file_format, icc_profile=profile_of(SRGB, "like a screen")))
     assert (profiled.remark is not None) == (mode == "CMYK")
     assert np.abs(profiled.pixels.astype(int) - plain.pixels).max() <= (0 if mode == "CMYK" else 12)
+
+
+@pytest.mark.parametrize("mode", ["L", "LA"])
+def test_a_profile_of_grey_is_of_use_to_grey_alone(mode: str) -> None:
+    picture = Image.new("L", (8, 8), 100).convert(mode)
+    photograph = decode_image(encoded(picture, "PNG", icc_profile=grey_profile(1.0)))
+    assert photograph.remark is None
+    assert np.abs(photograph.pixels - in_srgb((100, 100, 100), SRGB, gamma=1.0)).max() < 2
+    coloured = decode_image(encoded(Image.new("RGB", (8, 8), COLOUR), "PNG", icc_profile=grey_profile(1.0)))
+    assert (coloured.pixels == COLOUR).all()
+    assert coloured.remark is not None
 
 
 def test_broken_profiles_are_passed_over_with_a_remark() -> None:
