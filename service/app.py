@@ -23,6 +23,7 @@ from models.library import InstalledModels
 from models.protocols import ModelLibrary
 from service.api import collections, explain, images, operations, search
 from service.api.description import describe
+from service.api.early_refusal import EarlyRefusal
 from service.api.pages import install_pages
 from service.api.state import State
 from service.errors import install_error_handlers
@@ -32,7 +33,7 @@ from service.security.access import is_bare, is_visible
 from service.security.bodies import Bodies
 from service.security.headers import SecurityHeaders
 from service.security.keys import KeyGuard
-from service.serving.admission import Admission
+from service.serving.admission import Admission, Bounds
 from service.serving.captions import Captions
 from service.serving.encoder import Encoders
 from service.serving.explanations import Explanations
@@ -60,11 +61,12 @@ def create_app(
     """
     library = library or InstalledModels(settings.execution, cache_folder(settings.cache_dir))
     metrics = Metrics()
+    bounds = _bounds(settings, metrics)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         _warn_of_keys(settings)
-        with _running(settings, metrics, library) as state:
+        with _running(settings, metrics, library, bounds) as state:
             app.state.parts = state
             loading = asyncio.create_task(run_in_threadpool(_load, state, on_loaded))
             watching = asyncio.create_task(_watch(state, loading))
@@ -89,6 +91,7 @@ def create_app(
     app.add_middleware(
         Bodies, limits=settings.body_limits, place=Admission("bodies", settings.max_bodies, metrics.count_refusal).admit
     )
+    app.add_middleware(EarlyRefusal, bounds=bounds)
     if settings.api_keys:
         app.add_middleware(KeyGuard, keys=settings.keys, per_minute=settings.key_requests_per_minute)
     app.add_middleware(Methods, paths=lambda: app.openapi()["paths"])
@@ -114,6 +117,21 @@ async def _watch(state: State, loading: asyncio.Task[None]) -> None:
         await asyncio.shield(run_in_threadpool(state.generations.refresh))
 
 
+def _bounds(settings: Settings, metrics: Metrics) -> Bounds:
+    def bound(name: str, limit: int, max_wait_s: float) -> Admission:
+        return Admission(
+            name, limit, metrics.count_refusal, max_wait_s=max_wait_s, begin_within_s=settings.begin_within_s
+        )
+
+    return Bounds(
+        searches=bound("searches", settings.max_searches, settings.max_wait_s),
+        uploads=bound("uploads", settings.max_uploads, settings.max_wait_s),
+        explanations=bound("explanations", settings.max_explanations, settings.max_long_wait_s),
+        captions=bound("captions", settings.max_captions, settings.max_long_wait_s),
+        thumbnails=bound("thumbnails", settings.max_thumbnails, settings.max_long_wait_s),
+    )
+
+
 def _load(state: State, on_loaded: Callable[[], None]) -> None:
     """Load all collections; whatever goes wrong is logged, and ``/readyz`` tells that the service is not ready."""
     try:
@@ -125,12 +143,8 @@ def _load(state: State, on_loaded: Callable[[], None]) -> None:
 
 
 @contextmanager
-def _running(settings: Settings, metrics: Metrics, library: ModelLibrary) -> Iterator[State]:
+def _running(settings: Settings, metrics: Metrics, library: ModelLibrary, bounds: Bounds) -> Iterator[State]:
     """Build the parts, and close them in reverse order: each is closed before the parts that it uses."""
-
-    def bounded(name: str, limit: int) -> Admission:
-        return Admission(name, limit, metrics.count_refusal)
-
     limits = settings.decode_limits
     memory = ByteBudget(limits.max_decode_bytes)
 
@@ -142,7 +156,13 @@ def _running(settings: Settings, metrics: Metrics, library: ModelLibrary) -> Ite
         uploads = stack.enter_context(decoder(settings.decode_processes or os.cpu_count() or 1))
         originals = stack.enter_context(decoder(settings.file_threads))
         threads = stack.enter_context(ThreadPoolExecutor(settings.search_threads or os.cpu_count(), "search"))
-        encoders = Encoders(library, max_batch=settings.max_batch, finishing=threads, on_batch=metrics.count_batch)
+        encoders = Encoders(
+            library,
+            max_batch=settings.max_batch,
+            max_images=settings.max_image_batch,
+            finishing=threads,
+            on_batch=metrics.count_batch,
+        )
         stack.callback(encoders.close)
         generations = Generations(
             settings.data_dir,
@@ -164,7 +184,7 @@ def _running(settings: Settings, metrics: Metrics, library: ModelLibrary) -> Ite
         captions = Captions(
             library,
             default=settings.captioner,
-            admission=bounded("captions", settings.max_captions),
+            admission=bounds.captions,
             beam_width=settings.caption_beam_width,
             decoder=originals,
         )
@@ -173,15 +193,14 @@ def _running(settings: Settings, metrics: Metrics, library: ModelLibrary) -> Ite
             generations,
             explanations,
             captions,
-            bounded("searches", settings.max_searches),
-            bounded("explanations", settings.max_explanations),
+            bounds,
             threads=threads,
             decoder=uploads,
             rerank=settings.rerank,
             rerank_depth=settings.rerank_depth,
         )
         thumbnails = Thumbnails(
-            bounded("thumbnails", settings.max_thumbnails),
+            bounds.thumbnails,
             threads=settings.file_threads,
             side_px=settings.thumbnail_side_px,
             decoder=originals,

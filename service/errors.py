@@ -44,10 +44,11 @@ from service.security.bodies import BodiesHeldError
 from service.security.keys import KeyRefusedError
 from service.security.paths import OriginalNotFoundError
 from service.security.rate import TooManyRequestsError
-from service.serving.admission import ClientGoneError, OverloadedError
+from service.serving.admission import ClientGoneError
 from service.serving.captions import CaptionerUnavailableError
 from service.serving.generations import NotReadyError
 from service.serving.queries import StaleCursorError
+from service.serving.threads import OverloadedError
 
 log = structlog.get_logger()
 

@@ -145,7 +145,24 @@ class Settings(BaseSettings):
     max_k: int = _setting(100, "results", "largest page of results", beyond="422", ge=1)
     max_offset: int = _setting(1000, "results", "deepest page: results passed over before it", beyond="422", ge=0)
     max_batch: int = _setting(32, "inputs", "most texts or images that one encoder call takes together", ge=1)
-    max_searches: int = _setting(64, "requests", "searches running or waiting", beyond="503", ge=1)
+    max_image_batch: int = _setting(
+        4, "images", "of these, most images: words wait for no more; a GPU is quicker with more", ge=1
+    )
+    max_wait_s: float = _setting(
+        0.5, "seconds", "that a search may be expected to wait, by how quickly others are answered", beyond="503", gt=0
+    )
+    max_long_wait_s: float = _setting(
+        1.5, "seconds", "the same for explanations, captions and thumbnails", beyond="503", gt=0
+    )
+    begin_within_s: float = _setting(
+        5.0,
+        "seconds",
+        "from a request to the beginning of each part of its work, else it is dropped",
+        beyond="503",
+        gt=0,
+    )
+    max_searches: int = _setting(64, "requests", "searches without an upload running or waiting", beyond="503", ge=1)
+    max_uploads: int = _setting(16, "requests", "searches by an upload running or waiting", beyond="503", ge=1)
     max_explanations: int = _setting(4, "requests", "explanations running or waiting", beyond="503", ge=1)
     max_captions: int = _setting(16, "requests", "captions being written or waiting", beyond="503", ge=1)
     max_thumbnails: int = _setting(64, "requests", "thumbnails being made or waiting", beyond="503", ge=1)

@@ -16,7 +16,7 @@ from service.security.prefix import path_below_prefix
 from service.security.uploads import media_type
 
 _MAX_DIGITS = 18
-_SMALL = 64 * 2**10
+SMALL_BODY = 64 * 2**10
 """No body of up to so many bytes waits for a place: words are searched for while uploads wait."""
 
 _TAKE_IMAGES = frozenset({"/search/image", "/explain", "/embed"})
@@ -82,7 +82,7 @@ class Bodies:
         declared = _declared(headers)
         if declared > limit:
             raise _too_large(limit)
-        if declared <= _SMALL and "transfer-encoding" not in headers:
+        if declared <= SMALL_BODY and "transfer-encoding" not in headers:
             await self._app(scope, self._limited(receive, limit), send)
             return
         with self._place():

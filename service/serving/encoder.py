@@ -1,16 +1,18 @@
 """Dynamic batching: everything that is queued when an encoder's thread becomes free is encoded in one batch.
 
-No request waits for a batch to fill: one that comes alone is encoded at once, and batches grow with the load.
+No request waits for a batch to fill: one that comes alone is encoded at once, and batches grow with the load. Words and
+images take turns, and images in small batches: each takes ten times as long as a sentence.
 """
 
 from __future__ import annotations
 
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field
 from itertools import islice
-from queue import Empty, SimpleQueue
+from queue import SimpleQueue
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
@@ -59,7 +61,8 @@ class BatchingEncoder:
 
     Args:
         encoder: that does it.
-        max_batch: most texts and images that are taken together.
+        max_batch: most texts that are taken together.
+        max_images: most images that are.
         finishing: runs what callers make of their vectors where others wait for the encoder's thread; it outlives this.
         on_batch: told the side and the size of each batch.
     """
@@ -69,14 +72,17 @@ class BatchingEncoder:
         encoder: DualEncoder,
         *,
         max_batch: int,
+        max_images: int = 4,
         finishing: Executor,
         on_batch: Callable[[Side, int], None] = lambda _side, _size: None,
     ) -> None:
         self.encoder = encoder
         self._max_batch = max_batch
+        self._max_images = min(max_batch, max_images)
         self._finishing = finishing
         self._on_batch = on_batch
         self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
+        self._texts, self._images = deque[_Job](), deque[_Job]()  # the worker's own: what it has taken from the queue
         self._worker = threading.Thread(target=self._work, name=f"encode-{encoder.card.name}", daemon=True)
         self._worker.start()
 
@@ -111,24 +117,24 @@ class BatchingEncoder:
         return job.result
 
     def _work(self) -> None:
-        while (job := self._jobs.get()) is not None:
-            batch, open_ = self._gather(job)
-            self._encode([job for job in batch if job.result.set_running_or_notify_cancel()])
-            if not open_:
-                return
+        open_ = True
+        while open_ or self._texts or self._images:
+            open_ = open_ and self._sort()
+            for line, most in ((self._texts, self._max_batch), (self._images, self._max_images)):
+                jobs = [job for job in _first(line, most) if job.result.set_running_or_notify_cancel()]
+                if jobs:
+                    self._encode(jobs)
 
-    def _gather(self, first: _Job) -> tuple[list[_Job], bool]:
-        """Take what is queued, up to a full batch; also return False if ``close`` was called, which ends the queue."""
-        batch = [first]
-        while sum(job.size for job in batch) < self._max_batch:
-            try:
-                job = self._jobs.get_nowait()
-            except Empty:
-                break
+    def _sort(self) -> bool:
+        """Line up what is queued, and wait where there is nothing; return False if ``close`` was called."""
+        wait = not (self._texts or self._images)
+        while wait or not self._jobs.empty():
+            job = self._jobs.get()
             if job is None:
-                return batch, False
-            batch.append(job)
-        return batch, True
+                return False
+            (self._images if job.images else self._texts).append(job)
+            wait = False
+        return True
 
     def _encode(self, jobs: list[_Job]) -> None:
         try:
@@ -137,7 +143,7 @@ class BatchingEncoder:
             for job in jobs:
                 job.result.set_exception(error)
             return
-        if len(jobs) == 1 and jobs[0].quick and self._jobs.empty():
+        if len(jobs) == 1 and jobs[0].quick and not (self._texts or self._images or not self._jobs.empty()):
             jobs[0].finish(encoded[0])  # nobody waits for this thread: no other needs to be woken
             return
         for job, vectors in zip(jobs, encoded, strict=True):
@@ -161,6 +167,15 @@ class BatchingEncoder:
         return iter(vectors)
 
 
+def _first(line: deque[_Job], most: int) -> list[_Job]:
+    """Take jobs from a line up to a full batch; the first one however large it is."""
+    taken, size = [], 0
+    while line and size < most:
+        taken.append(line.popleft())
+        size += taken[-1].size
+    return taken
+
+
 def _texts(encoded: Encoded) -> list[Vectors]:
     return encoded.texts
 
@@ -173,11 +188,13 @@ class Encoders:
         library: ModelLibrary,
         *,
         max_batch: int,
+        max_images: int = 4,
         finishing: Executor,
         on_batch: Callable[[Side, int], None] = lambda _side, _size: None,
     ) -> None:
         self._library = library
         self._max_batch = max_batch
+        self._max_images = max_images
         self._finishing = finishing
         self._on_batch = on_batch
         self._running: LoadOnce[str, BatchingEncoder] = LoadOnce()
@@ -200,4 +217,10 @@ class Encoders:
         size = encoder.card.preprocessing.size
         encoder.encode_texts(["warm-up"])
         encoder.encode_images(np.zeros((1, size, size, 3), dtype=np.uint8))
-        return BatchingEncoder(encoder, max_batch=self._max_batch, finishing=self._finishing, on_batch=self._on_batch)
+        return BatchingEncoder(
+            encoder,
+            max_batch=self._max_batch,
+            max_images=self._max_images,
+            finishing=self._finishing,
+            on_batch=self._on_batch,
+        )

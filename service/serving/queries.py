@@ -21,7 +21,7 @@ from service.search.engine import Found
 from service.search.plan import EncodedQuery, plan_search, words_read
 from service.search.query import Page, Query
 from service.search.rerank import NO_MATCHER, RerankChoice
-from service.serving.admission import Admission
+from service.serving.admission import Bounds
 from service.serving.captions import CaptionRequest, Captions, WrittenCaption
 from service.serving.encoder import Encoded
 from service.serving.explanations import ExplainRequest, Explanations
@@ -78,8 +78,7 @@ class Queries:
         generations: the collections in service.
         explanations: explains matches.
         captions: writes captions.
-        searches: limits how many searches run or wait.
-        explaining: limits how many explanations run or wait.
+        bounds: limit how many requests of each kind run or wait.
         threads: that prepare query images.
         decoder: decodes query images.
         rerank: the matcher for requests that name none, where it fits; or ``none``.
@@ -91,8 +90,7 @@ class Queries:
         generations: Generations,
         explanations: Explanations,
         captions: Captions,
-        searches: Admission,
-        explaining: Admission,
+        bounds: Bounds,
         *,
         threads: Executor,
         decoder: DecoderPool,
@@ -102,8 +100,7 @@ class Queries:
         self._generations = generations
         self._explanations = explanations
         self._captions = captions
-        self._searches = searches
-        self._explaining = explaining
+        self._bounds = bounds
         self._decoder = decoder
         self._rerank, self._rerank_depth = rerank, rerank_depth
         self._threads = threads
@@ -115,7 +112,8 @@ class Queries:
             SemblanceError: the query, the collection or the model does not fit, or too many searches are waiting.
         """
         started = perf_counter()
-        with self._searches.admit(), self._generations.pin(asked.collection, asked.model) as served:
+        place = self._bounds.uploads if asked.query.image_files else self._bounds.searches
+        with place.admit(), self._generations.pin(asked.collection, asked.model) as served:
             if asked.generation not in (None, served.generation.number):
                 raise StaleCursorError("The collection has been indexed again since: search again from the first page.")
             plan = plan_search(
@@ -141,7 +139,7 @@ class Queries:
 
     async def embed(self, served: ServedGeneration, words: Sequence[str], images: Sequence[bytes]) -> list[Vectors]:
         """Return the unit vectors ``(D,)`` of sentences, then of image files, by the model; raises as ``search``."""
-        with self._searches.admit():
+        with (self._bounds.uploads if images else self._bounds.searches).admit():
             return await self._vectors(served, words, images, lambda vectors: [*vectors.texts, *vectors.images])
 
     async def explain(self, served: ServedGeneration, asked: ExplainRequest) -> Evidence:
@@ -153,12 +151,12 @@ class Queries:
         known = self._explanations.known(asked)
         if known is not None:
             return known
-        with self._explaining.admit():
+        with self._bounds.explanations.admit():
             return await self._explain_anew(served, asked)
 
     async def overlay(self, served: ServedGeneration, asked: ExplainRequest) -> bytes:
         """Return the PNG of an explanation's heat map over the photograph; raises as ``explain``."""
-        with self._explaining.admit():
+        with self._bounds.explanations.admit():
             evidence = self._explanations.known(asked) or await self._explain_anew(served, asked)
             return await self._explanations.overlay(served, asked, evidence)
 

@@ -12,7 +12,7 @@ import pytest
 from toy_encoder import ToyEncoder
 from toy_library import ToyLibrary
 
-from models.types import Vectors
+from models.types import Pixels, Vectors
 from service.serving.encoder import BatchingEncoder, Encoded, Encoders
 
 
@@ -120,6 +120,39 @@ def test_many_texts_from_a_thread_are_encoded_in_parts(gated: GatedEncoder, batc
     assert batching.texts_from_thread(sentences).shape == (20, 4)
     assert [len(call) for call in gated.calls] == [8, 8, 4]
     assert batching.texts_from_thread([]).shape == (0, 4)
+
+
+def test_words_and_images_take_turns_and_images_in_small_batches(gated: GatedEncoder) -> None:
+    """However many images wait, a sentence waits for no more than one of their batches."""
+    pixels = np.full((8, 8, 3), (255, 0, 0), dtype=np.uint8)
+    calls: list[str] = []
+    encode_images = gated.encode_images
+
+    def remember(images: Pixels) -> Vectors:
+        calls.append(f"{len(images)} images, after {len(gated.calls)} calls for words")
+        return encode_images(images)
+
+    gated.encode_images = remember  # type: ignore[method-assign]
+
+    async def run(encoder: BatchingEncoder) -> None:
+        first = asyncio.create_task(texts(encoder, "first"))
+        await asyncio.to_thread(gated.entered.acquire)
+        images = [asyncio.create_task(encoder.encode((), [pixels], same)) for _ in range(5)]
+        words = [asyncio.create_task(texts(encoder, text)) for text in "abcde"]
+        await asyncio.sleep(0)
+        gated.gate.release(3)
+        await asyncio.gather(first, *images, *words)
+
+    with ThreadPoolExecutor(2) as finishing:
+        encoder = BatchingEncoder(gated, max_batch=4, max_images=2, finishing=finishing)
+        asyncio.run(run(encoder))
+        encoder.close()
+    assert gated.calls == [["first"], ["a", "b", "c", "d"], ["e"]]
+    assert calls == [
+        "2 images, after 2 calls for words",
+        "2 images, after 3 calls for words",
+        "1 images, after 3 calls for words",
+    ]
 
 
 def test_texts_and_images_may_wait_together() -> None:

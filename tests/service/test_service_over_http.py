@@ -16,7 +16,7 @@ from colour_collection import assert_problem, names, png, served
 from fastapi import FastAPI
 from toy_encoder import ToyEncoder
 
-from models.types import Vectors
+from models.types import Pixels, Vectors
 
 
 class GatedEncoder(ToyEncoder):
@@ -105,6 +105,39 @@ def test_overload_is_refused_at_once_and_the_admitted_are_answered(http: Callabl
         encoder.gate.set()
         assert [answer.result().status_code for answer in admitted] == [200, 200, 200]
     assert names(client.post("/search/text", json={"query": "red", "k": 1})) == ["red"]
+
+
+class GatedImages(ToyEncoder):
+    """Encodes images, but those that it is warmed up with, when it is let go."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.entered, self.gate = threading.Event(), threading.Event()
+
+    def encode_images(self, images: Pixels) -> Vectors:
+        if images.any():
+            self.entered.set()
+            assert self.gate.wait(20)
+        return super().encode_images(images)
+
+
+def test_each_kind_has_its_own_bound_and_is_refused_before_its_body_is_sent(http: Callable[..., httpx.Client]) -> None:
+    encoder = GatedImages()
+    client = http(load_encoder=lambda _name: encoder, max_uploads=1)
+    image = {"content": png("blue"), "headers": {"Content-Type": "image/png"}}
+    with ThreadPoolExecutor(1) as callers:
+        first = callers.submit(client.post, "/search/image", **image)  # type: ignore[arg-type]
+        assert encoder.entered.wait(20)
+        with raw_request(client, SEARCH_HEAD + "Content-Length: 1000\nExpect: 100-continue\n\n") as (_, response):
+            assert_problem(as_answer(response), 503, "uploads")
+        for path, kind in (("/search/image", "multipart/form-data; boundary=x"), ("/embed", "image/png")):
+            assert_problem(client.post(path, content=b"x", headers={"Content-Type": kind}), 503, "uploads")
+        image_id = client.get("/images?k=1").json()["results"][0]["id"]
+        assert client.post("/search/image", json={"id": image_id}).status_code == 200
+        assert client.get(f"/images/{image_id}/thumbnail").status_code == 200
+        encoder.gate.set()
+        assert names(first.result())[0] == "blue"
+    assert client.post("/search/image", **image).status_code == 200  # type: ignore[arg-type]
 
 
 def test_nothing_is_encoded_for_a_client_that_has_left(http: Callable[..., httpx.Client]) -> None:
