@@ -12,6 +12,7 @@ from pathlib import Path
 
 from benchmarks.figures import read_csv
 from benchmarks.quality_page import quality_page
+from benchmarks.reliability_page import reliability_page
 from benchmarks.results_page import results_page
 from models.names import DEFAULT_MODEL
 from models.shipped import encoder_card
@@ -47,6 +48,7 @@ def pages() -> dict[Path, str]:
     return {
         ROOT / "docs" / "settings.md": settings_table() + "\n",
         ROOT / "docs" / "benchmarks.md": benchmarks_page(),
+        ROOT / "docs" / "reliability.md": reliability_page(_machine, _table),
         ROOT / "docs" / "quality.md": quality_page(),
         ROOT / "docs" / "results.md": results_page(),
         ROOT / "docs" / "experiments.md": experiments_page(read_csv(_RESULTS / "experiments.csv")),
