@@ -15,7 +15,7 @@ export HF_HUB_OFFLINE = 1
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 
-.PHONY: help demo test test-all check test-hostile test-load bench mutation sbom audit train docs clean
+.PHONY: help demo test test-all check test-hostile test-load test-crash bench mutation sbom audit train docs clean
 help:
 	@echo "make demo [PHOTOS=folder] [PORT=8000]  index photographs and serve them at http://127.0.0.1:8000"
 	@echo "make demo CHECK=1                      the same, asked and checked over HTTP, then stopped"
@@ -23,6 +23,7 @@ help:
 	@echo "make test-all                          the same with the slow ones, as the continuous integration does"
 	@echo "make test-hostile                      100,000 altered images, damaged files of every kind (half an hour)"
 	@echo "make test-load                         hostile uploads, overload, new generations, stopping, a long run (1 hour)"
+	@echo "make test-crash                        kill, fill the disk and cut the power at every system call (1 hour)"
 	@echo "make check                             lint, types and import contracts only"
 	@echo "make bench                             measure; results go to benchmarks/results"
 	@echo "make mutation                          plant faults and count those that the tests notice"
@@ -72,6 +73,9 @@ test-load: $(VENV)/dev
 	@$(BIN)/python benchmarks/hot_swaps.py
 	@$(BIN)/python benchmarks/stopping.py
 	@$(BIN)/python benchmarks/soak.py
+
+test-crash: $(VENV)/dev
+	@$(BIN)/python benchmarks/crash.py --write
 
 check: $(VENV)/dev
 	@$(BIN)/ruff check --quiet .

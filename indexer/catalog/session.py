@@ -33,10 +33,9 @@ def open_working(path: Path) -> Engine:
     Raises:
         StorageError: the file is damaged, or of a newer Semblance.
     """
-    engine = create_engine(URL.create("sqlite", database=str(path)))
+    engine = open_file(path)
     event.listen(engine, "connect", _prepare_connection)
     event.listen(engine, "begin", _begin)
-    event.listen(engine, "handle_error", partial(_say_what_to_do, path))
     try:
         if revision(engine) != NEWEST:  # else Alembic, which takes a while to import, has nothing to do
             migrate(engine)
@@ -49,6 +48,13 @@ def open_working(path: Path) -> Engine:
             raise NewerCatalogError(path) from error
         raise
     flush(path.parent)  # SQLite makes the content durable, not the file's name
+    return engine
+
+
+def open_file(path: Path) -> Engine:
+    """Open an SQLite file, whose failures are told as what to do."""
+    engine = create_engine(URL.create("sqlite", database=str(path)))
+    event.listen(engine, "handle_error", partial(_say_what_to_do, path))
     return engine
 
 

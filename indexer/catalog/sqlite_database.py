@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import shutil
-import sqlite3
-from contextlib import closing
 from pathlib import Path
 
-from indexer.catalog.session import REVISIONS, open_snapshot, revision
+from sqlalchemy.schema import DropIndex
+
+from indexer.catalog.session import REVISIONS, open_file, open_snapshot, revision
 from indexer.catalog.sqlite_browsing import indexes
 from indexer.catalog.sqlite_reader import SqliteReader
 from indexer.catalog.sqlite_writer import SqliteWriter
@@ -41,9 +41,11 @@ class SqliteDatabase:
             self._working.with_name(self._working.name + suffix).unlink(missing_ok=True)
         copy = self._working.with_name(f".{self._working.name}.new")
         shutil.copyfile(locator, copy)
-        with closing(sqlite3.connect(copy)) as connection:
+        engine = open_file(copy)
+        with engine.begin() as connection:
             for index in indexes(schema="main"):  # for readers alone
-                connection.execute(f"DROP INDEX IF EXISTS {index.name}")
+                connection.execute(DropIndex(index, if_exists=True))
+        engine.dispose()
         flush(copy)
         copy.replace(self._working)
         flush(self._working.parent)
