@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields
 from datetime import UTC, datetime, timedelta
@@ -108,15 +109,17 @@ class SqliteWriter:
             for file in seen
         ]
         with self._engine.begin() as connection:
+            ids = [image["id"] for image in new_images]
+            told_again = {one for one, count in Counter(ids).items() if count > 1}
+            told_again.update(connection.scalars(select(images.c.id).where(images.c.id.in_(ids))))
             if new_images:
                 connection.execute(insert(images).on_conflict_do_nothing(), new_images)
-                returned = delete(departed).where(departed.c.sha256 == bindparam("sha256"))
-                connection.execute(returned, [{"sha256": image["sha256"]} for image in new_images])
+                connection.execute(delete(departed).where(departed.c.sha256.in_([one.sha256 for one in facts])))
             if new_files:
                 upsert = insert(files)
                 changed = {name: upsert.excluded[name] for name in ("size", "mtime_ns", "image_id", *_OF_FILES)}
                 connection.execute(upsert.on_conflict_do_update(index_elements=["path"], set_=changed), new_files)
-            if told := [_told_line(image) for image in facts if image.told_by]:
+            if told := [_told_line(one) for one in facts if one.told_by and content_id(one.sha256) in told_again]:
                 connection.execute(_TELL, told)
                 connection.execute(_REVISE, told)
             if renamed:
