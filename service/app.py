@@ -21,6 +21,7 @@ from models.imaging.decode_pool import DecoderPool
 from models.inference.cache_folder import cache_folder
 from models.library import InstalledModels
 from models.protocols import ModelLibrary
+from models.text.spelling import load_spelling
 from service.api import collections, explain, images, operations, search
 from service.api.description import describe
 from service.api.early_refusal import EarlyRefusal
@@ -40,6 +41,7 @@ from service.serving.explanations import Explanations
 from service.serving.generations import Generations
 from service.serving.matchers import Matchers
 from service.serving.queries import Queries
+from service.serving.spelling import QuerySpelling
 from service.serving.thumbnails import Thumbnails
 from service.settings import Settings
 
@@ -207,7 +209,8 @@ def _running(settings: Settings, metrics: Metrics, library: ModelLibrary, bounds
             cache_bytes=settings.thumbnail_cache_bytes,
         )
         stack.callback(thumbnails.close)
-        yield State(settings, metrics, generations, queries, explanations, thumbnails)
+        spelling = QuerySpelling(load_spelling(), generations, threads)
+        yield State(settings, metrics, generations, queries, spelling, explanations, thumbnails)
 
 
 def _warn_of_keys(settings: Settings) -> None:

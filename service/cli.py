@@ -104,6 +104,9 @@ def search(
     negation: Annotated[
         Literal["on", "off"], typer.Option(help='Subtract what the sentence says is absent: "a beach without people".')
     ] = "on",
+    correct: Annotated[
+        Literal["on", "off"], typer.Option(help="Read a word in which one letter is wrong as a word of captions.")
+    ] = "on",
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON object a line.")] = False,
     files: Annotated[bool, typer.Option("--files", help="Print paths and nothing else.")] = False,
     null: Annotated[bool, typer.Option("--null", "-0", help="As --files, for xargs -0.")] = False,
@@ -126,7 +129,14 @@ def search(
     with Searcher(settings, name, rerank) as searcher:
         for query in queries or [""]:
             lines, warnings = searcher.search(
-                query, source, modifier or [], target, page, min_confidence, negation=negation == "on"
+                query,
+                source,
+                modifier or [],
+                target,
+                page,
+                min_confidence,
+                negation=negation == "on",
+                correct=correct == "on",
             )
             for warning in warnings:
                 print(f"semblance: {warning}", file=sys.stderr)

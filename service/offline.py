@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 
@@ -17,8 +18,10 @@ from models.imaging.decode_pool import DecoderPool
 from models.inference.cache_folder import cache_folder
 from models.library import InstalledModels
 from models.protocols import DualEncoder, Matcher
+from models.text.spelling import Correction, Spelling, load_spelling
 from models.types import Side
 from service.search.confidence import is_sure_enough
+from service.search.correction import correct_query
 from service.search.grammar import WEIGHT_BESIDE_IMAGE, parse_modifiers, parse_query
 from service.search.plan import EncodedQuery, check_same_model, plan_search, prepare_image, words_read
 from service.search.query import ImageFile, Page, Query
@@ -84,6 +87,10 @@ class Searcher:
             self._generation.close()
             raise
 
+    @cached_property
+    def _spelling(self) -> Spelling:
+        return load_spelling()
+
     def __enter__(self) -> Searcher:
         return self
 
@@ -101,6 +108,7 @@ class Searcher:
         min_confidence: float | None = None,
         *,
         negation: bool = True,
+        correct: bool = True,
     ) -> tuple[list[Line], tuple[str, ...]]:
         """Search once, and return the results with the warnings.
 
@@ -112,11 +120,14 @@ class Searcher:
             page: which of the results are wanted.
             min_confidence: results of less, or without one, are left out.
             negation: subtract what the sentence says is absent.
+            correct: read a word in which one letter is wrong as a word of captions.
 
         Raises:
             SemblanceError: whatever is wrong with the query.
         """
-        query, generation = self._query(words, image, modifiers, negation), self._generation
+        correction = self._corrected(words) if correct else None
+        query = self._query(correction.read if correction else words, image, modifiers, negation, correction)
+        generation = self._generation
         card, choice = self._encoder.card, self._choice
         plan = plan_search(generation, card, self._matchers, query, target=target, page=page, rerank=choice)
         found = plan.run(_encode(query, self._encoder, self._decoder))
@@ -135,14 +146,26 @@ class Searcher:
                 key=key,
             )
             for hit, key in zip(hits, keys, strict=True)
-        ], found.warnings
+        ], (*_told(query), *found.warnings)
 
-    def _query(self, words: str, image: bytes | None, modifiers: Sequence[str], negation: bool) -> Query:
+    def _corrected(self, words: str) -> Correction | None:
+        if not self._spelling.is_doubtful(words):
+            return None
+        return correct_query(words, self._spelling, self._encoder.card, self._generation)
+
+    def _query(
+        self,
+        words: str,
+        image: bytes | None,
+        modifiers: Sequence[str],
+        negation: bool,
+        correction: Correction | None,
+    ) -> Query:
         limits = self._settings.query_limits
         if image is None:
-            return Query(*parse_query(words, modifiers, limits, negation=negation))
+            return Query(*parse_query(words, modifiers, limits, negation=negation), correction)
         steering = [*([words] if words.strip() else []), *modifiers]
-        return Query(ImageFile(image), parse_modifiers(steering, limits, WEIGHT_BESIDE_IMAGE))
+        return Query(ImageFile(image), parse_modifiers(steering, limits, WEIGHT_BESIDE_IMAGE), correction)
 
 
 def choose_collection(
@@ -187,6 +210,20 @@ def _encode(query: Query, encoder: DualEncoder, decoder: ImageDecoder) -> Encode
         images=[encoder.encode_images(image)[0] for image in prepared],
         words_read=words_read(query, encoder),
     )
+
+
+def _told(query: Query) -> list[str]:
+    """Say in what a query was read otherwise than it was written."""
+    told = []
+    if query.correction is not None:
+        written, read = query.correction
+        told.append(f"Showing results for {read!r}; search instead for {written!r} with --correct off.")
+    told += [
+        f"{modifier.source!r} is read as {modifier.label}; --negation off leaves it in the sentence."
+        for modifier in query.modifiers
+        if modifier.source is not None
+    ]
+    return told
 
 
 def _printable(key: str) -> str:

@@ -180,6 +180,10 @@ class CatalogReader(Protocol):
         """
         ...
 
+    def has_caption_with(self, word: str) -> bool:
+        """Tell whether a caption holds a word as a whole, whatever its case."""
+        ...
+
     def images_with_ids(self, ids: Sequence[str]) -> list[ImageRecord]:
         """Return the images of ids, in the order given, by one query of the database unless an id is a former one.
 

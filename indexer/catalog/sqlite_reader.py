@@ -7,6 +7,7 @@ itself: it lets go of Python's global lock and waits for it again at every row.
 from __future__ import annotations
 
 import json
+import re
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import fields
@@ -69,6 +70,13 @@ class SqliteReader:
             same = list(group)
             by_row[row] = CaptionRecord(same[0].id, row, same[0].text, tuple(line.image_id for line in same))
         return [by_row[row] for row in rows]
+
+    def has_caption_with(self, word: str) -> bool:
+        """See ``CatalogReader``."""
+        whole = re.compile(rf"\b{re.escape(word)}\b", re.IGNORECASE)
+        holding = select(captions.c.text).where(captions.c.text.icontains(word, autoescape=True))
+        with self._engine.connect() as connection:
+            return any(whole.search(line.text) for line in connection.execute(holding))
 
     def images_with_ids(self, ids: Sequence[str]) -> list[ImageRecord]:
         """See ``CatalogReader``."""

@@ -25,6 +25,8 @@ router = APIRouter(tags=["explain"])
 
 _HEAT_DECIMALS = 4
 _CACHE_CONTROL = "private, max-age=300"
+_AS_READ = {"negation": "off", "correct": "off"}
+"""Of a sentence that was read: what is absent is a modifier already, and what was wrong is right."""
 _RESPONSES: dict[int | str, dict[str, Any]] = {
     200: {"description": "The explanation, or its picture", "content": {"image/png": {}}},
     304: {"description": "Not modified"},
@@ -63,7 +65,10 @@ async def explain_upload(request: Request, state: StateNow) -> Response:
 
 async def _answer(request: Request, state: State, parameters: ExplainParameters, image: bytes | None) -> Response:
     started = perf_counter()
-    query = explained_query(parameters, image, state.settings)
+    correction = None
+    if parameters.query and parameters.correct == "on":
+        correction = await state.spelling.correct(parameters.query, parameters.collection, parameters.model)
+    query = explained_query(parameters, image, state.settings, correction)
     with state.generations.pin(parameters.collection, parameters.model) as serving:
         asked = state.explanations.request(serving, query, parameters.image_id, parameters.method)
         headers = {"ETag": f'"{asked.key}-{parameters.format}"', "Cache-Control": _CACHE_CONTROL}
@@ -120,7 +125,7 @@ def _overlay_url(serving: ServedGeneration, parameters: ExplainParameters, query
         "collection": serving.collection,
         "query": as_query(query.source) if isinstance(query.source, Sentence) else None,
         "query_image_id": parameters.query_image_id,
-        "negation": "off" if isinstance(query.source, Sentence) else None,  # what was absent is a modifier already
+        **(_AS_READ if isinstance(query.source, Sentence) else {}),
         "model": parameters.model,
         "modifier": [modifier.label for modifier in query.modifiers],
         "method": parameters.method,

@@ -78,6 +78,12 @@ Negation = Annotated[
 ]
 
 
+Correct = Annotated[
+    Literal["on", "off"],
+    Field(description="read a word in which one letter is wrong as the word of captions that it is nearest to"),
+]
+
+
 class _Request(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
@@ -106,6 +112,7 @@ class TextSearch(_Request):
     min_confidence: MinConfidence = None
     cursor: Cursor = None
     negation: Negation = "on"
+    correct: Correct = "on"
 
 
 class ImageSearchParameters(_Request):
@@ -172,6 +179,7 @@ class ExplainParameters(_Request):
         None, description="the image of the collection that was searched for"
     )
     negation: Negation = "on"
+    correct: Correct = "on"
     model: ModelName = None
     method: _Name = "grad-cam"
     format: Literal["json", "png"] = "json"
@@ -198,12 +206,23 @@ class ModifierEcho(TypedDict):
     ]
 
 
+class CorrectionEcho(TypedDict):
+    """A query of which a word was corrected."""
+
+    written: str
+    read: str
+
+
 class QueryEcho(TypedDict):
     """The query as it was understood."""
 
     text: str | None
     image_id: str | None
     modifiers: list[ModifierEcho]
+    corrected: Annotated[
+        CorrectionEcho | None,
+        Field(description="a query in which a word was corrected; null where none was"),
+    ]
 
 
 class Contribution(TypedDict):

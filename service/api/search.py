@@ -69,8 +69,7 @@ _EMBED_BODY: dict[str, Any] = {
 @router.post("/search/text", response_model=SearchResults, responses=problems(400, 401, 404, 408, 409, 413, 422, 503))
 async def search_text(body: TextSearch, request: Request, state: StateNow) -> Response:
     """Find what a sentence means."""
-    limits = state.settings.query_limits
-    query = Query(*parse_query(body.query, body.modifiers, limits, negation=body.negation == "on"))
+    query = await _sentence_query(body, state)
     return await _answer(request, state, query, body)
 
 
@@ -99,7 +98,7 @@ async def search_batch(body: Batch, request: Request, state: StateNow) -> Respon
     async def one(asked: BatchedSearch) -> SearchResults | Problem:
         async with places:
             try:
-                return await _results(request, state, _batched_query(asked, state), asked)
+                return await _results(request, state, await _batched_query(asked, state), asked)
             except SemblanceError as error:
                 problem = problem_of(error)
                 problem.request_id = request.state.request_id
@@ -126,10 +125,19 @@ async def embed(request: Request, parameters: Annotated[EmbedParameters, Paramet
     )
 
 
-def _batched_query(asked: BatchedSearch, state: State) -> Query:
+async def _sentence_query(asked: TextSearch, state: State) -> Query:
+    text, correction = asked.query, None
+    if asked.correct == "on":
+        correction = await state.spelling.correct(text, asked.collection, asked.model)
+        text = correction.read if correction else text
+    parsed = parse_query(text, asked.modifiers, state.settings.query_limits, negation=asked.negation == "on")
+    return Query(*parsed, correction)
+
+
+async def _batched_query(asked: BatchedSearch, state: State) -> Query:
     limits = state.settings.query_limits
     if asked.id is None and asked.embedding is None:
-        return Query(*parse_query(asked.query, asked.modifiers, limits, negation=asked.negation == "on"))
+        return await _sentence_query(asked, state)
     if asked.query or (asked.id is not None and asked.embedding is not None):
         raise QueryError("Give each search one of query, id and embedding.")
     source = CollectionImage(asked.id) if asked.id is not None else Embedding(tuple(asked.embedding or ()))

@@ -14,6 +14,7 @@ from service.api.schemas import (
     BrowsedImage,
     CollectionUsed,
     Contribution,
+    CorrectionEcho,
     GeneratedText,
     GeneratedWord,
     ImageMetadata,
@@ -125,7 +126,7 @@ def generated_text(written: WrittenCaption) -> GeneratedText:
 
 def query_echo(query: Query) -> QueryEcho:
     """Repeat a query as it was understood."""
-    source = query.source
+    source, fixed = query.source, query.correction
     return QueryEcho(
         text=source.text if isinstance(source, Sentence) else None,
         image_id=source.id if isinstance(source, CollectionImage) else None,
@@ -133,6 +134,7 @@ def query_echo(query: Query) -> QueryEcho:
             ModifierEcho(text=modifier.text, weight=modifier.weight, source=modifier.source)
             for modifier in query.modifiers
         ],
+        corrected=None if fixed is None else CorrectionEcho(written=fixed.written, read=fixed.read),
     )
 
 

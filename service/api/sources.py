@@ -11,6 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 from models.errors import InputError, QueryError
+from models.text.spelling import Correction
 from service.api.json_body import first_errors, parse_json, read_image_json
 from service.api.schemas import ExplainParameters, ImageSearchParameters, Texts
 from service.search.grammar import WEIGHT_BESIDE_IMAGE, parse_modifiers, parse_query
@@ -88,8 +89,16 @@ async def explain_form(request: Request) -> tuple[ExplainParameters, bytes]:
     return parameters, form.file
 
 
-def explained_query(parameters: ExplainParameters, image: bytes | None, settings: Settings) -> Query:
+def explained_query(
+    parameters: ExplainParameters, image: bytes | None, settings: Settings, correction: Correction | None
+) -> Query:
     """Return the query whose match is to be explained.
+
+    Args:
+        parameters: of the request.
+        image: the uploaded one, where there is one.
+        settings: of the service.
+        correction: of the words of ``parameters``, where a word was corrected.
 
     Raises:
         QueryError: not exactly one source.
@@ -98,7 +107,9 @@ def explained_query(parameters: ExplainParameters, image: bytes | None, settings
     source: Source
     match parameters.query, parameters.query_image_id, image:
         case str(text), None, None:
-            return Query(*parse_query(text, parameters.modifier, limits, negation=parameters.negation == "on"))
+            text = correction.read if correction else text
+            negation = parameters.negation == "on"
+            return Query(*parse_query(text, parameters.modifier, limits, negation=negation), correction)
         case None, str(image_id), None:
             source = CollectionImage(image_id)
         case None, None, bytes(content):

@@ -11,6 +11,7 @@ from service.observability import Metrics
 from service.serving.explanations import Explanations
 from service.serving.generations import Generations
 from service.serving.queries import Queries
+from service.serving.spelling import QuerySpelling
 from service.serving.thumbnails import Thumbnails
 from service.settings import Settings
 
@@ -23,6 +24,7 @@ class State:
     metrics: Metrics
     generations: Generations
     queries: Queries
+    spelling: QuerySpelling
     explanations: Explanations
     thumbnails: Thumbnails
 

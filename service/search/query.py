@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar, TypeAlias
 
 from models.errors import QueryError
+from models.text.spelling import Correction
 from models.types import Side
 
 
@@ -94,6 +95,7 @@ class Query:
     Attributes:
         source: what is searched by; None where modifiers alone say what is searched for.
         modifiers: signed words.
+        correction: of the words as they were written, where they were corrected.
 
     Raises:
         QueryError: there is neither a source nor a modifier.
@@ -101,6 +103,7 @@ class Query:
 
     source: Source | None
     modifiers: tuple[Modifier, ...] = ()
+    correction: Correction | None = None
 
     def __post_init__(self) -> None:
         if not self.parts:

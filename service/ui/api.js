@@ -21,7 +21,7 @@ const PAGE_SIZE = 24;
 const WALL_SIZE = 60;
 
 /** Asks for words as they are. */
-const AS_WRITTEN = { negation: 'off' };
+const AS_WRITTEN = { negation: 'off', correct: 'off' };
 
 /** An answer that is not 2xx (its problem+json), or status 0: no answer at all. */
 export class Problem extends Error {

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
@@ -149,6 +150,10 @@ class MemoryReader:
 
     def captions_at(self, rows: Sequence[int]) -> list[CaptionRecord]:
         return [self._caption(row, dict(enumerate(self._state.caption_rows))[row]) for row in rows]
+
+    def has_caption_with(self, word: str) -> bool:
+        texts = (record.text for record in self.captions_at(range(self.caption_count)))
+        return any(word.lower() in re.findall(r"\w+", text.lower()) for text in texts)
 
     def images_with_ids(self, ids: Sequence[str]) -> list[ImageRecord]:
         records = {record.id: record for record in map(self._image, range(self.image_count))}

@@ -124,6 +124,14 @@ class TestReading:
         assert reader.images_at(np.array([1])) == reader.images_at([1])
         assert reader.captions_at(np.array([1])) == reader.captions_at([1])
 
+    def test_a_word_is_looked_for_in_captions_as_a_whole(self, reader):
+        text = reader.captions_at([0])[0].text
+        word = text.split()[0]
+        assert reader.has_caption_with(word)
+        assert reader.has_caption_with(word.upper())
+        assert not reader.has_caption_with(word[:-1])
+        assert not reader.has_caption_with("%")
+
     def test_images_come_in_the_order_of_the_ids_asked(self, reader):
         a, b, c = reader.images_at([0, 1, 2])
         assert reader.images_with_ids([c.id, a.id, b.id, a.id]) == [c, a, b, a]

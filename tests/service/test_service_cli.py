@@ -80,6 +80,17 @@ def test_a_search_by_an_image_and_modifiers_prints_json(data_dir: Path, tmp_path
     assert round(sum(share["value"] for share in best["contributions"]), 6) == best["score"]
 
 
+def test_a_search_tells_what_it_read_otherwise_than_it_was_written(data_dir: Path) -> None:
+    search = ("search", "colours", "a yelow light without red", "-k", "1", "--data-dir", data_dir)
+    _, output, errors = run(*search)
+    assert output.split()[-1] == "green.jpg"
+    corrected, absent = errors.splitlines()
+    assert "Showing results for 'a yellow light without red'; search instead for 'a yelow" in corrected
+    assert "'without red' is read as -red" in absent
+    _, output, errors = run(*search, "--correct", "off", "--negation", "off")
+    assert (output.split()[-1], errors) == ("red.png", "")  # the only word that the model knows
+
+
 def test_a_search_tells_how_likely_each_result_is_and_that_nothing_matches(
     data_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

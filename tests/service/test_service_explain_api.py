@@ -44,6 +44,14 @@ def test_score_and_contributions_are_the_search_s_own(client: TestClient, red: d
     assert body["query"]["modifiers"] == [{"text": "blue", "weight": -0.8, "source": None}]
 
 
+def test_a_corrected_sentence_is_explained_as_it_was_searched(client: TestClient) -> None:
+    found = client.post("/search/text", json={"query": "a yelow light", "k": 1}).json()["results"][0]
+    answer = explain(client, found["id"], query="a yelow light").json()
+    assert (answer["score"], answer["contributions"]) == (found["score"], found["contributions"])
+    assert answer["query"]["corrected"]["read"] == "a yellow light"
+    assert "query=a+yellow+light&negation=off&correct=off" in answer["overlay_url"]
+
+
 def test_a_sentence_with_a_negation_is_explained_as_it_was_searched(client: TestClient) -> None:
     found = client.post("/search/text", json={"query": "yellow without red", "k": 1}).json()["results"][0]
     answer = explain(client, found["id"], query="yellow without red").json()

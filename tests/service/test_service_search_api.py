@@ -55,7 +55,7 @@ class TestText:
         answer = client.post("/search/text", json={"query": "blue"})
         assert names(answer)[0] == "blue"
         body = answer.json()
-        assert body["query"] == {"text": "blue", "image_id": None, "modifiers": []}
+        assert body["query"] == {"text": "blue", "image_id": None, "modifiers": [], "corrected": None}
         assert body["collection"]["name"] == "colours"
         assert body["collection"]["model"] == "toy"
         assert body["took_ms"]["total"] > 0
@@ -268,6 +268,29 @@ def test_what_a_sentence_says_is_absent_is_subtracted_and_told(client: TestClien
     (batched,) = client.post("/search/batch", json={"searches": [{"query": "yellow without red"}]}).json()["answers"]
     assert batched["query"] == answer["query"]
     assert_problem(text(client, "red", negation="maybe"), 422, "body.negation")
+
+
+def test_a_wrong_letter_is_corrected_and_told(client: TestClient) -> None:
+    answer = text(client, "a yelow light", k=1).json()
+    assert answer["results"][0]["metadata"]["name"] == "yellow.png"
+    assert answer["query"]["corrected"] == {"written": "a yelow light", "read": "a yellow light"}
+    assert answer["query"]["text"] == "a yellow light"
+    as_written = text(client, "a yelow light", correct="off").json()["query"]
+    assert (as_written["text"], as_written["corrected"]) == ("a yelow light", None)
+    assert text(client, "a yellow light").json()["query"]["corrected"] is None
+    assert text(client, 'a "yelow" light').json()["query"]["text"] == "a yelow light"
+    assert text(client, "a yelow light, gren").json()["query"]["corrected"] is None  # two: another language?
+    assert text(client, "white -gren").json()["query"]["modifiers"][0]["text"] == "green"
+
+
+def test_a_word_of_the_collection_s_captions_is_no_typing_error(
+    start: Callable[..., TestClient], tmp_path: Path, pictures: Path
+) -> None:
+    captions = tmp_path / "captions.csv"
+    captions.write_text("image,caption\nred.png,Yelow on a wall\n")
+    index(tmp_path / "own", "own", pictures, captions=captions)
+    answer = text(start(data_dir=tmp_path / "own"), "a yelow light").json()
+    assert answer["query"]["corrected"] is None
 
 
 class ReadsOtherwise(ToyEncoder):

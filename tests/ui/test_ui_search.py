@@ -296,6 +296,24 @@ def test_what_is_absent_becomes_a_chip_and_can_be_taken_back(page: Page, address
     expect(page.locator(".chip .sign")).to_have_text(["−blue"])
 
 
+def test_a_wrong_letter_is_corrected_and_can_be_taken_back(page: Page, address: str) -> None:
+    page.goto(address)
+    page.fill("#query", "a brigth blue picture")
+    page.keyboard.press("Enter")
+    expect(page.locator("#reading")).to_have_text(
+        "Showing results for a bright blue picture; search instead for “a brigth blue picture”."
+    )
+    expect(page.locator("#query")).to_have_value("a bright blue picture")
+    expect(page.locator("#list .caption").first).to_contain_text("blue")
+    with page.expect_request("**/search/text") as request:
+        page.get_by_role("button", name="search instead for “a brigth blue picture”").click()
+    asked = json.loads(request.value.post_data)
+    assert (asked["query"], asked["correct"]) == ("a brigth blue picture", "off")
+    expect(page.locator("#query")).to_have_value("a brigth blue picture")
+    page.reload()
+    expect(page.locator("#query")).to_have_value("a brigth blue picture")
+
+
 def test_chips_alone_are_a_search(page: Page, address: str) -> None:
     page.goto(address)
     page.fill("#modifier", "+blue")
