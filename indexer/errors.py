@@ -50,7 +50,9 @@ class NoGenerationError(StorageError):
     """The collection has no published generation."""
 
     def __init__(self, name: str) -> None:
-        super().__init__(f"collection {name!r} has no finished index yet: run semblance index")
+        super().__init__(
+            f"collection {name!r} has no finished index yet: run semblance index FOLDER --collection {name}"
+        )
 
 
 class DamagedGenerationError(StorageError):

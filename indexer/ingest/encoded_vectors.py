@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
@@ -31,10 +32,12 @@ class EncodedVectors:
         self._folder, self.cards = folder, tuple(cards)
         self._names = {(card.name, side): _file_name(card, side) for card in cards for side in _sides(card)}
         self._forms = {card.name: _form(card) for card in cards}
-        self._logs = {
-            (name, side): VectorLog(folder / file_name, *self._forms[name])
-            for (name, side), file_name in self._names.items()
-        }
+        with ExitStack() as opened:  # closes those before where one cannot be opened
+            self._logs = {
+                (name, side): opened.enter_context(closing(VectorLog(folder / file_name, *self._forms[name])))
+                for (name, side), file_name in self._names.items()
+            }
+            self._opened = opened.pop_all()
 
     def log(self, model: str, side: Side) -> VectorLog:
         """Return one model's log of one side."""
@@ -90,8 +93,7 @@ class EncodedVectors:
 
     def close(self) -> None:
         """Close every log."""
-        for log in self._logs.values():
-            log.close()
+        self._opened.close()
 
 
 def _sides(card: EncoderCard | MatcherCard) -> tuple[Side, ...]:

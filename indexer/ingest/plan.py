@@ -92,6 +92,9 @@ def _places(request: IndexRequest, catalog: CatalogWriter) -> tuple[list[str], l
     """Return the roots and the caption files of this run, each once; what extends the last run begins with its.
 
     Caption files of the last run stay where none is named: a run that only brings new photographs must not lose them.
+
+    Raises:
+        SourceError: no place is named, and none is known of a run before.
     """
     roots, caption_files = catalog.sources()
     if not request.add:
@@ -99,6 +102,11 @@ def _places(request: IndexRequest, catalog: CatalogWriter) -> tuple[list[str], l
     if request.drop_captions:
         caption_files = []
     roots += [as_root(path) for path in request.paths]
+    if not roots:
+        raise SourceError(
+            f"no run of {request.collection!r} has finished yet, so its folders are not known: name them, "
+            f"semblance index FOLDER --collection {request.collection}"
+        )
     caption_files += [str(request.captions.resolve())] if request.captions else []
     return list(dict.fromkeys(roots)), list(dict.fromkeys(caption_files))
 

@@ -39,8 +39,13 @@ class VectorLog:
         self._rows_at_once = max(1, _BYTES_AT_ONCE // self._record.itemsize)
         make_folder(path.parent)
         self._compacted.unlink(missing_ok=True)
-        self._open()
-        flush(path.parent)  # a file without a durable name is lost, whatever is flushed into it
+        self._file = path.open("ab", buffering=0)
+        try:
+            self._find_records()
+            flush(path.parent)  # a file without a durable name is lost, whatever is flushed into it
+        except BaseException:
+            self.close()
+            raise
 
     def __contains__(self, key: bytes) -> bool:
         return key in self._positions
@@ -94,15 +99,15 @@ class VectorLog:
         self.close()
         compacted.replace(self._path)
         flush(self._path.parent)
-        self._open()
+        self._file = self._path.open("ab", buffering=0)
+        self._find_records()
 
     def close(self) -> None:
         """Close the file."""
         self._file.close()
 
-    def _open(self) -> None:
+    def _find_records(self) -> None:
         """Cut a torn tail off and find what is there."""
-        self._file = self._path.open("ab", buffering=0)
         self._count = self._file.tell() // self._record.itemsize
         self._file.truncate(self._count * self._record.itemsize)
         self._positions: dict[bytes, int] = {}

@@ -220,6 +220,9 @@ def test_ctrl_c_says_that_the_same_command_goes_on(semblance, workshop, monkeypa
         result = semblance("index", workshop.photos, "--collection", "toy")
     assert result.exit_code == 130
     assert "the same command goes on" in result.stderr
+    again = semblance("index", "--again", "toy").exception
+    assert isinstance(again, SourceError)
+    assert str(again).endswith("name them, semblance index FOLDER --collection toy")
     assert semblance("index", workshop.photos, "--collection", "toy").exit_code == 0
 
 

@@ -1,7 +1,9 @@
 """What has been encoded is kept by what made it: another model, other weights or preprocessing start anew."""
 
+from contextlib import closing
 from dataclasses import replace
 from hashlib import sha256
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -54,6 +56,17 @@ def test_compacting_sweeps_the_logs_of_other_models_and_what_killed_compactions_
         (tmp_path / name).write_bytes(b"x")
     encoded.compact({"image": [], "text": []})
     assert {path.name for path in tmp_path.iterdir()} == {*mine, "notes.txt"}
+
+
+def test_where_a_log_cannot_be_opened_none_stays_open(tmp_path):
+    with closing(EncodedVectors(tmp_path, [ENCODER])):
+        text = next(tmp_path.glob("toy.text.*"))
+    text.unlink()
+    text.mkdir()  # the image side is opened before it
+    open_before = len(list(Path("/proc/self/fd").iterdir()))
+    with pytest.raises(IsADirectoryError):
+        EncodedVectors(tmp_path, [ENCODER])
+    assert len(list(Path("/proc/self/fd").iterdir())) == open_before
 
 
 def test_what_is_there_already_is_not_written_again(encoded):
