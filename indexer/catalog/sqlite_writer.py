@@ -6,11 +6,9 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
 
 from sqlalchemy import Table, bindparam, delete, func, literal, select, text, update
 from sqlalchemy.dialects.sqlite import insert
@@ -18,6 +16,7 @@ from sqlalchemy.dialects.sqlite import insert
 from indexer.catalog.base import ImageFacts, SeenFile, content_id, text_sha256
 from indexer.catalog.session import open_working
 from indexer.catalog.sqlite_browsing import indexes
+from indexer.catalog.sqlite_facts import REVISE, TELL, VISIBLE_FACTS, image_line, told_line
 from indexer.catalog.tables import caption_files as caption_files_table
 from indexer.catalog.tables import captions, departed, files, former_ids, image_captions, images, listing_options
 from indexer.catalog.tables import roots as roots_table
@@ -25,9 +24,6 @@ from indexer.errors import DamagedCatalogError
 from indexer.sources.base import ListingOptions
 from models.files import make_folder
 
-_FACTS = [field.name for field in fields(ImageFacts) if field.name != "told_by"]
-# When an image was first indexed makes no new state: it would differ in a catalog that was lost and made anew.
-_VISIBLE_FACTS = [images.c[name] for name in _FACTS if name not in ("added_at", "decoder_revision")]
 _OF_FILES = ["failure", "failure_kind", "decoder"]
 
 _NOT_PUBLISHED = 0
@@ -96,7 +92,7 @@ class SqliteWriter:
     ) -> None:
         """See ``CatalogWriter``."""
         facts = list(facts)
-        new_images = [_image_line(image) for image in facts]
+        new_images = [image_line(image) for image in facts]
         renamed = [{"id": content_id(old), "image_id": content_id(sha256)} for old, sha256 in former.items()]
         new_files = [
             {
@@ -119,9 +115,9 @@ class SqliteWriter:
                 upsert = insert(files)
                 changed = {name: upsert.excluded[name] for name in ("size", "mtime_ns", "image_id", *_OF_FILES)}
                 connection.execute(upsert.on_conflict_do_update(index_elements=["path"], set_=changed), new_files)
-            if told := [_told_line(one) for one in facts if one.told_by and content_id(one.sha256) in told_again]:
-                connection.execute(_TELL, told)
-                connection.execute(_REVISE, told)
+            if told := [told_line(one) for one in facts if one.told_by and content_id(one.sha256) in told_again]:
+                connection.execute(TELL, told)
+                connection.execute(REVISE, told)
             if renamed:
                 connection.execute(insert(former_ids).prefix_with("OR REPLACE"), renamed)
 
@@ -231,7 +227,7 @@ class SqliteWriter:
         visible = (
             select(roots_table).order_by(roots_table.c.position),
             select(images.c.id, files.c.path).join_from(files, images).order_by(files.c.path),
-            select(*_VISIBLE_FACTS).order_by(images.c.id),
+            select(*VISIBLE_FACTS).order_by(images.c.id),
             select(former_ids).order_by(former_ids.c.id),
             select(image_captions).order_by(image_captions.c.image_id, image_captions.c.position),
         )
@@ -271,36 +267,9 @@ class SqliteWriter:
         return {image: tuple(texts) for image, texts in found.items()}
 
 
-def _image_line(image: ImageFacts) -> dict[str, Any]:
-    """Return what is inserted for an image that is new."""
-    known = {name: getattr(image, name) for name in _FACTS}
-    return {"id": content_id(image.sha256), "orientation": image.orientation, **known}
-
-
-def _told_line(image: ImageFacts) -> dict[str, Any]:
-    """Return the parameters of ``_TELL`` and ``_REVISE``, which are not called as columns are."""
-    return {f"new_{name}": value for name, value in _image_line(image).items()} | {"told_by": image.told_by}
-
-
 def _utc(mtime_ns: int) -> datetime | None:
     """Return the time that a storage told, None for one that no calendar holds."""
     try:
         return datetime.fromtimestamp(0, UTC) + timedelta(microseconds=mtime_ns // 1000)
     except OverflowError:
         return None
-
-
-_KEPT = ("sha256", "added_at", "decoder_revision", "remark")
-_NEW_FACTS = {name: bindparam(f"new_{name}", type_=images.c[name].type) for name in (*_FACTS, "orientation")}
-_FIRST_KEY = select(func.min(files.c.path)).where(files.c.image_id == images.c.id).scalar_subquery()
-_TELL = (
-    update(images)
-    .where(images.c.id == bindparam("new_id"), bindparam("told_by", type_=files.c.path.type) == _FIRST_KEY)
-    .values(
-        {name: value for name, value in _NEW_FACTS.items() if name not in _KEPT}
-        | {"remark": func.coalesce(_NEW_FACTS["remark"], images.c.remark)}
-    )
-)
-_REVISE = (
-    update(images).where(images.c.id == bindparam("new_id")).values(decoder_revision=_NEW_FACTS["decoder_revision"])
-)
