@@ -209,7 +209,9 @@ async function nextPage(signal) {
   more.textContent = 'Loading…';
   await attempt(async () => {
     hideMessage();
-    const answer = await withKey(() => ask(state, listing.shown.last, signal));
+    const before = listing.shown.last;
+    const answer = await withKey(() => ask(state, before, signal));
+    Object.assign(answer, { query: before.query, written: before.written }); // how the words were read, asked once
     if (!signal.aborted) showPage(answer, signal);
   }, { signal, whole: false, fail: failing(followOn) });
   if (signal.aborted) return;

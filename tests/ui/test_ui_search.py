@@ -203,6 +203,15 @@ def test_show_more_adds_the_rest_once(page: Page, address: str) -> None:
     assert len(set(identities)) == 28
 
 
+def test_more_results_still_tell_how_the_words_were_read(page: Page, address: str) -> None:
+    page.add_init_script(NO_OBSERVER)
+    page.goto(f"{address}/?q=a+yelow+picture")
+    expect(page.locator("#list button.photo")).to_have_count(24)
+    page.get_by_role("button", name="Show more").click()
+    expect(page.locator("#list button.photo")).to_have_count(28)
+    expect(page.locator("#reading")).to_contain_text("search instead for “a yelow picture”")
+
+
 def test_captions_are_found_for_words_and_pictures(page: Page, address: str, photographs: Path) -> None:
     page.goto(f"{address}/?q=green")
     page.get_by_label("Captions").check()
