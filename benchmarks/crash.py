@@ -12,6 +12,8 @@ is printed.
 from __future__ import annotations
 
 import argparse
+import csv
+import io
 import os
 import random
 import shutil
@@ -19,7 +21,7 @@ import subprocess
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -29,15 +31,19 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "crash"), str(ROOT / "tests")]
 from faults import MODES, Case, build_shim, environment, interrupt  # noqa: E402 - after its folder is known
 from scenarios import SCENARIOS  # noqa: E402
 
-from benchmarks.figures import read_csv, write_rows  # noqa: E402
-from benchmarks.provenance import COLUMNS, provenance  # noqa: E402
+from benchmarks.figures import Figure, format_csv, read_csv, write_rows  # noqa: E402
+from benchmarks.provenance import provenance  # noqa: E402
 from indexer.collections import verify_collection  # noqa: E402
 from indexer.store.generation import open_current  # noqa: E402
 
 RESULTS = ROOT / "benchmarks" / "results" / "crash.csv"
-WRONG = ("corrupt", "wedged", "lost", "unclean", "left over")
-HEADING = ("scenario", "interruption", "cases", "calls", *WRONG, *COLUMNS)
 KILLS, FAILURES = ("before", "within", "after"), ("ENOSPC", "EIO")
+INTERRUPTIONS = {
+    "killed before, in or after a call": KILLS,
+    "disk full from a call on": ("ENOSPC",),
+    "a call that fails": ("EIO",),
+    "power cut": ("power", "power, some of it written"),
+}
 REAL = "the real program"
 PHOTOGRAPHS = 24
 
@@ -52,16 +58,12 @@ def main() -> None:
         if shim is None:
             sys.exit("make test-crash needs a C compiler: cc, or the one that CC names")
         cases = [case for found in _all_cases(shim, folder, arguments) for case in found]
-    machine = provenance(" ".join(["python benchmarks/crash.py", *sys.argv[1:]]))
-    kinds = dict.fromkeys((case.scenario, case.mode) for case in cases)
-    rows = [_row(scenario, mode, cases) | machine for scenario, mode in kinds]
-    for row in rows:
-        print(", ".join(f"{column}: {row[column]}" for column in HEADING[:9]))
+    figures = list(figures_of(cases))
+    for figure in figures:
+        print(f"{figure.name}: {figure.value:.0f} of {figure.note}")
     if arguments.write:
-        run = {row["scenario"] for row in rows}
-        kept = [row for row in (read_csv(RESULTS) if RESULTS.exists() else []) if row["scenario"] not in run]
-        order = [*(scenario.name for scenario in SCENARIOS), REAL]
-        write_rows(RESULTS, HEADING, sorted([*kept, *rows], key=lambda row: order.index(row["scenario"])))
+        text = format_csv(figures, provenance(" ".join(["python benchmarks/crash.py", *sys.argv[1:]])))
+        merge(list(csv.DictReader(io.StringIO(text))))
     sys.exit(any(case.outcome for case in cases))
 
 
@@ -164,16 +166,28 @@ def _tell(case: Case) -> None:
         print(case.scenario, case.mode, case.number, case.outcome, file=sys.stderr, flush=True)
 
 
-def _row(scenario: str, mode: str, cases: list[Case]) -> dict[str, str]:
-    these = [case for case in cases if (case.scenario, case.mode) == (scenario, mode)]
-    wrong = Counter(case.outcome.partition(":")[0] for case in these)
-    calls = {"calls": str(len({case.number for case in these})), "cases": str(len(these))}
-    named = {"scenario": scenario, "interruption": mode if mode.startswith("power") else f"{_verb(mode)} {mode}"}
-    return named | calls | {kind: str(wrong[kind]) for kind in WRONG}
+def figures_of(cases: Sequence[Case]) -> Iterator[Figure]:
+    """Count for each scenario and kind of interruption the cases after which something was wrong."""
+    for scenario in dict.fromkeys(case.scenario for case in cases):
+        for kind, modes in INTERRUPTIONS.items():
+            these = [case for case in cases if case.scenario == scenario and case.mode in modes]
+            if these:
+                wrong = Counter(case.outcome.partition(":")[0] for case in these if case.outcome)
+                note = f"{len(these):,} cases at {len({case.number for case in these}):,} calls"
+                told = ", ".join([note, *(f"{count} {what}" for what, count in wrong.items())])
+                yield Figure(f"{scenario}, {kind}: something is wrong afterwards", wrong.total(), "cases", "<= 0", told)
 
 
-def _verb(mode: str) -> str:
-    return "kill" if mode in KILLS else "failure"
+def merge(rows: Sequence[Mapping[str, str]]) -> None:
+    """Put rows into the results in the place of those of the same scenarios."""
+    run = {_scenario(row) for row in rows}
+    kept = [row for row in (read_csv(RESULTS) if RESULTS.exists() else []) if _scenario(row) not in run]
+    order = [*(scenario.name for scenario in SCENARIOS), REAL]
+    write_rows(RESULTS, list(rows[0]), sorted([*kept, *rows], key=lambda row: order.index(_scenario(row))))
+
+
+def _scenario(row: Mapping[str, str]) -> str:
+    return row["name"].partition(",")[0]
 
 
 if __name__ == "__main__":

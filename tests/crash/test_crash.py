@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from faults import Case, build_shim, interrupt
 
+from benchmarks.crash import figures_of
+
 PLAN = {"scenario": None, "modes": [], "every": 1, "first": 1, "cuts": 0, "fault": None}
 
 
@@ -52,3 +54,17 @@ def test_a_file_that_is_written_over_is_found(shim, folder):
 def test_a_missing_fsync_is_found(shim, folder):
     cases = run(shim, folder, scenario="rollback", cuts=2, fault="no fsync")
     assert any(case.outcome.startswith(("lost", "corrupt")) for case in cases)
+
+
+def test_what_went_wrong_is_counted_by_scenario_and_kind():
+    cases = [
+        Case("update", "before", 1, ""),
+        Case("update", "after", 1, "lost: the next run answers otherwise"),
+        Case("update", "power", 2, ""),
+        Case("import", "EIO", 3, "wedged: a trace"),
+    ]
+    assert [(figure.name.partition(":")[0], figure.value, figure.met, figure.note) for figure in figures_of(cases)] == [
+        ("update, killed before, in or after a call", 1, "no", "2 cases at 1 calls, 1 lost"),
+        ("update, power cut", 0, "yes", "1 cases at 1 calls"),
+        ("import, a call that fails", 1, "no", "1 cases at 1 calls, 1 wedged"),
+    ]
