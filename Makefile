@@ -21,7 +21,7 @@ help:
 	@echo "make demo CHECK=1                      the same, asked and checked over HTTP, then stopped"
 	@echo "make test                              lint, types, import contracts and the tests, without the slow ones"
 	@echo "make test-all                          the same with the slow ones, as the continuous integration does"
-	@echo "make test-hostile                      100,000 altered images, damaged files of every kind (half an hour)"
+	@echo "make test-hostile                      100,000 altered images, damaged files, hostile requests (an hour)"
 	@echo "make test-load                         hostile uploads, overload, new generations, stopping, a long run (1 hour)"
 	@echo "make test-crash                        kill, fill the disk and cut the power at every system call (1 hour)"
 	@echo "make check                             lint, types and import contracts only"
@@ -67,9 +67,11 @@ test-all: check
 test-hostile: $(VENV)/dev
 	@$(BIN)/python benchmarks/mutated_images.py
 	@$(BIN)/python benchmarks/damaged_files.py
+	@$(BIN)/python benchmarks/hostile_requests.py
 
 test-load: $(VENV)/dev
 	@$(BIN)/python benchmarks/hostile_uploads.py
+	@$(BIN)/python benchmarks/overload.py
 	@$(BIN)/python benchmarks/hot_swaps.py
 	@$(BIN)/python benchmarks/stopping.py
 	@$(BIN)/python benchmarks/soak.py

@@ -14,6 +14,10 @@ from service.lossy_stream import LossyStream
 LogFormat = Literal["auto", "json", "text"]
 
 
+# Plainly: what structlog takes if it is installed draws every frame with its variables, in seconds of the event loop.
+_CONSOLE = structlog.dev.ConsoleRenderer(pad_event_to=0, exception_formatter=structlog.dev.plain_traceback)
+
+
 def configure_logging(log_format: LogFormat = "auto") -> None:
     """Configure the service's log, for the web server's own warnings too.
 
@@ -23,7 +27,7 @@ def configure_logging(log_format: LogFormat = "auto") -> None:
     """
     as_text = log_format == "text" or (log_format == "auto" and sys.stderr is not None and sys.stderr.isatty())
     rendering: list[Processor] = (
-        [structlog.processors.TimeStamper(fmt="%H:%M:%S", utc=False), structlog.dev.ConsoleRenderer(pad_event_to=0)]
+        [structlog.processors.TimeStamper(fmt="%H:%M:%S", utc=False), _CONSOLE]
         if as_text
         else [
             structlog.processors.TimeStamper(fmt="iso", utc=True),

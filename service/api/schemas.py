@@ -26,6 +26,12 @@ def _empty_is_none(value: object) -> object:
     return None if value == "" else value
 
 
+def _refuse_truth(value: object) -> object:
+    if isinstance(value, bool):
+        raise PydanticCustomError("number_type", "Input should be a number, and neither true nor false")
+    return value
+
+
 _Name = Annotated[str, Field(max_length=64)]
 _LongName = Annotated[str, Field(max_length=300)]  # hf: and a folder
 _Id = Annotated[str, Field(max_length=64)]
@@ -50,8 +56,11 @@ CaptionerName = Annotated[
     BeforeValidator(_empty_is_none),
     Field(description="the model that writes the caption; by default the service's choice"),
 ]
+Count = Annotated[int, BeforeValidator(_refuse_truth)]
 MinConfidence = Annotated[
-    float | None, Field(ge=0, le=1, description="leave out results of less confidence, and those that have none")
+    Annotated[float, Field(ge=0, le=1)] | None,
+    BeforeValidator(_refuse_truth),
+    Field(description="leave out results of less confidence, and those that have none"),
 ]
 Modifiers = Annotated[
     list[str],
@@ -63,7 +72,7 @@ Modifiers = Annotated[
     ),
 ]
 Vector = Annotated[
-    list[Annotated[float, Field(allow_inf_nan=False)]] | None,
+    list[Annotated[float, Field(allow_inf_nan=False, strict=True)]] | None,
     Field(description="a vector of the collection's model", max_length=MAX_DIMENSION, fail_fast=True),
 ]
 
@@ -102,11 +111,11 @@ class TextSearch(_Request):
     model_config = ConfigDict(json_schema_extra={"examples": [{"query": "a dog on grass", "modifiers": ["-people"]}]})
 
     query: str = Field("", description="a sentence; signed words in it steer: mountain +snow -castle")
-    k: int = Field(10, description="number of results", ge=1)
+    k: Count = Field(10, description="number of results", ge=1)
     collection: CollectionName = None
     modifiers: Modifiers = []
     target: Target = Field("image", description="what to find: images, or captions")
-    offset: int = Field(0, description="results to pass over: the `next` of the page before", ge=0)
+    offset: Count = Field(0, description="results to pass over: the `next` of the page before", ge=0)
     model: ModelName = None
     rerank: RerankName = None
     min_confidence: MinConfidence = None
@@ -118,11 +127,11 @@ class TextSearch(_Request):
 class ImageSearchParameters(_Request):
     """The parameters of ``POST /search/image``."""
 
-    k: int = Field(10, description="number of results", ge=1)
+    k: Count = Field(10, description="number of results", ge=1)
     collection: CollectionName = None
     modifier: Modifiers = []
     target: Target = Field("image", description="what to find: images, or captions")
-    offset: int = Field(0, description="results to pass over: the `next` of the page before", ge=0)
+    offset: Count = Field(0, description="results to pass over: the `next` of the page before", ge=0)
     model: ModelName = None
     rerank: RerankName = None
     min_confidence: MinConfidence = None
@@ -192,7 +201,7 @@ class BrowseParameters(_Request):
     sort: BrowseOrder = Field(
         "taken", description="the newest first, by when it was taken or first indexed; or by name. No date comes last"
     )
-    k: int = Field(10, description="number of results", ge=1)
+    k: Count = Field(10, description="number of results", ge=1)
     cursor: Annotated[str | None, Field(max_length=200, description="the `next_cursor` of the page before")] = None
 
 

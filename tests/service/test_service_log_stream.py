@@ -109,3 +109,21 @@ def _wait_until_gone(process: int) -> None:
             return
         time.sleep(0.05)
     raise AssertionError("the service did not stop")
+
+
+def test_an_error_is_written_plainly_for_people_too() -> None:
+    """Drawn in a box with the variables of each frame it would take seconds, and tell what requests hold."""
+    program = """
+import structlog
+from service.logs import configure_logging
+configure_logging("text")
+try:
+    secret = "hidden"
+    raise ValueError("told")
+except ValueError:
+    structlog.get_logger().exception("failed")
+"""
+    told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stderr
+    assert "ValueError: told" in told
+    assert "hidden" not in told.replace('secret = "hidden"', "")
+    assert "╭" not in told

@@ -227,9 +227,10 @@ class TestImage:
             (b"this is no image", 400),
             (b"", 400),
             (png(size=(200, 200))[:-40], 400),
-            (b"II*\0" + bytes(60), 415),
+            (b"II*\0" + bytes(60), 400),
+            (b"8BPS" + bytes(60), 415),
         ],
-        ids=["not an image", "empty", "truncated", "TIFF"],
+        ids=["not an image", "empty", "truncated", "a TIFF without a directory", "Photoshop"],
     )
     def test_what_is_not_an_image_is_refused(self, client: TestClient, content: bytes, status: int) -> None:
         assert_problem(image(client, content), status)
