@@ -199,15 +199,14 @@ def ask_by_schema(port: int, examples: int) -> list[Figure]:
 
 def ask_for_errors(port: int, seconds: float = 10) -> list[Figure]:
     """Send bodies of as many errors as fit, and time what others ask meanwhile."""
-    numbers, words = (b"[" + b",".join([item] * 600_000) + b"]" for item in (b'"a"', b"1"))
     hostile = [
-        Request(path, body[:size] + b"]}")
+        Request(path, b'{"%s": [%s]}' % (field, b",".join([item] * (size // (len(item) + 1)))))
         for size in (250_000, 3_000_000)
-        for path, body in (
-            ("/search/image", b'{"embedding": ' + numbers),
-            ("/search/text", b'{"modifiers": ' + words),
-            ("/search/batch", b'{"searches": ' + words),
-            ("/search/image", b'{"image_b64": ' + words),
+        for path, field, item in (
+            ("/search/image", b"embedding", b'"a"'),
+            ("/search/text", b"modifiers", b"1"),
+            ("/search/batch", b"searches", b"1"),
+            ("/search/image", b"image_b64", b"1"),
         )
     ]
     asked = {
