@@ -8,8 +8,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from browser_complaints import Complaints
-from conftest import NO_OBSERVER
 from playwright.sync_api import Page, Route, expect
+from toy_pages import NO_OBSERVER
 
 pytestmark = pytest.mark.browser
 

@@ -6,8 +6,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from browser_complaints import Complaints
-from conftest import ALBUM, NO_OBSERVER, serving
 from playwright.sync_api import Page, Route, expect
+from toy_pages import ALBUM, NO_OBSERVER, serving
 
 pytestmark = pytest.mark.browser
 
