@@ -21,7 +21,7 @@ from indexer.errors import DamagedGenerationError, NoGenerationError, UnsoundGen
 from indexer.layout import CollectionLayout, file_stem
 from indexer.store import index_kind
 from indexer.store.arrays import load_matrix
-from indexer.store.durable import replace_durably
+from indexer.store.durable import replace_durably, unfinished
 from indexer.store.generation import open_unpublished
 from indexer.store.manifest import (
     CATALOG_NAME,
@@ -109,6 +109,7 @@ def sweep(layout: CollectionLayout) -> None:
     for prefix in (_STAGING_PREFIX, _DELETED_PREFIX):
         for leftover in layout.generations.glob(f"{prefix}*"):
             shutil.rmtree(leftover)
+    unfinished(layout.pointer).unlink(missing_ok=True)
 
 
 def _write(staging: Path, collection: str, number: int, content: Content, created_at: datetime) -> bytes:

@@ -15,11 +15,16 @@ from models.files import flush
 
 def replace_durably(path: Path, content: bytes) -> None:
     """Give a file new content in one step: a reader sees all of the old or all of the new, whatever happens."""
-    temporary = path.with_name(f".{path.name}.new")
+    temporary = unfinished(path)
     temporary.write_bytes(content)
     flush(temporary)
     temporary.replace(path)
     flush(path.parent)
+
+
+def unfinished(path: Path) -> Path:
+    """Return where the new content of a file is until it is whole; a kill leaves it there."""
+    return path.with_name(f".{path.name}.new")
 
 
 @contextmanager

@@ -100,7 +100,7 @@ class Disk:
 
     def __init__(self, base: Path) -> None:
         self._root = _read(base)
-        self._pending: list[Change] = []
+        self._pending: list[tuple[Change, ...]] = []
 
     def carry_out(self, call: Call) -> None:
         """Replay one call."""
@@ -110,26 +110,29 @@ class Disk:
                 node.flush()
             case Kind.FSYNC if isinstance(node, Folder):
                 node.durable = dict(node.now)
-                self._pending = [change for change in self._pending if change.folder is not node]
+                self._pending = [changes for changes in self._pending if changes[0].folder is not node]
             case Kind.WRITE | Kind.TRUNCATE if isinstance(node, Content):
                 node.pending.append(call)
             case Kind.CREATE if isinstance(node, Content):
                 if call.offset:  # it was opened to be written anew
                     node.pending.append(call)
             case Kind.CREATE:
-                self._change(call.path, Content())
+                self._change((call.path, Content()))
             case Kind.MKDIR:
-                self._change(call.path, Folder())
+                self._change((call.path, Folder()))
             case Kind.UNLINK | Kind.RMDIR:
-                self._change(call.path, None)
-            case Kind.RENAME:
-                self._change(call.other, node)
-                self._change(call.path, None)
+                self._change((call.path, None))
+            case Kind.RENAME if PurePath(call.path).parent == PurePath(call.other).parent:
+                self._change((call.other, node), (call.path, None))
+            case Kind.RENAME:  # in one folder it is one step; in two, each has its own
+                self._change((call.other, node))
+                self._change((call.path, None))
 
     def write_remains(self, target: Path, chance: random.Random | None) -> None:
         """Write what a power cut leaves now."""
-        for change in self._pending[: chance.randint(0, len(self._pending))] if chance else ():
-            change.apply_to(change.folder.durable)
+        for changes in self._pending[: chance.randint(0, len(self._pending))] if chance else ():
+            for change in changes:
+                change.apply_to(change.folder.durable)
         _write(self._root, target, chance)
 
     def _find(self, path: str) -> Folder | Content | None:
@@ -138,12 +141,14 @@ class Disk:
             node = node.now.get(name) if isinstance(node, Folder) else None
         return node
 
-    def _change(self, path: str, node: Folder | Content | None) -> None:
-        folder, name = self._find(str(PurePath(path).parent)), PurePath(path).name
+    def _change(self, *names: tuple[str, Folder | Content | None]) -> None:
+        """Make or remove names of one folder in one step."""
+        folder = self._find(str(PurePath(names[0][0]).parent))
         assert isinstance(folder, Folder)
-        change = Change(folder, name, node)
-        change.apply_to(folder.now)
-        self._pending.append(change)
+        changes = tuple(Change(folder, PurePath(path).name, node) for path, node in names)
+        for change in changes:
+            change.apply_to(folder.now)
+        self._pending.append(changes)
 
 
 @dataclass(frozen=True)

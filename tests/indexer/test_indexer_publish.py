@@ -204,10 +204,14 @@ def test_the_current_generation_and_the_one_before_are_kept_and_what_is_not_ours
         publish(layout, content, NOW)
     (layout.generations / "notes").mkdir()
     (layout.generations / ".staging-000002").mkdir()
+    (layout.generations / ".deleted-000001").mkdir()
+    (layout.root / ".CURRENT.new").write_bytes(b"half")
     publish(layout, content, NOW)
     kept = {path.name for path in layout.generations.iterdir()}
-    assert kept == {"000003", "000004", "notes", ".staging-000002"}
+    assert kept == {"000003", "000004", "notes", ".staging-000002", ".deleted-000001"}
+    (layout.root / ".CURRENT.new").write_bytes(b"half")
     sweep(layout)
+    assert {path.name for path in layout.root.iterdir()} == {"CURRENT", "generations"}
     assert {path.name for path in layout.generations.iterdir()} == {"000003", "000004", "notes"}
 
 
