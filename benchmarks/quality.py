@@ -19,7 +19,7 @@ from lab.data.captioned import training_data_root
 from models.shipped import captioner_cards
 
 RESULTS = Path(__file__).parent / "results"
-CALIBRATION = Path(__file__).parents[1] / "models" / "weights" / "semblance-base" / "calibration.json"
+CALIBRATION = Path(__file__).parents[1] / "models" / "weights" / "semblance-base" / "calibration.safetensors"
 MATCHER = "late-interaction"
 _SETS = {
     "flickr8k-dev": ("flickr8k", "Flickr8k.token.txt", "Flickr_8k.devImages.txt"),
@@ -59,12 +59,17 @@ def _commands(root: Path, names: Path | None) -> Iterator[tuple[str, list[str | 
         for card in captioner_cards():
             yield "captions", [*own, "--model", card.name, "--output", folder / f"captions-{card.name}.json"]
     flickr8k = RESULTS / "flickr8k-dev"
-    both = [option for each in options.values() for option in each]
+    both = [option for name, own in options.items() for option in (*own, "--distractors", _distractors(root, name))]
     yield "calibration", [*both, "--output", flickr8k / "calibration.json", "--write", CALIBRATION]
     if names:
         yield "names", ["--images", names, "--output", RESULTS / "names.json"]
     files: list[str | Path] = ["--results", flickr8k, "--no-pictures", "--output", flickr8k / "report.html"]
     yield "report", [*options["flickr8k-dev"], *files]
+
+
+def _distractors(root: Path, name: str) -> Path:
+    collection, _, split = _SETS[name]
+    return root / collection / split.replace("dev", "train")
 
 
 def _options(root: Path, collection: str, captions: str, split: str) -> list[str | Path]:

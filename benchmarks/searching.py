@@ -208,7 +208,6 @@ def _stages(collection: str, queries: Iterator[str], effort: _Effort) -> list[Fi
 
     with open_current(collection_dir(DATA_DIR, collection)) as generation:
         images = generation.vector_set(DEFAULT_MODEL, "image")
-        calibration = encoder.card.calibrations["text-to-image"]
         for text in islice(queries, effort.block * effort.blocks // 4):
             with stage("parse"):
                 query = Query(*parse_query(text, (), limits))
@@ -221,7 +220,7 @@ def _stages(collection: str, queries: Iterator[str], effort: _Effort) -> list[Fi
             with stage("exact scores"):
                 scores = composed.scores(composed.contributions(images.vectors(rows)))
             with stage("confidence"):
-                judge(calibration, images, composed.vector, scores)
+                judge(encoder.card.calibrations, "text-to-image", images, composed.vector, scores)
             with stage("catalog"):
                 records = generation.catalog.images_at(rows[:_K])
             with stage("JSON"):

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -78,12 +79,32 @@ def experiments_page(rows: Sequence[Row]) -> str:
 
 def with_figures(page: str) -> str:
     """Return a page with fresh text between its ``<!-- NAME -->`` and ``<!-- /NAME -->`` marks."""
-    for name, text in {"facts": _facts(), "card": _card(), "quality": _quality(), "limits": limits_table()}.items():
+    for name, text in {
+        "facts": _facts(),
+        "card": _card(),
+        "quality": _quality(),
+        "limits": limits_table(),
+        "confidence": _confidence(),
+    }.items():
         before, mark, rest = page.partition(f"<!-- {name} -->")
         _, end, after = rest.partition(f"<!-- /{name} -->")
         if mark and end:
             page = f"{before}{mark}\n{text}\n{end}{after}"
     return page
+
+
+def _confidence() -> str:
+    """Return what confidence says, with its calibration error by kind of query."""
+    figures = json.loads((_RESULTS / "flickr8k-dev" / "calibration.json").read_text(encoding="utf-8"))
+    words = figures["searches"]["text-to-image"]
+    error = {kind: f"{one['expected_calibration_error']:.2f}".lstrip("0") for kind, one in words["kinds"].items()}
+    told, wrongly = (f"{100 * words[name]:.0f}%" for name in ("told_absent", "false_nothing"))
+    return f"""\
+- **It says how sure it is.** `confidence` is how likely a result shows what was asked, by itself. On photographs
+  that it was not fitted to it is off by {error["noun"]} for nouns (*giraffe*), {error["phrase"]} for phrases
+  (*a brown dog*), {error["nouns"]} for two nouns, {error["words"]} for *dog on a couch*, {error["caption"]} for
+  sentences and {error["sentences"]} for several, by [what captions tell](docs/evaluation.md#confidence). Of searches
+  for what is not there, {told} are told so; of answers that are right, {wrongly} wrongly."""
 
 
 def _facts() -> str:

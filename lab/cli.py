@@ -1,4 +1,4 @@
-"""Commands of the laboratory: ``semblance train`` and ``semblance evaluate``.
+"""Commands of the laboratory: ``semblance train``, ``calibrate`` and ``evaluate``.
 
 ``service.cli`` finds them by the entry-point group ``semblance.commands``: they are there where this package is.
 """
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 import lab.evaluation.cli
+from lab.evaluation.commands.calibration import calibrate
 from lab.progress import progress_bar
 from models.names import DEFAULT_MODEL
 from models.recall_line import recall_line
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(no_args_is_help=True)
 app.add_typer(lab.evaluation.cli.app, name="evaluate")
+app.command()(calibrate)
 
 
 @app.command()

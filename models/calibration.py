@@ -1,166 +1,168 @@
-r"""From scores to probabilities: how likely a result is relevant, and how likely it is that anything is.
+r"""From scores to probabilities: how likely a person would say that a result shows what was asked.
 
-A cosine of 0.5 means much for one query and little for another. What it means is read off the query's scores over the
-whole collection: a sample of them, the *null distribution*, and the best ones. With the best score :math:`s_1`, the
-null's median :math:`\mu` and spread :math:`\delta`, the collection's size N and a temperature :math:`\tau`,
+A cosine of 0.4 means much for one query and little for another. What it means is read off the query alone: off its
+scores against a fixed set of reference vectors, with mean :math:`\mu` and standard deviation :math:`\sigma`, and off
+its own direction. With the query's unit vector q and the score s of a result,
 
 .. math::
-    P(\text{match}) &= \sigma(\alpha_0 + \alpha_1 s_1 + \alpha_2 \mu + \alpha_3 \delta + \alpha_4 \log N) \\
-    P(\text{result } i \mid \text{match}) &= \sigma(\beta_0 + \beta_1 \log \pi_1 + \beta_2 (s_i - s_1) / \tau),
-    \qquad \pi_1 = e^{s_1 / \tau} / \sum_{j=1}^{N} e^{s_j / \tau}
+    P(\text{relevant}) = \mathrm{logistic}(\alpha + \beta \frac{s - \mu}{\sigma} + \gamma \mu + \delta \sigma
+        + \langle u, q \rangle), \qquad \beta > 0
 
-and the confidence in a result is their product. Both are logistic regressions on features of the scores, as in Platt,
-"Probabilistic outputs for support vector machines" (1999); ``semblance evaluate calibration`` fits them.
+which is a logistic regression, as in Platt, "Probabilistic outputs for support vector machines" (1999). No other result
+has a part in it: forty copies of a picture are as likely as one. ``semblance calibrate`` fits it.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from models.errors import CheckpointError
+from models.types import Vectors
 
 Numbers = NDArray[np.floating[Any]]
 
 BEST = 10
-"""So many of the best scores are told apart from the null distribution, whatever page of results is asked for."""
+"""So many of the best results are what a calibration is fitted to and measured on."""
 
-NULL_SAMPLE = 2048
-"""So many vectors of a collection stand for all of it; a smaller collection is taken whole."""
+STRONG, POSSIBLE = 0.7, 0.3
+"""From these confidences a result is a strong or a possible one; an answer without either seems to match nothing."""
 
-MATCH_FEATURES = 4
+SAMPLE = 256
+"""So many vectors of a collection stand for a reference set where the model has none."""
+
+_LEAST_SPREAD = 1e-6
+_REFERENCE = "reference"
+_DIRECTION = "direction."
 
 
-@dataclass(frozen=True)
+class Standing(NamedTuple):
+    """Mean and standard deviation of queries' scores against a reference set, ``(...)`` each."""
+
+    mean: Numbers
+    spread: Numbers
+
+    def deviations(self, scores: Numbers) -> Numbers:
+        """Return how many standard deviations above the mean scores ``(..., R)`` are."""
+        return np.asarray((scores - self.mean[..., None]) / np.maximum(self.spread, _LEAST_SPREAD)[..., None])
+
+
+@dataclass(frozen=True, eq=False)
 class Calibration:
-    """What is fitted for one kind of query and of result.
+    """What is fitted for one kind of search: the symbols of the formula above.
 
     Attributes:
-        temperature: of the best score's share in the collection.
-        result: intercept, weight of the log share, weight of the distance to the best score; the last is positive, so
-            that confidence falls with the score within an answer.
-        match: intercept and the weights of ``match_features``.
-        threshold: below this probability of a match, an answer says that nothing seems to match.
+        intercept: alpha.
+        score: beta, positive: a better score is never less likely.
+        mean: gamma.
+        spread: delta.
+        direction: u, ``(D,)``.
     """
 
-    temperature: float
-    result: tuple[float, float, float]
-    match: tuple[float, ...]
-    threshold: float
+    intercept: float
+    score: float
+    mean: float
+    spread: float
+    direction: Vectors = field(repr=False)
 
     def __post_init__(self) -> None:
-        lengths = len(self.result), len(self.match)
-        if lengths != (3, 1 + MATCH_FEATURES) or not np.isfinite([*self.result, *self.match, self.threshold]).all():
-            raise ValueError(f"a calibration has 3 and {1 + MATCH_FEATURES} finite weights, found {lengths}")
-        if self.temperature <= 0 or self.result[2] <= 0:
-            raise ValueError("a calibration's temperature and its weight of the score must be positive")
+        if not np.isfinite([self.intercept, self.score, self.mean, self.spread, *self.direction]).all():
+            raise ValueError("a calibration's weights must be finite")
+        if self.score <= 0:
+            raise ValueError("a calibration's weight of the score must be positive")
 
-    def match_probability(self, features: Numbers) -> Numbers:
-        """Return how likely the collection holds a match, ``(...)``, from ``match_features`` ``(..., 4)``."""
-        return _logistic(self.match[0] + features @ np.asarray(self.match[1:]))
-
-    def confidence(self, match: Numbers, share: Numbers, gaps: Numbers) -> Numbers:
-        """Return how likely each result is relevant.
+    def confidence(self, query: Vectors, standing: Standing, scores: Numbers) -> Numbers:
+        """Return how likely results are relevant.
 
         Args:
-            match: ``(...)``, as ``match_probability`` gives.
-            share: ``(...)``, as ``log_share`` gives at this temperature.
-            gaps: ``(..., R)``, each result's score less the best score; at most 0.
+            query: ``(..., D)``, unit length.
+            standing: ``(...)``, of the query.
+            scores: ``(..., R)``.
 
         Returns:
-            ``(..., R)``, in 0..1; a higher score never has a lower confidence.
+            ``(..., R)``, in 0..1; of one query's results, a higher score never has a lower confidence.
         """
-        intercept, of_share, of_gap = self.result
-        logits = intercept + of_share * np.asarray(share)[..., None] + of_gap * gaps / self.temperature
-        return np.asarray(match)[..., None] * _logistic(logits)
+        of_query = self.intercept + self.mean * standing.mean + self.spread * standing.spread
+        of_query = of_query + np.vecdot(query, self.direction)
+        return _logistic(np.asarray(of_query)[..., None] + self.score * standing.deviations(scores))
 
 
-def match_features(best: Numbers, null: Numbers, size: int) -> Numbers:
-    """Return what tells whether a collection holds a match: best score, null median, null spread, log size.
+@dataclass(frozen=True, eq=False)
+class Calibrations:
+    """All that is fitted for one model.
 
-    The spread is the 90th percentile less the median. Neither moves where a few of the null are relevant.
-
-    Args:
-        best: ``(..., B)`` best scores, descending.
-        null: ``(..., S)`` scores of a random sample of the collection.
-        size: of the collection, N.
-
-    Returns:
-        ``(..., 4)``.
+    Attributes:
+        reference: ``(K, D)``, what queries are compared with.
+        kinds: by the kind of search, see ``service.search.confidence``.
     """
-    median, upper = _quantile(null, 0.5), _quantile(null, 0.9)
-    return np.stack([best[..., 0], median, upper - median, np.full_like(median, np.log(size))], axis=-1)
+
+    reference: Vectors = field(repr=False)
+    kinds: Mapping[str, Calibration]
 
 
-def log_share(best: Numbers, null: Numbers, size: int, temperature: float) -> Numbers:
-    """Return the log of the best score's share in the softmax over the whole collection, ``(...)``.
-
-    The best scores enter the sum as they are; the sample's scores below them stand for all the others.
-
-    Args:
-        best: ``(..., B)`` best scores, descending.
-        null: ``(..., S)`` scores of a random sample of the collection.
-        size: of the collection, N.
-        temperature: that scores are divided by.
-    """
-    top, last = best[..., :1], best[..., -1:]
-    others = null < last
-    weights = np.where(others, np.exp((np.minimum(null, last) - top) / temperature), 0)
-    mean = weights.sum(axis=-1) / np.maximum(others.sum(axis=-1), 1)
-    total = np.exp((best - top) / temperature).sum(axis=-1) + (size - best.shape[-1]) * mean
-    return np.asarray(-np.log(total))
+def standing(queries: Vectors, reference: Vectors) -> Standing:
+    """Return where queries ``(..., D)`` stand among reference vectors ``(K, D)``."""
+    # not @: for one query, BLAS would wake all cores for some microseconds' work
+    scores = np.vecdot(reference, queries) if queries.ndim == 1 else queries @ reference.T
+    return Standing(np.asarray(scores.mean(axis=-1)), np.asarray(scores.std(axis=-1)))
 
 
-def null_rows(size: int) -> NDArray[np.int64]:
-    """Return the rows of a collection whose scores are its null distribution: random, and always the same."""
-    if size <= NULL_SAMPLE:
+def sample_rows(size: int) -> NDArray[np.int64]:
+    """Return the rows of a collection that stand for all of it: random, and always the same."""
+    if size <= SAMPLE:
         return np.arange(size)
-    return np.sort(np.random.default_rng(0).choice(size, NULL_SAMPLE, replace=False))
+    return np.sort(np.random.default_rng(0).choice(size, SAMPLE, replace=False))
 
 
-def read_calibrations(path: Path, weights_sha256: str) -> dict[str, Calibration]:
-    """Read a model's calibrations by ``SOURCE-to-TARGET``; none where the file is absent or of other weights.
+def calibration_file(folder: Path, model: str) -> Path:
+    """Return where the calibrations of a model that does not ship with them are kept in a data folder."""
+    return folder / "calibrations" / f"{re.sub(r'[^A-Za-z0-9._-]+', '-', model).strip('-')}.safetensors"
+
+
+def read_calibrations(path: Path, weights_sha256: str) -> Calibrations | None:
+    """Read a model's calibrations; None where the file is absent or of other weights.
 
     Raises:
         CheckpointError: the file is there and does not fit.
     """
     if not path.is_file():
-        return {}
+        return None
+    from safetensors import SafetensorError, safe_open
+
     try:
-        fields = json.loads(path.read_text(encoding="utf-8"))
-        if fields["weights_sha256"] != weights_sha256:
-            return {}  # of a model that was trained again since: its scores mean something else now
-        return {
-            name: Calibration(**{**one, "result": tuple(one["result"]), "match": tuple(one["match"])})
-            for name, one in fields["calibrations"].items()
-        }
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise CheckpointError(f"no readable calibration in {path.parent.name}: {error}") from error
+        with safe_open(path, framework="np") as file:
+            fields = file.metadata() or {}
+            if fields["weights_sha256"] != weights_sha256:
+                return None  # of a model that was trained again since: its scores mean something else now
+            reference = np.ascontiguousarray(file.get_tensor(_REFERENCE), dtype=np.float32)
+            kinds = {
+                kind: Calibration(**weights, direction=file.get_tensor(_DIRECTION + kind))
+                for kind, weights in json.loads(fields["calibrations"]).items()
+            }
+    except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
+        raise CheckpointError(f"no readable calibration in {path.name}: {error}; fit it again") from error
+    return Calibrations(reference, kinds)
 
 
-def write_calibrations(path: Path, weights_sha256: str, calibrations: Mapping[str, Calibration]) -> None:
-    """Write what ``read_calibrations`` reads."""
-    fields = {
-        "weights_sha256": weights_sha256,
-        "calibrations": {name: asdict(one) for name, one in calibrations.items()},
+def write_calibrations(path: Path, weights_sha256: str, calibrations: Calibrations) -> None:
+    """Write what ``read_calibrations`` reads: the reference vectors as float16, and no photograph."""
+    from safetensors.numpy import save_file
+
+    weights = {
+        kind: {name: getattr(one, name) for name in ("intercept", "score", "mean", "spread")}
+        for kind, one in calibrations.kinds.items()
     }
-    path.write_text(json.dumps(fields, indent=2) + "\n", encoding="utf-8")
-
-
-def _quantile(values: Numbers, share: float) -> Numbers:
-    """Return ``np.quantile(values, share, axis=-1)``, which takes four times as long for a search's 2,048 scores."""
-    position = share * (values.shape[-1] - 1)
-    below = int(position)
-    above = min(below + 1, values.shape[-1] - 1)
-    ordered = np.partition(values, (below, above), axis=-1)
-    lower, upper = ordered[..., below], ordered[..., above]
-    return np.asarray(lower + (upper - lower) * (position - below))
+    tensors: dict[str, NDArray[Any]] = {_REFERENCE: calibrations.reference.astype(np.float16)}
+    tensors |= {_DIRECTION + kind: one.direction.astype(np.float32) for kind, one in calibrations.kinds.items()}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    save_file(tensors, path, {"weights_sha256": weights_sha256, "calibrations": json.dumps(weights)})
 
 
 def _logistic(logits: ArrayLike) -> Numbers:

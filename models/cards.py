@@ -9,12 +9,12 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, TypeVar
 
-from models.calibration import Calibration, read_calibrations
+from models.calibration import Calibrations, read_calibrations
 from models.errors import CheckpointError
 from models.types import Side
 
 CARD = "card.json"
-CALIBRATION = "calibration.json"
+CALIBRATION = "calibration.safetensors"
 
 CardKind = Literal["model", "matcher", "captioner", "part"]
 
@@ -128,14 +128,14 @@ class EncoderCard(ModelCard):
     """The card of a dual encoder, of vectors ``(dimension,)``.
 
     Attributes:
-        calibrations: of its scores, by ``SOURCE-to-TARGET`` (``text-to-image``), where they are fitted.
+        calibrations: turn its scores into probabilities, where they are fitted; they are arrays, and no part of JSON.
         text_form: number of the rules by which it reads sentences (see ``models.text.normalise``); 0 where it reads
             them as they are.
     """
 
     dimension: int
     text_form: int = 0
-    calibrations: Mapping[str, Calibration] = field(default_factory=dict)
+    calibrations: Calibrations | None = field(default=None, repr=False, compare=False)
 
     def identity_of(self, side: Side) -> ModelIdentity:
         """Return what an index stores of the vectors of one side: images do not depend on how sentences are read."""

@@ -27,7 +27,8 @@ def list_models(
 
     if as_json:
         cards = (*encoder_cards(), *matcher_cards(), *captioner_cards())
-        typer.echo(json.dumps([asdict(card) for card in cards], indent=2))
+        fields = [{name: value for name, value in asdict(card).items() if name != "calibrations"} for card in cards]
+        typer.echo(json.dumps(fields, indent=2))
         return
     from rich.console import Console
     from rich.table import Table

@@ -6,12 +6,15 @@ The only file that imports modules by name: that of an architecture by a card, t
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cached_property, partial
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from models.calibration import calibration_file, read_calibrations
 from models.cards import CaptionerCard, EncoderCard, MatcherCard, ModelCard
+from models.encoders.compiled import CompiledDualEncoder
 from models.errors import ExplainMethodError
 from models.explain.methods import METHODS, Method, fitting_methods
 from models.inference.compiler import Compiler
@@ -39,6 +42,7 @@ class InstalledModels:
         execution: how they run; the device ``auto`` takes a GPU where there is one.
         cache: folder of models converted for OpenVINO; None keeps none.
         methods: by which scores can be explained.
+        data_dir: where the calibrations are that were fitted here, for models that ship without one.
     """
 
     def __init__(
@@ -46,8 +50,9 @@ class InstalledModels:
         execution: Execution = Execution(device="auto"),  # noqa: B008 - it is immutable
         cache: Path | None = None,
         methods: Sequence[Method] = METHODS,
+        data_dir: Path | None = None,
     ) -> None:
-        self._execution, self._cache, self._methods = execution, cache, methods
+        self._execution, self._cache, self._methods, self._data_dir = execution, cache, methods, data_dir
         self._encoders: LoadOnce[tuple[str, tuple[str, ...]], DualEncoder] = LoadOnce()
         self._matchers: LoadOnce[str, Matcher] = LoadOnce()
         self._networks: LoadOnce[tuple[str, ...], FeatureNetwork] = LoadOnce()
@@ -59,7 +64,7 @@ class InstalledModels:
         own = tuple(
             card.name for card in map(matcher_card, dict.fromkeys(matchers)) if card.encoder == name and not card.parts
         )
-        return self._encoders.get((name, own), lambda: self._load_encoder(name, own))
+        return self._encoders.get((name, own), lambda: self._calibrated(self._load_encoder(name, own)))
 
     def matcher(self, name: str) -> Matcher:
         """See ``ModelLibrary``."""
@@ -123,6 +128,14 @@ class InstalledModels:
                 for matcher in cards
             ]
         encoder: DualEncoder = _architecture(card).load_encoder(card, weights_folder(name), self._compiler, **options)
+        return encoder
+
+    def _calibrated(self, encoder: DualEncoder) -> DualEncoder:
+        """Give an encoder the calibrations that were fitted to it here, where it ships without any."""
+        card = encoder.card
+        if self._data_dir is not None and card.calibrations is None and isinstance(encoder, CompiledDualEncoder):
+            file = calibration_file(self._data_dir, card.name)
+            encoder.card = replace(card, calibrations=read_calibrations(file, card.weights_sha256))
         return encoder
 
     def _load_matcher(self, name: str) -> Matcher:

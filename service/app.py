@@ -61,7 +61,9 @@ def create_app(
         library: loads the models; by default those that are installed.
         on_loaded: called when all collections are loaded.
     """
-    library = library or InstalledModels(settings.execution, cache_folder(settings.cache_dir))
+    library = library or InstalledModels(
+        settings.execution, cache_folder(settings.cache_dir), data_dir=settings.data_dir
+    )
     metrics = Metrics()
     bounds = _bounds(settings, metrics)
 

@@ -30,6 +30,8 @@ _OF_EXTRAS = dict.fromkeys(
 )
 """Packages that only some commands need, and the extra that brings each."""
 
+_DIVIDER = "      -- weak --"
+
 
 class _OneLineErrors(TyperGroup):
     """Prints an expected error in one line, without a traceback."""
@@ -113,7 +115,7 @@ def search(
     open_best: Annotated[bool, typer.Option("--open", help="Open the best result of each query.")] = False,
     data_dir: DataDir = None,
 ) -> None:
-    """Search a collection without a server: rank, score, confidence where calibrated, and path below the folder."""
+    """Search a collection without a server: rank, how strong the match is, and path below the folder."""
     from service.logs import configure_quiet_logging
     from service.offline import Searcher, choose_collection
     from service.search.grammar import parse_page
@@ -159,15 +161,11 @@ def _print(
         return
     if several:
         print(query)
-    for line in lines:
+    for before, line in zip([None, *lines], lines, strict=False):
+        if line.strength == "weak" and before is not None and before.strength != "weak":
+            print(_DIVIDER)
         caption = f"  {line.caption}" if target == "text" else ""
-        confidence = "" if line.confidence is None else f"{as_percent(line.confidence):>4}  "
-        print(f"{line.rank:4}  {line.score:.4f}  {confidence}{line.path}{caption}")
-
-
-def as_percent(confidence: float) -> str:
-    """Write a confidence as the page does: never quite certain, and never nothing."""
-    return f"{min(99, round(100 * confidence)) or '<1'}%"
+        print(f"{line.rank:4}  {line.strength:8}  {line.path}{caption}")
 
 
 def _show_version(wanted: bool) -> None:

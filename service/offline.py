@@ -20,7 +20,7 @@ from models.library import InstalledModels
 from models.protocols import DualEncoder, Matcher
 from models.text.spelling import Correction, Spelling, load_spelling
 from models.types import Side
-from service.search.confidence import is_sure_enough
+from service.search.confidence import Strength, is_sure_enough
 from service.search.correction import correct_query
 from service.search.grammar import WEIGHT_BESIDE_IMAGE, parse_modifiers, parse_query
 from service.search.plan import EncodedQuery, check_same_model, plan_search, prepare_image, words_read
@@ -54,6 +54,7 @@ class Line:
     caption: str | None
     contributions: tuple[Share, ...]
     confidence: float | None
+    strength: Strength
     key: str = field(repr=False, default="")
 
 
@@ -77,7 +78,7 @@ class Searcher:
         self._generation = open_current(folder, features=reranks)
         try:
             model = settings.model or self._generation.models[0]
-            library = InstalledModels(settings.execution, cache_folder(settings.cache_dir))
+            library = InstalledModels(settings.execution, cache_folder(settings.cache_dir), data_dir=settings.data_dir)
             self._encoder = library.encoder(model)
             check_same_model(self._generation, self._encoder.card, "image")
             self._matchers: dict[str, Matcher] = {}
@@ -143,6 +144,7 @@ class Searcher:
                 caption=hit.caption,
                 contributions=tuple(Share(*part) for part in hit.contributions),
                 confidence=hit.confidence,
+                strength=hit.strength,
                 key=key,
             )
             for hit, key in zip(hits, keys, strict=True)

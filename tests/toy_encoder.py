@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from models.calibration import Calibration
+from models.calibration import Calibration, Calibrations
 from models.cards import EncoderCard, Preprocessing
 from models.types import Pixels, Vectors
 
@@ -13,8 +13,11 @@ WORDS = {
     "yellow": (1, 1, 0), "cyan": (0, 1, 1), "magenta": (1, 0, 1), "white": (1, 1, 1),
 }  # fmt: skip
 
-CALIBRATION = Calibration(temperature=0.05, result=(1.0, 1.0, 1.0), match=(-40.0, 50.0, 0.0, 0.0, 0.0), threshold=0.5)
-"""By which a query has a match where its best score is over 0.8."""
+CALIBRATION = Calibration(intercept=-40.0, score=50.0, mean=0.0, spread=0.0, direction=np.zeros(4, np.float32))
+"""By which a result is as likely as not where its score is 0.8."""
+
+REFERENCE = np.concatenate([2 * np.eye(4), -2 * np.eye(4)]).astype(np.float32)
+"""What queries are compared with: of every query's scores, the mean is 0 and the standard deviation 1."""
 
 
 class ToyEncoder:
@@ -33,7 +36,7 @@ class ToyEncoder:
             weights_sha256="0" * 64,
             weights_bytes=0,
             licence="Apache-2.0",
-            calibrations=calibrations or {},
+            calibrations=Calibrations(REFERENCE, calibrations) if calibrations else None,
         )
         self.images_encoded = 0
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from indexer.store.base import VectorStore
 from indexer.store.manifest import FeatureArrayEntry, VectorSetEntry
-from models.calibration import null_rows
+from models.calibration import sample_rows
 from models.cards import ModelIdentity
 from models.types import Features, Vectors
 
@@ -52,8 +52,8 @@ class VectorSet:
 
     @cached_property
     def sample(self) -> Vectors:
-        """Some rows that stand for all where a query's null distribution is asked for; kept in memory once read."""
-        return self.vectors(null_rows(len(self.matrix)).tolist())
+        """Some rows that stand for a reference set where the model has none; kept in memory once read."""
+        return self.vectors(sample_rows(len(self.matrix)).tolist())
 
 
 @dataclass(frozen=True)

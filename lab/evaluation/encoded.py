@@ -53,11 +53,15 @@ class EncodedSet:
         return [np.flatnonzero(self.image_of_caption == image) for image in range(len(self.images))]
 
 
-def encode_captioned(encoder: DualEncoder, data: CaptionedImages, on_progress: Progress | None = None) -> EncodedSet:
-    """Encode every image and every caption."""
-    captions, image_of_caption = data.flat_captions()
+def encode_captioned(
+    encoder: DualEncoder, data: CaptionedImages, on_progress: Progress | None = None, *, texts: bool = True
+) -> EncodedSet:
+    """Encode every image and, unless ``texts`` is off, every caption."""
+    captions, image_of_caption = data.flat_captions() if texts else ([], [])
     images = encode_files(encoder, data.files, on_progress)
-    return EncodedSet(encoder.card.name, data, images, encoder.encode_texts(captions), np.array(image_of_caption))
+    return EncodedSet(
+        encoder.card.name, data, images, encoder.encode_texts(captions), np.array(image_of_caption, np.int64)
+    )
 
 
 def encode_files(

@@ -1,138 +1,145 @@
-"""Queries put to collections of several sizes, with the images that match them there and taken away.
+"""Queries put to collections of several sizes, with what they ask for there and taken away.
 
-Where there is no match, what is taken away is either the query's own image alone (images much like it stay, so this is
-hard), or its own and the twentieth of the collection whose captions are nearest to the query's in tf-idf: its topic.
+A collection is drawn at random of the photographs of the query's own half and set, its own one among them; what a
+larger one lacks is filled up with distractors.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lab.data.captioned import CaptionedImages
-from lab.evaluation.encoded import EncodedSet
-from models.calibration import BEST, log_share, match_features, null_rows
+from lab.evaluation.asked import Ask
+from lab.evaluation.pool import DISTRACTOR, Pool
+from models.calibration import BEST
+from models.errors import InputError
+from models.types import Vectors
 
-Direction = Literal["text-to-image", "image-to-text"]
-
-TEMPERATURES = (0.02, 0.03, 0.04, 0.05, 0.06, 0.08, 0.1)
-"""Among which the likelihood chooses."""
-
-SIZES = (100, 300)
-"""Images of the smaller collections; the whole set is the largest one."""
-
-_TOPIC = 0.05
-PRESENT, OWN, TOPIC = 0, 1, 2
-"""What was taken away: nothing, the query's own image, its topic."""
+SIZES = (50, 200, 500, 2_000, 5_000, 15_000)
+"""Photographs in a collection, at most."""
 
 
 @dataclass(frozen=True)
 class Trials:
-    """One row a query and a collection that it was put to.
+    """One row a query and a collection that it was put to; R is ``BEST``.
 
     Attributes:
-        best: ``(Q, B)`` the best scores, descending.
-        relevant: ``(Q, B)`` whether they are of the query's own image.
-        features: ``(Q, 4)``, ``match_features``.
-        shares: ``(Q, T)``, ``log_share`` at each of ``TEMPERATURES``.
-        removed: ``(Q,)`` PRESENT, OWN or TOPIC.
-        image: ``(Q,)`` the query's own image.
-        size: ``(Q,)`` images in the collection, before any were taken away.
-        dataset: ``(Q,)`` number of the captioned set.
+        query: ``(T, D)``, the query's vector.
+        scores: ``(T, R)`` of the best results, descending.
+        relevant: ``(T, R)``, whether they show what was asked.
+        trained: ``(T, R)``, whether they are distractors, which the model may have been trained on.
+        absent: ``(T,)``, whether everything that shows it was taken away.
+        size: ``(T,)``, of ``SIZES``.
+        kind: ``(T,)``, number of the query's kind.
+        half: ``(T,)``, that the query is of.
+        dataset: ``(T,)``, that the query is of.
+        number: ``(T,)``, of the query.
     """
 
-    best: NDArray[np.float32]
+    query: Vectors
+    scores: NDArray[np.float32]
     relevant: NDArray[np.bool_]
-    features: NDArray[np.floating]
-    shares: NDArray[np.floating]
-    removed: NDArray[np.int64]
-    image: NDArray[np.int64]
+    trained: NDArray[np.bool_]
+    absent: NDArray[np.bool_]
     size: NDArray[np.int64]
+    kind: NDArray[np.int64]
+    half: NDArray[np.int64]
     dataset: NDArray[np.int64]
+    number: NDArray[np.int64]
+
+    @property
+    def filled(self) -> NDArray[np.bool_]:
+        """Whether a collection has distractors among its best, ``(T,)``."""
+        return np.asarray(self.trained.any(axis=1))
 
     def where(self, rows: NDArray[np.bool_]) -> Trials:
         """Return some of the trials."""
         return Trials(**{field.name: getattr(self, field.name)[rows] for field in fields(self)})
 
 
-def make_trials(sets: Sequence[EncodedSet], direction: Direction, seed: int = 1) -> Trials:
-    """Put every query to a collection of each size: the set is cut at random into collections of that size.
+Rescore = Callable[[str, NDArray[np.int64]], NDArray[np.float64]]
+"""A sentence and rows of what is found, ``(R,)``, to what a matcher adds to their scores, ``(R,)``."""
 
-    Args:
-        sets: captioned sets; of each image's captions so many are used as every image has.
-        direction: ``text-to-image``: each caption is a query, its image is relevant; ``image-to-text``: each image is
-            a query, its captions are relevant.
-        seed: of the cuts.
+_RERANKED = 50
+_AT_ONCE = 256
+
+
+@dataclass(frozen=True)
+class Items:
+    """What is found: M photographs, or captions of photographs.
+
+    Attributes:
+        vectors: ``(M, D)``.
+        image_of: ``(M,)``, the photograph of each.
+        rescore: by which the best are put in a new order.
     """
-    random = np.random.default_rng(seed)
-    parts = [part for number, one in enumerate(sets) for part in _trials_of(one, number, direction, random)]
-    names = [field.name for field in fields(Trials)]
-    return Trials(**{name: np.concatenate([getattr(part, name) for part in parts]) for name in names})
+
+    vectors: Vectors
+    image_of: NDArray[np.int64]
+    rescore: Rescore | None = None
 
 
-def _trials_of(encoded: EncodedSet, number: int, direction: Direction, random: np.random.Generator) -> Iterator[Trials]:
-    images = encoded.images[:, None]
-    each = min(map(len, encoded.captions_of_image))
-    rows = np.array([own[:each] for own in encoded.captions_of_image])
-    captions = encoded.captions[rows]
-    queries, items = (captions, images) if direction == "text-to-image" else (images, captions)
-    likeness = _likeness(encoded.data, each if direction == "text-to-image" else None)
-    total = len(images)
-    for size in sorted({min(size, total) for size in (*SIZES, total)}):
-        order = random.permutation(total)
-        for start in range(0, total - size + 1, size):
-            members = order[start : start + size]
-            for removed in (PRESENT, OWN, TOPIC):
-                yield _put(queries[members], items[members], likeness[members][:, :, members], removed, members, number)
+def make_trials(pool: Pool, asked: Sequence[Ask], items: Items, seed: int) -> Trials:
+    """Put every query to one collection, and to the same one without what shows the thing.
 
-
-def _put(
-    queries: NDArray[np.float32],
-    items: NDArray[np.float32],
-    likeness: NDArray[np.float32],
-    removed: int,
-    members: NDArray[np.int64],
-    number: int,
-) -> Trials:
-    """Put the queries of a collection's images ``(n, q, D)`` to its items ``(n, p, D)``, less those to be removed."""
-    size, each = queries.shape[:2]
-    own = np.repeat(np.arange(size), each)
-    nearness = likeness.reshape(size * each, size).copy()
-    nearness[np.arange(size * each), own] = np.inf
-    taken = {PRESENT: 0, OWN: 1, TOPIC: max(1, round(_TOPIC * size))}[removed]
-    kept = np.argsort(-nearness, axis=1)[:, taken:]
-    every = (queries.reshape(size * each, -1) @ items.reshape(-1, items.shape[-1]).T).reshape(len(own), size, -1)
-    scores = np.take_along_axis(every, kept[:, :, None], axis=1)
-    relevant = np.broadcast_to((kept == own[:, None])[:, :, None], scores.shape).reshape(len(own), -1)
-    scores = scores.reshape(len(own), -1)
-    order = np.argsort(-scores, axis=1, kind="stable")[:, :BEST]
-    best, count = np.take_along_axis(scores, order, axis=1), scores.shape[1]
-    null = scores[:, null_rows(count)]
+    Raises:
+        InputError: no collection has as many photographs as a calibration is fitted to.
+    """
+    random, kinds = np.random.default_rng(seed), kinds_of(asked)
+    rows = [
+        (number, kinds.index(one.kind), *trial)
+        for number, (one, every) in enumerate(zip(asked, _scores(asked, items), strict=True))
+        for trial in _put(pool, one, items, every, random)
+    ]
+    if not rows:
+        raise InputError(f"a calibration needs queries and collections of at least {BEST} photographs; give more")
+    number, kind, size, absent, scores, found, relevant = zip(*rows, strict=True)
+    images = np.array([asked[each].image for each in number])
     return Trials(
-        best=best,
-        relevant=np.take_along_axis(relevant, order, axis=1),
-        features=match_features(best, null, count),
-        shares=np.stack([log_share(best, null, count, temperature) for temperature in TEMPERATURES], axis=1),
-        removed=np.full(len(own), removed),
-        image=members[own],
-        size=np.full(len(own), size),
-        dataset=np.full(len(own), number),
+        query=np.stack([asked[each].vector for each in number]),
+        scores=np.stack(scores),
+        relevant=np.stack(relevant),
+        trained=pool.half[np.stack(found)] == DISTRACTOR,
+        absent=np.array(absent),
+        size=np.array(size),
+        kind=np.array(kind),
+        half=pool.half[images],
+        dataset=pool.dataset[images],
+        number=np.array(number),
     )
 
 
-def _likeness(data: CaptionedImages, each: int | None) -> NDArray[np.float32]:
-    """Return the tf-idf cosine of each image's first captions (or all of them as one) with each image's captions.
+def kinds_of(asked: Sequence[Ask]) -> list[str]:
+    """Return the kinds of queries, in the order of their numbers in ``Trials``."""
+    return sorted({one.kind for one in asked})
 
-    Returns:
-        ``(N, each, N)``, or ``(N, 1, N)``.
-    """
-    from lab.evaluation.tfidf import StemTfidf
 
-    tfidf = StemTfidf().fit(data.captions)
-    queries = [(text,) for captions in data.captions for text in captions[:each]] if each else data.captions
-    cosines = (tfidf.transform(queries) @ tfidf.transform(data.captions).T).toarray()
-    return np.asarray(cosines, dtype=np.float32).reshape(len(data), -1, len(data))
+def _scores(asked: Sequence[Ask], items: Items) -> Iterator[NDArray[np.float32]]:
+    """Yield the scores of all items for each query, ``(M,)``."""
+    for start in range(0, len(asked), _AT_ONCE):
+        yield from np.stack([one.vector for one in asked[start : start + _AT_ONCE]]) @ items.vectors.T
+
+
+def _put(
+    pool: Pool, one: Ask, items: Items, every: NDArray[np.float32], random: np.random.Generator
+) -> Iterator[tuple[int, bool, NDArray[np.float32], NDArray[np.int64], NDArray[np.bool_]]]:
+    """Yield size, absence, and the best results: scores, photographs, whether these show what is asked."""
+    shows, size = one.shows(), int(random.choice(SIZES))
+    half = pool.part(int(pool.dataset[one.image]), int(pool.half[one.image]))
+    others = random.permutation(half[half != one.image])[: size - 1]
+    filling = random.permutation(pool.distractors)[: size - 1 - len(others)]
+    members = np.zeros(len(pool.captions), bool)
+    members[others], members[filling], members[one.image] = True, True, one.finds_itself
+    for absent in (False, True):
+        rows = np.flatnonzero((members & ~shows if absent else members)[items.image_of])
+        rows = rows[np.argsort(-every[rows], kind="stable")[:_RERANKED]]
+        scores = every[rows]
+        if items.rescore is not None and len(rows):
+            scores = (scores + items.rescore(one.text, rows)).astype(np.float32)
+        order = np.argsort(-scores, kind="stable")[:BEST]
+        found = items.image_of[rows[order]]
+        if len(order) == BEST:
+            yield size, absent, scores[order], found, shows[found]

@@ -273,7 +273,15 @@ class Result(TypedDict):
     score: float
     confidence: Annotated[
         float | None,
-        Field(description="probability that the result is relevant; null where it is not calibrated, as for modifiers"),
+        Field(
+            description="how likely a person would say that it shows what was asked; null where it is not calibrated"
+        ),
+    ]
+    strength: Annotated[
+        Literal["strong", "possible", "weak"],
+        Field(
+            description="of the confidence: from 0.7, from 0.3, below; without one, of the score beside a reference set"
+        ),
     ]
     caption: str | None
     image_id: str

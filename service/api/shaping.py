@@ -73,6 +73,7 @@ def search_results(
                 rank=hit.rank,
                 score=hit.score,
                 confidence=hit.confidence,
+                strength=hit.strength,
                 caption=hit.caption,
                 image_id=hit.image.id,
                 path=hit.image.path,

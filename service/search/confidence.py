@@ -1,27 +1,45 @@
-"""How certain an answer is: the probability that each result is relevant, and whether anything matches at all."""
+"""How certain an answer is: how likely each result shows what was asked, and whether any seems to."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from indexer.store.arrays import VectorSet
-from models.calibration import BEST, Calibration, log_share, match_features
-from models.cards import EncoderCard
+from models.calibration import POSSIBLE, STRONG, Calibrations, standing
 from models.types import Side, Vectors
 from service.search.query import Query
 
+Strength = Literal["strong", "possible", "weak"]
+
 NOTHING_MATCHES = "Nothing in this collection seems to match: these are only the nearest results."
+
+STRONG_DEVIATIONS, POSSIBLE_DEVIATIONS = 4.0, 3.0
+"""How many standard deviations above the reference set's mean a score is strong, or possible, without a calibration."""
 
 _DECIMALS = 6
 
 
-def calibration_for(card: EncoderCard, query: Query, target: Side) -> Calibration | None:
-    """Return the model's calibration for this kind of query and target, None where it has none.
+@dataclass(frozen=True)
+class Judgement:
+    """What is said of R results: the confidence in each, None without a calibration, and its strength."""
 
-    A query with modifiers, without a source, or by an embedding has no kind, and so no calibration.
-    """
-    return None if query.kind is None else card.calibrations.get(f"{query.kind}-to-{target}")
+    confidences: Sequence[float | None]
+    strengths: Sequence[Strength]
+
+
+def kind_of_search(query: Query, target: Side) -> str:
+    """Return the kind of search, by which calibrations are fitted: ``SOURCE-to-TARGET``."""
+    return f"{query.kind}-to-{target}"
+
+
+def reranked_kind(kind: str, matcher: str) -> str:
+    """Return the kind of a search whose best results a matcher has scored anew."""
+    return f"{kind}-{matcher}"
 
 
 def is_sure_enough(confidence: float | None, least: float | None) -> bool:
@@ -30,25 +48,35 @@ def is_sure_enough(confidence: float | None, least: float | None) -> bool:
 
 
 def judge(
-    calibration: Calibration | None, vectors: VectorSet, query: Vectors, scores: NDArray[np.float64]
-) -> tuple[list[float | None], tuple[str, ...]]:
-    """Return the confidence in each result, and the warning that nothing matches where no match is likely.
+    calibrations: Calibrations | None, kind: str, vectors: VectorSet, query: Vectors, scores: NDArray[np.float64]
+) -> Judgement:
+    """Judge results, each by itself.
+
+    Without a calibration of this kind there is no confidence, and the strength tells where a score stands among the
+    query's scores against the reference set, or a sample of the collection where the model has none.
 
     Args:
-        calibration: for this kind of query and target; None gives no confidence and no warning.
+        calibrations: of the model.
+        kind: of the search.
         vectors: the searched set.
         query: ``(D,)``, the composed query.
-        scores: ``(R,)`` of the best results, descending, from rank 1 on whatever page is asked for; R is at least
-            ``BEST`` where the collection has so many.
-
-    Returns:
-        R confidences in 0..1, each None without a calibration; and the warnings, none or one.
+        scores: ``(R,)``.
     """
-    if calibration is None or not len(scores):
-        return [None] * len(scores), ()
-    null = np.vecdot(vectors.sample, query)  # not @: BLAS would wake all cores for a tenth of a millisecond's work
-    best, size = scores[:BEST], vectors.store.size
-    match = calibration.match_probability(match_features(best, null, size))
-    share = log_share(best, null, size, calibration.temperature)
-    confidences = calibration.confidence(match, share, scores - scores[0])
-    return np.round(confidences, _DECIMALS).tolist(), () if match >= calibration.threshold else (NOTHING_MATCHES,)
+    stood = standing(query, vectors.sample if calibrations is None else calibrations.reference)
+    calibration = None if calibrations is None else calibrations.kinds.get(kind)
+    if calibration is None:
+        deviations = stood.deviations(scores).tolist()
+        strengths = [_strength(value, STRONG_DEVIATIONS, POSSIBLE_DEVIATIONS) for value in deviations]
+        return Judgement([None] * len(scores), strengths)
+    confidences = np.round(calibration.confidence(query, stood, scores), _DECIMALS).tolist()
+    return Judgement(confidences, [_strength(value, STRONG, POSSIBLE) for value in confidences])
+
+
+def nothing_matches(confidences: Sequence[float | None]) -> bool:
+    """Tell whether an answer seems to match nothing: there are confidences, and not one result is even possible."""
+    known = [confidence for confidence in confidences if confidence is not None]
+    return bool(known) and max(known) < POSSIBLE
+
+
+def _strength(value: float, strong: float, possible: float) -> Strength:
+    return "strong" if value >= strong else "possible" if value >= possible else "weak"

@@ -12,16 +12,18 @@ from numpy.typing import NDArray
 from indexer.catalog.base import ImageRecord
 from indexer.store.arrays import VectorSet
 from indexer.store.generation import Generation
-from models.calibration import BEST, Calibration
+from models.calibration import Calibrations
 from models.composition import ComposedQuery
 from models.errors import InputError
 from models.reranking import rerank_head
 from models.types import Side, Vectors
-from service.search.confidence import judge
+from service.search.confidence import NOTHING_MATCHES, Strength, judge, nothing_matches, reranked_kind
 from service.search.query import Page, Position
 from service.search.rerank import Reranking
 
 _ROWS_AT_ONCE = 65_536
+_LEAST = 10
+"""So many rows are searched for at least: an approximate index finds the very best by looking for some."""
 _ROUGH = 1e-5
 """More than float32 and the rounding of scores can move one."""
 
@@ -41,7 +43,8 @@ class Hit:
         rank: from 1, counted over all pages.
         score: the sum of the contributions.
         contributions: ``(label, value)`` of each term of the query, and of the matcher where it re-ranked the result.
-        confidence: the probability that the result is relevant; None where that is not calibrated.
+        confidence: the probability that the result shows what was asked; None where that is not calibrated.
+        strength: the same in a word.
     """
 
     id: str
@@ -51,6 +54,7 @@ class Hit:
     score: float
     contributions: tuple[tuple[str, float], ...]
     confidence: float | None
+    strength: Strength
 
 
 @dataclass(frozen=True)
@@ -104,7 +108,8 @@ def search(
     target: Side = "image",
     excluded_row: int | None = None,
     reranking: Reranking | None = None,
-    calibration: Calibration | None = None,
+    calibrations: Calibrations | None = None,
+    kind: str = "text-to-image",
 ) -> Found:
     """Return a page of a query's results, best first.
 
@@ -118,36 +123,42 @@ def search(
         target: ``image`` finds photographs, ``text`` the collection's captions.
         excluded_row: a row of the searched set that is not to be found: an image is no result for itself.
         reranking: how the best candidates are re-ranked; the generation holds its matcher's features.
-        calibration: for this kind of query and target; without one there is no confidence.
+        calibrations: of the model; without one of this kind of search there is no confidence.
+        kind: of the search.
     """
     if target == "text" and not generation.catalog.caption_count:
         return Found((), None, warnings=("This collection has no captions, so there is no text to find.",))
     started = perf_counter()
-    vectors, wanted = generation.vector_set(model, target), max(page.end + 1, BEST)
+    vectors, wanted = generation.vector_set(model, target), max(page.end + 1, _LEAST)
+    first: list[_Ranking] = []  # what is best of all, where that is not on the page
     if page.after is not None:
-        best = _rank(vectors, query, BEST, excluded_row)  # what confidence is read off, whatever page is asked for
+        first = [_rank(vectors, query, _LEAST, excluded_row)]
         rankings = [_rank_after(vectors, query, page.k + 1, page.after, excluded_row)]
-        offset, before, known = 0, page.after.rank, best.scores
+        offset, before = 0, page.after.rank
     else:
         if reranking is None:
             rankings = [_rank(vectors, query, wanted, excluded_row)]
         else:
             rankings = _head_and_tail(vectors, query, wanted, excluded_row, reranking.depth)
-        offset, before, known = page.offset, page.offset, np.empty(0)
-    scores = np.concatenate([known, *(ranking.scores for ranking in rankings)])
-    confidences, warnings = judge(calibration, vectors, query.vector, scores)
-    confidences = confidences[len(known) :]
+        offset, before = page.offset, page.offset
     searched = reranked = perf_counter()
+    kinds = [kind] * len(rankings)
     if reranking is not None and page.after is None:
-        confidences = [None] * len(confidences)  # a calibration is fitted to the encoder's own scores and order
         if page.offset < reranking.depth:
             rankings[0] = _rerank(generation, query, rankings[0], reranking)
+            kinds[0] = reranked_kind(kind, reranking.matcher.card.name)
         reranked = perf_counter()
+    judged = [
+        judge(calibrations, each, vectors, query.vector, ranking.scores)
+        for each, ranking in zip([kind] * len(first) + kinds, [*first, *rankings], strict=True)
+    ]
+    empty = nothing_matches([confidence for one in judged for confidence in one.confidences])
+    said = [pair for one in judged[len(first) :] for pair in zip(one.confidences, one.strengths, strict=True)]
     lines = [line for ranking in rankings for line in ranking.lines()]
     shown = lines[offset : offset + page.k]
     entries = _entries(generation, target, [row for row, _, _ in shown])
     hits = tuple(
-        Hit(*entry, before + place + 1, score, shares, confidences[offset + place])
+        Hit(*entry, before + place + 1, score, shares, *said[offset + place])
         for place, (entry, (_, score, shares)) in enumerate(zip(entries, shown, strict=True))
     )
     is_last = len(lines) <= offset + page.k or not shown
@@ -160,7 +171,7 @@ def search(
         search_ms=(searched - started) * 1e3,
         rerank_ms=(reranked - searched) * 1e3,
         hydrate_ms=(perf_counter() - reranked) * 1e3,
-        warnings=warnings,
+        warnings=(NOTHING_MATCHES,) if empty else (),
     )
 
 

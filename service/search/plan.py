@@ -20,7 +20,7 @@ from models.errors import QueryError
 from models.imaging.decode import ImageDecoder
 from models.protocols import DualEncoder, Matcher
 from models.types import Pixels, Side, Vectors
-from service.search.confidence import calibration_for
+from service.search.confidence import kind_of_search
 from service.search.engine import Found, find_image, image_vector, search
 from service.search.query import CollectionImage, Embedding, ImageFile, Modifier, Page, Query, Sentence
 from service.search.rerank import RerankChoice, Reranking, choose_reranking
@@ -97,7 +97,8 @@ class SearchPlan:
             target=self.target,
             excluded_row=resolved.row if self.target == "image" else None,
             reranking=self.reranking,
-            calibration=calibration_for(self.card, self.query, self.target),
+            calibrations=self.card.calibrations,
+            kind=kind_of_search(self.query, self.target),
         )
         if encoded.words_read is None:
             return found

@@ -14,7 +14,6 @@ from typing import ClassVar, TypeAlias
 
 from models.errors import QueryError
 from models.text.spelling import Correction
-from models.types import Side
 
 
 @dataclass(frozen=True)
@@ -23,7 +22,7 @@ class Sentence:
 
     text: str
     weight: ClassVar[float] = 1.0
-    kind: ClassVar[Side | None] = "text"
+    kind: ClassVar[str] = "text"
 
     @property
     def label(self) -> str:
@@ -39,7 +38,7 @@ class ImageFile:
     label: ClassVar[str] = "image"
     weight: ClassVar[float] = 1.0
     text: ClassVar[str | None] = None
-    kind: ClassVar[Side | None] = "image"
+    kind: ClassVar[str] = "image"
 
 
 @dataclass(frozen=True)
@@ -50,7 +49,7 @@ class CollectionImage:
     label: ClassVar[str] = "image"
     weight: ClassVar[float] = 1.0
     text: ClassVar[str | None] = None
-    kind: ClassVar[Side | None] = "image"
+    kind: ClassVar[str] = "image"
 
 
 @dataclass(frozen=True)
@@ -61,11 +60,11 @@ class Embedding:
     label: ClassVar[str] = "embedding"
     weight: ClassVar[float] = 1.0
     text: ClassVar[str | None] = None
-    kind: ClassVar[Side | None] = None
+    kind: ClassVar[str] = "embedding"
 
 
 Source: TypeAlias = Sentence | ImageFile | CollectionImage | Embedding
-"""What is searched by. Calibrations are fitted for sources of one ``kind``; for kind None there are none."""
+"""What is searched by. A calibration is fitted for sources of one ``kind``."""
 
 
 @dataclass(frozen=True)
@@ -125,9 +124,9 @@ class Query:
         return [part.content for part in self.parts if isinstance(part, ImageFile)]
 
     @property
-    def kind(self) -> Side | None:
-        """The source's kind; None where there is no source, or where modifiers make the query one of its own kind."""
-        return None if self.source is None or self.modifiers else self.source.kind
+    def kind(self) -> str:
+        """The source's kind; ``steered`` where there are modifiers, which make the query one of its own kind."""
+        return "steered" if self.source is None or self.modifiers else self.source.kind
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,8 @@
  *   modified_at: ?string, added_at: ?string, orientation: ?string, lens: ?string, iso: ?number, latitude: ?number,
  *   longitude: ?number, tags: string[], title: ?string, remark: ?string}} Metadata
  * @typedef {{id: string, rank?: number, score?: number, caption: ?string, image_id: string, path: string, thumbnail_url: string,
- *   metadata: Metadata, contributions?: Contribution[], confidence?: ?number}} Result  a score only where something was searched for
+ *   metadata: Metadata, contributions?: Contribution[], confidence?: ?number,
+ *   strength?: 'strong'|'possible'|'weak'}} Result  a score only where something was searched for
  * @typedef {{results: Result[], collection: {name: string, generation: number, model: string, index: string,
  *   exact: boolean}, took_ms: {total: number}, next: ?number, next_cursor: ?string, total: number, warnings: string[]}} Answer
  * @typedef {{score: number, contributions: Contribution[], heat_map: {rows: number, columns: number,

@@ -69,9 +69,7 @@ export function connectListing(listeners) {
       }
       sayFound(results.length, answer, state);
       list.classList.toggle('quotes', state.target === 'text');
-      return appendResults(list, answer.results, {
-        target: state.target, best: results[0]?.score, signal, ...listeners,
-      });
+      return appendResults(list, answer.results, { target: state.target, signal, ...listeners });
     },
 
     /** @param {Result} result @param {number} step @returns {Result|undefined} */

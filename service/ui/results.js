@@ -14,14 +14,17 @@ const [NARROWEST, WIDEST] = [0.7, 2.4];
 /**
  * @param {HTMLElement} list
  * @param {Result[]} results
- * @param {{target: 'image'|'text', best: number, signal: AbortSignal} & Listeners} options `best` is the score of the
- *   first result of all: bars are drawn relative to it
+ * @param {{target: 'image'|'text', signal: AbortSignal} & Listeners} options
  * @returns {HTMLElement[]} the new entries
  */
 export function appendResults(list, results, options) {
   const make = options.target === 'text' ? caption : photograph;
   const entries = results.map((result) => make(result, options));
-  list.append(...entries);
+  results.forEach((result, place) => {
+    const before = entries[place - 1] ?? list.lastElementChild;
+    if (result.strength === 'weak' && before && before.dataset.strength !== 'weak') list.append(divider());
+    list.append(entries[place]);
+  });
   return entries;
 }
 
@@ -29,7 +32,7 @@ export function appendResults(list, results, options) {
 export function showPlaceholders(list) {
   const ratios = [1.5, 0.75, 1.5, 1.33, 1, 1.5, 1.33, 1.78, 0.75, 1.5, 1, 1.33];
   list.replaceChildren(...ratios.map((ratio) => element('li.card.placeholder', { 'aria-hidden': 'true', '--ratio': ratio },
-    element('div.photo'), element('div.meter'))));
+    element('div.photo'))));
 }
 
 /** @param {Result} result */
@@ -38,13 +41,12 @@ export const titleOf = (result) => result.caption ?? result.path;
 /** @param {number} score */
 export const scoreText = (score) => score.toFixed(3).replace('-', '−');
 
-/** @param {number} confidence @returns {string} in percent; a probability is never shown as certain */
-const confidenceText = (confidence) => `${Math.min(99, Math.round(100 * confidence)) || '<1'}%`;
+/** What a strength says of a result. */
+const MEANING = { strong: 'Strong match', possible: 'Possible match', weak: 'Weak match' };
 
 function photograph(result, options) {
-  return element('li.card', { '--ratio': ratioOf(result) },
+  return element('li.card', { '--ratio': ratioOf(result), 'data-strength': result.strength },
     opener(result, options, 'Why this?'),
-    meter(result, options),
     result.caption ? element('p.caption', { title: result.path }, result.caption) : fileName(result),
     foot(result, options));
 }
@@ -65,9 +67,9 @@ function ratioOf({ metadata: { width, height } }) {
 }
 
 function caption(result, options) {
-  return element('li.quote', {},
+  return element('li.quote', { 'data-strength': result.strength },
     opener(result, options, 'Why this?'),
-    element('div.quote-text', {}, element('p.caption', {}, result.caption), meter(result, options), foot(result, options)));
+    element('div.quote-text', {}, element('p.caption', {}, result.caption), foot(result, options)));
 }
 
 function opener(result, options, hint) {
@@ -83,22 +85,24 @@ function picture(result, { signal }) {
   return image;
 }
 
-function meter({ score }, { best }) {
-  const share = best > 0 ? Math.max(0, Math.min(1, score / best)) : 0;
-  return element('div.meter', { 'aria-hidden': 'true', '--share': share.toFixed(3) });
+/** Between what may match and what hardly does. */
+function divider() {
+  return element('li.divider', { 'data-strength': 'weak' }, 'Weak matches: the nearest of what is left');
 }
 
-function likelihood({ confidence }) {
-  if (confidence === null) return null;
-  return element('data.confidence', { value: confidence, title: 'How likely it is that this is what was meant' },
-    element('span.unseen', {}, 'Likely to match: '), confidenceText(confidence));
+/** One sign of how well a result matches; the numbers behind it are shown on hover. */
+function sign({ strength, confidence, score }) {
+  const likely = confidence === null ? '' : `, ${percent(confidence)} likely to show what was asked`;
+  return element(`data.strength.${strength}`, { value: confidence ?? score, title: `Similarity ${scoreText(score)}${likely}` },
+    MEANING[strength]);
 }
+
+/** @param {number} confidence @returns {string} a probability is never shown as certain */
+const percent = (confidence) => `${Math.min(99, Math.round(100 * confidence)) || '<1'}%`;
 
 function foot(result, { onSimilar }) {
   return element('p.foot', {},
-    element('data.score', { value: result.score, title: `Similarity, rank ${result.rank}` },
-      element('span.unseen', {}, 'Score '), scoreText(result.score)),
-    likelihood(result),
+    sign(result),
     element('button.similar', { type: 'button', onclick: () => onSimilar(result) },
       'More like this', element('span.unseen', {}, `: ${titleOf(result)}`)));
 }

@@ -9,7 +9,7 @@ import pytest
 from indexer.store.arrays import FeatureArray, VectorSet, load_matrix
 from indexer.store.brute_force import BruteForceStore
 from indexer.store.manifest import FeatureArrayEntry, VectorSetEntry
-from models.calibration import null_rows
+from models.calibration import sample_rows
 from models.cards import ModelIdentity
 
 IDENTITY = ModelIdentity("toy", "a" * 64, "b" * 64)
@@ -67,7 +67,7 @@ def test_rows_outside_are_an_error(tmp_path, rows, told):
 def test_the_sample_is_the_rows_that_a_null_distribution_is_asked_of_and_stays_in_memory(tmp_path):
     array = np.random.default_rng(1).random((5000, 4), dtype=np.float32)
     images = vector_set(mapped(tmp_path, array))
-    np.testing.assert_array_equal(images.sample, array[null_rows(5000)])
+    np.testing.assert_array_equal(images.sample, array[sample_rows(5000)])
     assert images.sample is images.sample
 
 

@@ -135,7 +135,7 @@ def test_a_second_command_encodes_nothing_and_says_the_same(tmp_path: Path, monk
         encoders.append(Counting(name))
         return encoders[-1]
 
-    monkeypatch.setattr(models.library, "InstalledModels", lambda *_arguments: ToyLibrary(load))
+    monkeypatch.setattr(models.library, "InstalledModels", lambda *_arguments, **_options: ToyLibrary(load))
     for name, colour in (("red", (255, 0, 0)), ("green", (0, 255, 0)), ("blue", (0, 0, 255))):
         Image.new("RGB", (8, 8), colour).save(tmp_path / f"{name}.png")
     tokens = tmp_path / "token.txt"

@@ -2,6 +2,7 @@
 
 import csv
 import json
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -9,25 +10,28 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+import lab.cli
 from lab.data.captioned import CaptionedImages
 from lab.evaluation.calibration import (
-    FALSE_ALARMS,
-    MATCH_PRIOR,
-    cross_validate,
+    Material,
+    Search,
     evaluate_calibration,
     fit_calibration,
     judge,
+    judge_halves,
+    make_material,
+    make_reference,
     measure,
 )
 from lab.evaluation.cli import app
 from lab.evaluation.encoded import EncodedSet
-from lab.evaluation.trials import OWN, PRESENT, TEMPERATURES, TOPIC, Trials, make_trials
-from models.calibration import read_calibrations
+from lab.evaluation.steadiness import VARIANTS, measure_steadiness
+from models.calibration import POSSIBLE, calibration_file, read_calibrations
 from models.errors import InputError
 from models.shipped import encoder_card
 
 DEMO = Path(__file__).parents[2] / "demo"
-TOPICS = 25
+TOPICS, DIMENSION = 20, 24
 
 
 def _unit(vectors: np.ndarray) -> np.ndarray:
@@ -35,157 +39,193 @@ def _unit(vectors: np.ndarray) -> np.ndarray:
 
 
 def _word(number: int) -> str:
-    """Return a word of two letters for each number."""
+    """Return a word of two letters for each number, which no stemmer changes."""
     return "bcdfghjklmnpqrtvwz"[number // 18] + "bcdfghjklmnpqrtvwz"[number % 18]
 
 
-def _set(name: str, count: int, seed: int, noise: float = 0.8) -> EncodedSet:
-    """Make images of a few topics, each with two captions (the first has three) near it, in words and vectors."""
+TOPIC_VECTORS = _unit(np.random.default_rng(0).normal(size=(TOPICS, DIMENSION)))
+
+
+def _encode(texts: list[str]) -> np.ndarray:
+    """Return the mean of the vectors of the topics that a text names, with a little of all else in it."""
+    vectors = []
+    for text in texts:
+        seed = np.frombuffer(text.lower().encode(), np.uint8).astype(int).sum()
+        named = [TOPIC_VECTORS[topic] for topic in range(TOPICS) if f"x{_word(topic)}" in text.lower()]
+        vectors.append(sum(named) + 0.25 * np.random.default_rng(seed).normal(size=DIMENSION) / np.sqrt(DIMENSION))
+    return _unit(np.array(vectors))
+
+
+def _set(name: str, count: int, seed: int) -> EncodedSet:
+    """Make images of two topics each, and captions that name them."""
     random = np.random.default_rng(seed)
-    topics = _unit(random.normal(size=(TOPICS, 24)))
-    images = _unit(topics[np.arange(count) % TOPICS] + 0.15 * random.normal(size=(count, 24)))
-    words = [
-        (f"x{_word(i % TOPICS)} y{_word(i)}", f"x{_word(i % TOPICS)}", "zzz")[: 2 + (i == 0)] for i in range(count)
-    ]
-    of = np.array([i for i, captions in enumerate(words) for _ in captions])
-    captions = _unit(images[of] + noise * random.normal(size=(len(of), 24)) / np.sqrt(24))
-    data = CaptionedImages(name, tuple(Path(f"{i}.jpg") for i in range(count)), tuple(words))
-    return EncodedSet("synthetic", data, images, captions, of)
+    topics = np.array([random.choice(TOPICS, 2, replace=False) for _ in range(count)])
+    noise = random.normal(size=(count, DIMENSION)) / np.sqrt(DIMENSION)
+    images = _unit(TOPIC_VECTORS[topics].sum(axis=1) + 0.8 * noise)
+    captions = tuple(
+        (
+            f"a x{_word(a)} is on the x{_word(b)} of q{_word(number)} .",
+            f"a x{_word(a)} near a x{_word(b)} .",
+            f"the old x{_word(a)} and the x{_word(b)} .",
+        )
+        for number, (a, b) in enumerate(topics)
+    )
+    data = CaptionedImages(name, tuple(Path(f"{i}.jpg") for i in range(count)), captions)
+    texts, of = data.flat_captions()
+    return EncodedSet("synthetic", data, images, _encode(texts), np.array(of))
 
 
 @cache
-def _sets() -> tuple[EncodedSet, EncodedSet]:
-    return _set("first", 150, 1), _set("second", 120, 2)
+def _material() -> Material:
+    return make_material(
+        [_set("first", 160, 1), _set("second", 140, 2)], [_set("filling", 300, 3)], _encode, 40, seed=1
+    )
 
 
-@cache
-def _trials(direction: str) -> Trials:
-    return make_trials(_sets(), direction)
+def test_every_kind_of_search_is_asked_in_every_collection_with_and_without_what_it_asks_for() -> None:
+    material = _material()
+    assert set(material.searches) == {
+        f"{source}-to-{target}" for source in ("text", "image", "steered", "embedding") for target in ("image", "text")
+    }
+    for name, search in material.searches.items():
+        trials = search.trials
+        assert not trials.relevant[trials.absent].any(), name
+        assert (np.diff(trials.scores, axis=1) <= 0).all()
+        assert set(trials.half) == {0, 1}
+        assert set(trials.dataset) == {0, 1}
+    assert sum(material.mixture()["text-to-image"].values()) == len(material.words)
+    assert material.searches["text-to-image"].trials.trained.any()
+    assert not material.searches["text-to-text"].trials.trained.any()
 
 
-@pytest.mark.parametrize(("direction", "queries"), [("text-to-image", 2), ("image-to-text", 1)])
-def test_every_query_is_put_to_collections_of_each_size(direction: str, queries: int) -> None:
-    trials = _trials(direction)
-    for dataset, sizes in ((0, [100, 150]), (1, [100, 120])):
-        for size in sizes:
-            for removed in (PRESENT, OWN, TOPIC):
-                asked = (trials.dataset == dataset) & (trials.size == size) & (trials.removed == removed)
-                assert asked.sum() == queries * size
-                assert set(np.bincount(trials.image[asked])) <= {0, queries}
+def test_an_image_that_is_asked_by_is_not_among_its_results_and_a_sentence_s_own_may_be() -> None:
+    trials = _material().searches["image-to-image"].trials
+    assert trials.scores.max() < 1 - 1e-5
 
 
-def test_what_is_relevant_is_there_or_taken_away() -> None:
-    trials = _trials("image-to-text")
-    assert trials.relevant[trials.removed == PRESENT].sum(axis=1).max() == 2  # captions of one image
-    assert not trials.relevant[trials.removed != PRESENT].any()
+def test_the_fit_is_calibrated_on_what_it_was_fitted_to() -> None:
+    material = _material()
+    search = material.searches["text-to-image"]
+    judged = judge(fit_calibration(search, material.reference), search, material.reference)
+    assert judged.confidence[~search.trials.absent].mean() == pytest.approx(
+        search.trials.relevant[~search.trials.absent].mean(), abs=0.05
+    )
 
 
-def test_a_trial_agrees_with_the_scores_of_the_whole_set() -> None:
-    """Where nothing is removed from all images of a set, its scores are the plain ones."""
-    first = _sets()[0]
-    trials = _trials("text-to-image")
-    whole = trials.where((trials.dataset == 0) & (trials.size == 150) & (trials.removed == PRESENT))
-    captions = [i for own in first.captions_of_image for i in own[:2]]
-    scores = first.captions[captions] @ first.images.T
-    expected = np.sort(scores, axis=1)[:, ::-1][:, :10]
-    by_first = whole.best[np.argsort(whole.best[:, 0])]
-    np.testing.assert_allclose(by_first, expected[np.argsort(expected[:, 0])], atol=1e-5)
-    column = TEMPERATURES.index(0.05)
-    shares = [np.log(np.exp(line / 0.05).max() / np.exp(line / 0.05).sum()) for line in scores.astype(np.float64)]
-    np.testing.assert_allclose(np.sort(whole.shares[:, column]), np.sort(shares), atol=1e-4)
-
-
-def test_a_topic_is_what_the_captions_say_is_near() -> None:
-    """Of 150 images each topic has 6, and 5 % are 8: with the topic go all that look like the query's image."""
-    trials = _trials("text-to-image")
-    rows = (trials.dataset == 0) & (trials.size == 150)
-    own, topic = (trials.best[rows & (trials.removed == removed), 0].mean() for removed in (OWN, TOPIC))
-    assert topic < own - 0.1
-
-
-def test_the_fit_is_of_maximum_likelihood_and_warns_as_often_as_it_states() -> None:
-    trials = _trials("text-to-image")
-    judged = judge(fit_calibration(trials), trials)
-    present = trials.removed == PRESENT
-    # With an intercept, a maximum-likelihood logistic regression's mean probability is the observed frequency.
-    mean = MATCH_PRIOR * judged.match[present].mean() + (1 - MATCH_PRIOR) * judged.match[trials.removed == TOPIC].mean()
-    assert mean == pytest.approx(MATCH_PRIOR, abs=1e-3)
-    given_match = judged.confidence[present] / judged.match[present, None]
-    assert given_match.mean() == pytest.approx(trials.relevant[present].mean(), abs=1e-4)
-    assert judged.warned[present].mean() == pytest.approx(FALSE_ALARMS, abs=2 / present.sum())
-
-
-def test_held_out_queries_are_judged_by_a_fit_without_their_image() -> None:
-    trials = _trials("text-to-image")
-    held_out, fitted = cross_validate(trials), judge(fit_calibration(trials), trials)
-    assert held_out.confidence.shape == trials.best.shape
-    assert np.abs(held_out.confidence - fitted.confidence).max() > 0
-    # Labels of one image's queries turned around: what they are held to be does not depend on their own labels.
-    own = (trials.dataset == 0) & (trials.image == 3)
-    turned = Trials(**{**vars(trials), "relevant": np.where(own[:, None], ~trials.relevant, trials.relevant)})
-    np.testing.assert_array_equal(cross_validate(turned).confidence[own], held_out.confidence[own])
+def test_a_half_is_judged_by_a_fit_without_it() -> None:
+    material = _material()
+    search, first = material.searches["text-to-image"], material.searches["text-to-image"].trials.half == 0
+    random = np.random.default_rng(0).random(search.trials.relevant.shape) < 0.05  # some labels of the first half
+    changed = replace(search.trials, relevant=search.trials.relevant ^ (random & first[:, None]))
+    before, after = (
+        judge_halves(Search(trials, search.kinds), material.reference).confidence for trials in (search.trials, changed)
+    )
+    np.testing.assert_array_equal(before[first], after[first])
+    assert np.abs(before[~first] - after[~first]).max() > 0
 
 
 def test_the_figures_hold_and_agree_with_slow_counts() -> None:
-    trials = _trials("text-to-image")
-    judged = cross_validate(trials)
-    figures = measure(judged)
-    assert figures["expected_calibration_error"] < 0.05
-    assert sum(one["count"] for one in figures["reliability"]) == 10 * figures["queries"]
-    absence = figures["nothing_matches"]
-    some = np.random.default_rng(0).permutation(len(judged.match))[:500]
-    there = [judged.match[i] for i in some if trials.removed[i] == PRESENT]
-    gone = [judged.match[i] for i in some if trials.removed[i] == TOPIC]
-    wins = [1.0 if a > b else 0.5 if a == b else 0.0 for a in there for b in gone]
-    assert absence["auroc"] == pytest.approx(sum(wins) / len(wins), abs=0.05)
-    assert absence["auroc"] > absence["auroc_cosine"] - 0.01
-
-
-def test_a_model_whose_scores_tell_nothing_has_no_calibration() -> None:
-    one = _set("noise", 120, 3)
-    backwards = EncodedSet("noise", one.data, one.images, -one.captions, one.image_of_caption)
-    with pytest.raises(InputError, match="nothing to calibrate"):
-        fit_calibration(make_trials([backwards], "text-to-image"))
-
-
-def test_both_directions_and_every_transfer_are_reported_as_json() -> None:
-    figures, calibrations = evaluate_calibration(_sets())
-    assert set(calibrations) == {"text-to-image", "image-to-text"}
-    for one in (figures, figures["image_to_text"]):
-        assert [(each["set"], each["images"]) for each in one["collections"]] == [
-            ("first", 100), ("first", 150), ("second", 100), ("second", 120),
-        ]  # fmt: skip
-        assert [(each["fitted_on"], each["measured_on"]) for each in one["transfer"]] == [
-            ("first", "second"), ("second", "first"),
-        ]  # fmt: skip
+    material = _material()
+    search = material.searches["text-to-image"]
+    judged = judge_halves(search, material.reference)
+    figures = measure(judged, material.names)
+    assert figures["expected_calibration_error"] < 0.08
+    assert figures["auroc"] > 0.8
+    absent = [max(row) < POSSIBLE for row, gone in zip(judged.confidence, search.trials.absent, strict=True) if gone]
+    assert figures["told_absent"] == pytest.approx(sum(absent) / len(absent))
+    assert set(figures["kinds"]) == set(search.kinds)
+    assert sum(one["queries"] for one in figures["sets"].values()) == figures["queries"]
+    assert sum(one["results"] for one in figures["distractors"].values()) == 10 * figures["queries"]
     assert json.loads(json.dumps(figures)) == figures
 
 
-def test_the_command_writes_what_the_model_then_reads(tmp_path: Path) -> None:
-    photographs = DEMO / "photographs"
+def test_every_vector_of_the_reference_set_is_of_several_photographs() -> None:
+    vectors = _set("first", 160, 1).images
+    reference = make_reference(vectors, seed=1)
+    assert 1 < len(reference) <= 20
+    assert (vectors @ reference.T / np.linalg.norm(reference, axis=1)).max() < 1 - 1e-4
+
+
+def test_a_model_whose_scores_tell_nothing_has_no_calibration() -> None:
+    material = _material()
+    search = material.searches["text-to-image"]
+    backwards = replace(search.trials, scores=-search.trials.scores)
+    with pytest.raises(InputError, match="nothing to calibrate"):
+        fit_calibration(Search(backwards, search.kinds), material.reference)
+    never = replace(search.trials, relevant=np.zeros_like(search.trials.relevant))
+    with pytest.raises(InputError, match="some must be relevant"):
+        fit_calibration(Search(never, search.kinds), material.reference)
+
+
+def test_steadiness_is_told_of_every_way_to_write() -> None:
+    material = _material()
+    _, fitted = evaluate_calibration(material)
+    told = measure_steadiness(fitted, material, _encode)
+    assert set(told) == set(VARIANTS)
+    assert told["quotes"]["most"] > 0  # to the made-up encoder, that is another sentence
+    assert all(one["mean"] <= one["most of 95 %"] <= one["most"] for one in told.values())
+    same = measure_steadiness(fitted, material, lambda texts: _encode([text.lower().strip('".') for text in texts]))
+    assert same["quotes"]["most"] == same["full stop"]["most"] == same["capitals"]["most"] == 0
+    assert same["quotes"]["within 0.05"] == 1
+
+
+@pytest.fixture
+def demo_captions(tmp_path: Path) -> Path:
     captions = csv.DictReader((DEMO / "captions.csv").read_text(encoding="utf-8").splitlines())
-    (tmp_path / "demo.txt").write_text("".join(f"{row['file']}#0\t{row['caption']}\n" for row in captions))
-    written, output = tmp_path / "calibration.json", tmp_path / "figures.json"
-    arguments = ["--images", photographs, "--captions", tmp_path / "demo.txt", "--write", written, "--output", output]
+    lines = [f"{row['file']}#{number}\t{row['caption']}\n" for row in captions for number in range(2)]
+    (tmp_path / "demo.txt").write_text("".join(lines))
+    return tmp_path / "demo.txt"
+
+
+def test_the_command_writes_what_the_model_then_reads(tmp_path: Path, demo_captions: Path) -> None:
+    written, output = tmp_path / "calibration.safetensors", tmp_path / "figures.json"
+    arguments = [
+        "--images",
+        DEMO / "photographs",
+        "--captions",
+        demo_captions,
+        "--queries",
+        "20",
+        "--write",
+        written,
+        "--output",
+        output,
+    ]
     result = CliRunner().invoke(app, ["calibration", *map(str, arguments)])
     assert result.exit_code == 0, result.output
-    assert "110 images of demo" in result.stdout
-    assert json.loads(output.read_text())["nothing_matches"]["auroc"] > 0.6
+    assert "110 images" in result.stdout
+    figures = json.loads(output.read_text())
+    assert figures["searches"]["text-to-image"]["auroc"] > 0.6
     calibrations = read_calibrations(written, encoder_card("semblance-base").weights_sha256)
-    assert set(calibrations) == {"text-to-image", "image-to-text"}
+    assert calibrations is not None
+    assert set(calibrations.kinds) == set(figures["searches"])
+
+
+@pytest.mark.slow
+def test_a_model_without_a_calibration_gets_one_in_the_data_folder(tmp_path: Path, demo_captions: Path) -> None:
+    arguments = [
+        "--images",
+        DEMO / "photographs",
+        "--captions",
+        demo_captions,
+        "--queries",
+        "20",
+        "--data-dir",
+        tmp_path,
+    ]
+    result = CliRunner().invoke(lab.cli.app, ["calibrate", "linear-mapping", *map(str, arguments)])
+    assert result.exit_code == 0, result.output
+    file = calibration_file(tmp_path, "linear-mapping")
+    assert str(file) in result.stdout.replace("\n", "")
+    assert read_calibrations(file, encoder_card("linear-mapping").weights_sha256) is not None
+    refused = CliRunner().invoke(lab.cli.app, ["calibrate", "semblance-base", *map(str, arguments)])
+    assert isinstance(refused.exception, InputError)
+    assert "ships with a calibration" in str(refused.exception)
 
 
 def test_sets_that_are_not_complete_are_refused(tmp_path: Path) -> None:
     (tmp_path / "captions.txt").write_text("a.jpg#0\ta\n")
-    arguments = [
-        "calibration",
-        "--images",
-        str(tmp_path),
-        "--images",
-        str(tmp_path),
-        "--captions",
-        str(tmp_path / "captions.txt"),
-    ]
-    result = CliRunner().invoke(app, arguments)
+    images = ["--images", str(tmp_path)] * 2
+    result = CliRunner().invoke(app, ["calibration", *images, "--captions", str(tmp_path / "captions.txt")])
     assert isinstance(result.exception, InputError)
-    assert "there are 2, 1 and 0" in str(result.exception)
+    assert "there are 2, 1, 0 and 0" in str(result.exception)

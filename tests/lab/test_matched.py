@@ -91,7 +91,7 @@ def test_the_commands_measure_matchers_too(command: str, tmp_path: Path, monkeyp
     Image.new("RGB", (8, 8), (0, 255, 0)).save(tmp_path / "green.png")
     (tmp_path / "token.txt").write_text("two.png#0\tred blue\ngreen.png#0\tgreen\n")
     monkeypatch.setattr(models.shipped, "matcher_cards", lambda: (ToyMatcher().card,))
-    monkeypatch.setattr(models.library, "InstalledModels", lambda *_arguments: ToyLibrary())
+    monkeypatch.setattr(models.library, "InstalledModels", lambda *_arguments, **_options: ToyLibrary())
     arguments = ["--images", tmp_path, "--captions", tmp_path / "token.txt", "--output", tmp_path / "out.json"]
     result = CliRunner().invoke(app, [command, *map(str, arguments), "--model", NAME])
     assert result.exit_code == 0, result.output

@@ -90,7 +90,7 @@ def test_the_command_measures_and_writes(tmp_path: Path, monkeypatch: pytest.Mon
     Image.fromarray(picture).save(tmp_path / "two.png")
     Image.new("RGB", (8, 8), (255, 0, 255)).save(tmp_path / "magenta.png")
     (tmp_path / "token.txt").write_text("two.png#0\tred blue\nmagenta.png#0\tmagenta\n")
-    monkeypatch.setattr(models.library, "InstalledModels", lambda *_arguments: ToyLibrary())
+    monkeypatch.setattr(models.library, "InstalledModels", lambda *_arguments, **_options: ToyLibrary())
     arguments = ["--images", tmp_path, "--captions", tmp_path / "token.txt", "--output", tmp_path / "out.json"]
     result = CliRunner().invoke(app, ["reranking", *map(str, arguments), "--rerank", NAME])
     assert result.exit_code == 0, result.output

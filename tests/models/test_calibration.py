@@ -1,6 +1,5 @@
-"""Scores become probabilities as the formulas say, and a better score is never less probable."""
+"""Scores become probabilities as the formula says, each by itself, and a better score is never less probable."""
 
-import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,89 +9,73 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.calibration import (
-    BEST,
-    NULL_SAMPLE,
+    SAMPLE,
     Calibration,
-    log_share,
-    match_features,
-    null_rows,
+    Calibrations,
+    Standing,
+    calibration_file,
     read_calibrations,
+    sample_rows,
+    standing,
     write_calibrations,
 )
 from models.errors import CheckpointError
 from models.shipped import encoder_card
 
-ONE = Calibration(temperature=0.1, result=(0.5, 2.0, 1.5), match=(-1.0, 3.0, 1.0, 2.0, -0.5), threshold=0.3)
+ONE = Calibration(intercept=-1.0, score=5.0, mean=2.0, spread=-3.0, direction=np.array([0.5, -0.25], np.float32))
+REFERENCE = np.array([[1, 0], [0, 1], [0.5, 0.5]], np.float32)
+ALL = Calibrations(REFERENCE, {"text-to-image": ONE})
 
 
 def _logistic(x: float) -> float:
     return float(1 / (1 + np.exp(-x)))
 
 
-def test_the_features_of_a_match_by_hand() -> None:
-    null = np.arange(11) / 10  # median 0.5, 90th percentile 0.9
-    features = match_features(np.array([0.95, 0.7]), null, size=100)
-    np.testing.assert_allclose(features, [0.95, 0.5, 0.4, np.log(100)])
+def test_a_confidence_by_hand_for_one_query_and_for_many() -> None:
+    queries = np.array([[1.0, 0.0], [0.6, 0.8]], np.float32)
+    told = ONE.confidence(
+        queries, Standing(np.array([0.2, 0.4]), np.array([0.1, 0.3])), np.array([[0.5, 0.1], [0.3, 0.0]])
+    )
+    of_query = [-1 + 2 * 0.2 - 3 * 0.1 + 0.5, -1 + 2 * 0.4 - 3 * 0.3 + 0.3 - 0.2]
+    expected = [[_logistic(of_query[0] + 5 * 3), _logistic(of_query[0] - 5)],
+                [_logistic(of_query[1] - 5 / 3), _logistic(of_query[1] - 5 * 4 / 3)]]  # fmt: skip
+    np.testing.assert_allclose(told, expected, atol=1e-6)
+    one = ONE.confidence(queries[0], Standing(np.array(0.2), np.array(0.1)), np.array([0.5, 0.1]))
+    np.testing.assert_allclose(one, expected[0], atol=1e-6)
 
 
-def test_a_few_relevant_images_do_not_move_the_null_distribution() -> None:
-    null = np.random.default_rng(0).normal(0, 0.1, 1000)
-    shifted = np.where(np.arange(1000) < 5, 0.9, null)
-    best = np.array([0.9])
-    np.testing.assert_allclose(match_features(best, null, 1000), match_features(best, shifted, 1000), atol=5e-3)
-
-
-def test_the_share_is_that_of_the_softmax_over_the_whole_collection() -> None:
-    scores = np.sort(np.random.default_rng(1).normal(0, 0.2, 300))[::-1]
-    softmax = np.exp(scores / 0.05) / sum(np.exp(s / 0.05) for s in scores)
-    assert log_share(scores[:BEST], scores, 300, 0.05) == pytest.approx(np.log(softmax[0]))
-    assert log_share(scores[:3], scores[:3], 3, 0.05) == pytest.approx(np.log(np.exp(scores[0] / 0.05) / np.exp(scores[:3] / 0.05).sum()))  # fmt: skip  # noqa: E501
-
-
-def test_a_sample_of_the_collection_gives_nearly_the_share_that_all_of_it_gives() -> None:
-    scores = np.random.default_rng(2).normal(0, 0.2, 20_000)
-    best = np.sort(scores)[::-1][:BEST]
-    sampled = log_share(best, scores[null_rows(20_000)], 20_000, 0.1)
-    assert sampled == pytest.approx(log_share(best, scores, 20_000, 0.1), abs=0.2)
-
-
-def test_both_probabilities_by_hand_for_one_query_and_for_many() -> None:
-    match = ONE.match_probability(np.array([[0.5, 0.1, 0.2, 4.0], [0.1, 0.0, 0.1, 4.0]]))
-    np.testing.assert_allclose(match, [_logistic(-1 + 1.5 + 0.1 + 0.4 - 2), _logistic(-1 + 0.3 + 0.2 - 2)])
-    confidence = ONE.confidence(match, np.array([-1.0, -3.0]), np.array([[0.0, -0.2], [0.0, -0.1]]))
-    expected = [[match[0] * _logistic(0.5 - 2), match[0] * _logistic(0.5 - 2 - 3)],
-                [match[1] * _logistic(0.5 - 6), match[1] * _logistic(0.5 - 6 - 1.5)]]  # fmt: skip
-    np.testing.assert_allclose(confidence, expected)
-    np.testing.assert_allclose(ONE.confidence(match[0], np.array(-1.0), np.array([0.0, -0.2])), expected[0])
+def test_where_a_query_stands_by_hand_for_one_and_for_many() -> None:
+    queries = np.array([[1.0, 0.0], [0.0, -1.0]], np.float32)
+    mean, spread = standing(queries, REFERENCE)
+    np.testing.assert_allclose(mean, [0.5, -0.5])
+    np.testing.assert_allclose(spread, [np.std([1, 0, 0.5])] * 2)
+    np.testing.assert_allclose(standing(queries[0], REFERENCE), (0.5, np.std([1, 0, 0.5])))
 
 
 @settings(deadline=None)
-@given(st.lists(st.floats(-1, 1), min_size=1, max_size=30), st.floats(0.01, 1), st.integers(0, 9))
-def test_confidence_falls_with_the_score_and_stays_a_probability(
-    scores: list[float], temperature: float, seed: int
+@given(st.lists(st.floats(-1, 1), min_size=1, max_size=30), st.floats(-1, 1), st.floats(0, 1))
+def test_confidence_falls_with_the_score_stays_a_probability_and_is_of_each_result_alone(
+    scores: list[float], mean: float, spread: float
 ) -> None:
-    ranked = np.sort(np.array(scores))[::-1]
-    null = np.random.default_rng(seed).uniform(-1, ranked[0], 50)
-    calibration = replace(ONE, temperature=temperature)
-    match = calibration.match_probability(match_features(ranked[:BEST], null, 5000))
-    share = log_share(ranked[:BEST], null, 5000, temperature)
-    confidence = calibration.confidence(match, share, ranked - ranked[0])
-    assert (np.diff(confidence) <= 0).all()
-    assert (confidence >= 0).all()
-    assert (confidence <= match).all()
+    ranked, stood = np.sort(np.array(scores))[::-1], Standing(np.array(mean), np.array(spread))
+    query = np.array([0.6, 0.8], np.float32)
+    told = ONE.confidence(query, stood, ranked)
+    assert (np.diff(told) <= 0).all()
+    assert ((told >= 0) & (told <= 1)).all()
+    alone = [ONE.confidence(query, stood, ranked[place : place + 1])[0] for place in range(len(ranked))]
+    np.testing.assert_array_equal(told, alone)
 
 
-def test_the_null_sample_is_the_same_each_time_and_all_of_a_small_collection() -> None:
-    assert null_rows(NULL_SAMPLE).tolist() == list(range(NULL_SAMPLE))
-    rows = null_rows(100_000)
-    assert len(set(rows.tolist())) == NULL_SAMPLE
-    assert rows.tolist() == null_rows(100_000).tolist()
-    assert rows.mean() == pytest.approx(50_000, rel=0.05)
+def test_the_sample_is_the_same_each_time_and_all_of_a_small_collection() -> None:
+    assert sample_rows(SAMPLE).tolist() == list(range(SAMPLE))
+    rows = sample_rows(100_000)
+    assert len(set(rows.tolist())) == SAMPLE
+    assert rows.tolist() == sample_rows(100_000).tolist()
+    assert rows.mean() == pytest.approx(50_000, rel=0.1)
 
 
 @pytest.mark.parametrize(
-    "change",
-    [{"temperature": 0}, {"result": (0.0, 1.0, 0.0)}, {"result": (0.0, 1.0)}, {"match": (1.0,)}, {"threshold": np.nan}],
+    "change", [{"score": 0.0}, {"score": -1.0}, {"intercept": np.nan}, {"direction": np.array([np.inf, 0], np.float32)}]
 )
 def test_a_calibration_that_cannot_be_is_refused(change: dict[str, object]) -> None:
     with pytest.raises(ValueError, match="calibration"):
@@ -100,30 +83,37 @@ def test_a_calibration_that_cannot_be_is_refused(change: dict[str, object]) -> N
 
 
 def test_what_is_written_is_read_for_the_same_weights_only(tmp_path: Path) -> None:
-    path = tmp_path / "calibration.json"
-    assert read_calibrations(path, "abc") == {}
-    write_calibrations(path, "abc", {"text-to-image": ONE})
-    assert read_calibrations(path, "abc") == {"text-to-image": ONE}
-    assert read_calibrations(path, "of weights that were trained again") == {}
+    path = calibration_file(tmp_path, "hf:some/model")
+    assert path == tmp_path / "calibrations" / "hf-some-model.safetensors"
+    assert read_calibrations(path, "abc") is None
+    write_calibrations(path, "abc", ALL)
+    read = read_calibrations(path, "abc")
+    assert read is not None
+    np.testing.assert_array_equal(read.reference, REFERENCE)
+    assert list(read.kinds) == ["text-to-image"]
+    stood, query = standing(REFERENCE[0], REFERENCE), REFERENCE[0]
+    told = [one.kinds["text-to-image"].confidence(query, stood, np.array([0.1, 0.7])) for one in (read, ALL)]
+    np.testing.assert_array_equal(*told)
+    assert read_calibrations(path, "of weights that were trained again") is None
 
 
-@pytest.mark.parametrize("text", ["{", "[]", "{}", '{"weights_sha256": "abc", "calibrations": {"text-to-image": {}}}'])
-def test_a_file_that_does_not_fit_is_refused_by_name(tmp_path: Path, text: str) -> None:
-    (tmp_path / "calibration.json").write_text(text)
-    with pytest.raises(CheckpointError, match=tmp_path.name):
-        read_calibrations(tmp_path / "calibration.json", "abc")
+def test_a_file_that_does_not_fit_is_refused_by_name(tmp_path: Path) -> None:
+    path = tmp_path / "calibration.safetensors"
+    write_calibrations(path, "abc", ALL)
+    whole = path.read_bytes()
+    for damaged in (b"", b"{", whole[:-3], whole.replace(b"intercept", b"intercapt"), whole.replace(b"5.0", b"-50")):
+        assert damaged != whole
+        path.write_bytes(damaged)
+        with pytest.raises(CheckpointError, match=r"calibration\.safetensors.*fit it again"):
+            read_calibrations(path, "abc")
 
 
-def test_a_weight_that_is_wrong_is_refused_by_name(tmp_path: Path) -> None:
-    path = tmp_path / "calibration.json"
-    write_calibrations(path, "abc", {"text-to-image": ONE})
-    fields = json.loads(path.read_text())
-    fields["calibrations"]["text-to-image"]["result"][2] = -1
-    path.write_text(json.dumps(fields))
-    with pytest.raises(CheckpointError, match="must be positive"):
-        read_calibrations(path, "abc")
-
-
-def test_the_shipped_calibration_is_of_the_shipped_weights() -> None:
+def test_the_shipped_calibration_is_of_the_shipped_weights_and_covers_every_kind_of_search() -> None:
     """After training again: ``semblance evaluate calibration … --write``."""
-    assert set(encoder_card("semblance-base").calibrations) == {"text-to-image", "image-to-text"}
+    calibrations = encoder_card("semblance-base").calibrations
+    assert calibrations is not None
+    kinds = {
+        f"{source}-to-{target}" for source in ("text", "image", "steered", "embedding") for target in ("image", "text")
+    }
+    assert kinds <= set(calibrations.kinds)
+    assert len(calibrations.reference) <= 1024

@@ -1,4 +1,4 @@
-"""Which calibration a query has, and what it makes of the scores, computed by hand."""
+"""Which calibration a query has, and what it makes of each score, computed by hand."""
 
 from __future__ import annotations
 
@@ -8,24 +8,24 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 from published_collection import publish_collection
-from toy_encoder import CALIBRATION, ToyEncoder
+from toy_encoder import CALIBRATION, REFERENCE, ToyEncoder
 
 from indexer.collections import collection_dir
 from indexer.store.arrays import VectorSet
 from indexer.store.generation import open_current
-from service.search.confidence import NOTHING_MATCHES, calibration_for, judge
+from models.calibration import Calibrations
+from service.search.confidence import judge, kind_of_search, nothing_matches
 from service.search.query import CollectionImage, Embedding, ImageFile, Modifier, Query, Sentence
 
 QUERY = np.array([1, 0, 0, 0], np.float32)
-COSINES = np.array([0.9, 0.8, 0.75, 0.7, 0.6, 0.55, 0.5, 0.4, 0.3, 0.2, 0.1, 0.0])
-"""Of twelve images with ``QUERY``: more than the ten best that are told apart."""
+COSINES = np.array([0.9, 0.8, 0.78, 0.7, 0.3, 0.0])
+KIND = "text-to-image"
 
 
 @pytest.fixture(scope="module")
 def vectors(tmp_path_factory: pytest.TempPathFactory) -> Iterator[VectorSet]:
-    """Twelve vectors, at ``COSINES`` to ``QUERY``."""
+    """Six vectors, at ``COSINES`` to ``QUERY``."""
     folder = tmp_path_factory.mktemp("cosines")
     matrix = np.stack([COSINES, np.sqrt(1 - COSINES**2), 0 * COSINES, 0 * COSINES], axis=1).astype(np.float32)
     paths = [Path(f"/photographs/{number:02}.jpg") for number in range(len(matrix))]
@@ -34,54 +34,53 @@ def vectors(tmp_path_factory: pytest.TempPathFactory) -> Iterator[VectorSet]:
         yield generation.vector_set("toy", "image")
 
 
-def match_probability() -> float:
-    return float(1 / (1 + np.exp(-(50 * COSINES[0] - 40))))
+def test_confidence_and_strength_of_each_result_by_hand(vectors: VectorSet) -> None:
+    weights = replace(CALIBRATION, mean=2.0, spread=-4.0)  # of the reference set's scores: 0 and 1
+    for one in (CALIBRATION, weights):
+        told = judge(Calibrations(REFERENCE, {KIND: one}), KIND, vectors, QUERY, COSINES)
+        shift = one.mean * 0 + one.spread * 1
+        expected = 1 / (1 + np.exp(-(50 * COSINES - 40 + shift)))
+        assert told.confidences == pytest.approx(expected.tolist(), abs=1e-6)
+        assert told.strengths == [
+            "strong" if value >= 0.7 else "possible" if value >= 0.3 else "weak" for value in expected
+        ]
 
 
-def expected() -> NDArray[np.float64]:
-    """Return the confidence in every result: its share is known exactly, for the sample is the whole collection."""
-    share = -np.log(np.exp((COSINES - COSINES[0]) / 0.05).sum())
-    return match_probability() / (1 + np.exp(-(1 + share + (COSINES - COSINES[0]) / 0.05)))
+def test_copies_of_a_result_change_no_confidence(vectors: VectorSet) -> None:
+    calibrations = Calibrations(REFERENCE, {KIND: CALIBRATION})
+    alone = judge(calibrations, KIND, vectors, QUERY, COSINES[1:2]).confidences[0]
+    burst = judge(calibrations, KIND, vectors, QUERY, np.repeat(COSINES[1], 40)).confidences
+    assert burst == [alone] * 40
 
 
-@pytest.mark.parametrize("results", [10, 12])
-def test_a_confidence_is_the_match_s_probability_times_the_result_s(vectors: VectorSet, results: int) -> None:
-    confidences, warnings = judge(CALIBRATION, vectors, QUERY, COSINES[:results])
-    assert confidences == pytest.approx(expected()[:results].tolist(), abs=2e-6)
-    assert confidences == [round(confidence or 0, 6) for confidence in confidences]
-    assert warnings == ()
+def test_without_a_calibration_of_the_kind_strength_tells_where_a_score_stands(vectors: VectorSet) -> None:
+    scores = np.array([4.01, 3.99, 3.01, 2.99, 0.5])  # the reference set's scores have mean 0 and deviation 1
+    other = Calibrations(REFERENCE, {"image-to-image": CALIBRATION})
+    told = judge(other, KIND, vectors, QUERY, scores)
+    assert told.confidences == [None] * 5
+    assert told.strengths == ["strong", "possible", "possible", "weak", "weak"]
+    of_sample = judge(None, KIND, vectors, QUERY, np.array([COSINES.mean() + 4.1 * COSINES.std(), COSINES.mean()]))
+    assert of_sample.strengths == ["strong", "weak"]
+    assert judge(None, KIND, vectors, QUERY, np.empty(0)).strengths == []
 
 
-def test_below_its_threshold_a_match_is_warned_of_and_at_it_not(vectors: VectorSet) -> None:
-    probability = float(CALIBRATION.match_probability(np.array([COSINES[0], 0, 0, 0])))
-    assert probability == pytest.approx(match_probability())
-    for threshold, told in ((probability, ()), (np.nextafter(probability, 1), (NOTHING_MATCHES,))):
-        confidences, warnings = judge(replace(CALIBRATION, threshold=threshold), vectors, QUERY, COSINES[:10])
-        assert warnings == told
-        assert confidences == pytest.approx(expected()[:10].tolist(), abs=2e-6)
+def test_nothing_matches_where_no_result_is_even_possible() -> None:
+    assert nothing_matches([0.29, 0.1])
+    assert not nothing_matches([0.1, 0.3])
+    assert not nothing_matches([None, None])
+    assert not nothing_matches([])
 
 
-def test_without_a_calibration_or_a_result_nothing_is_said(vectors: VectorSet) -> None:
-    assert judge(None, vectors, QUERY, COSINES[:3]) == ([None, None, None], ())
-    assert judge(CALIBRATION, vectors, QUERY, COSINES[:0]) == ([], ())
-
-
-def test_the_warning_is_in_whole_words() -> None:
-    assert NOTHING_MATCHES == "Nothing in this collection seems to match: these are only the nearest results."
-
-
-def test_each_kind_of_query_and_target_has_its_own_calibration() -> None:
-    text, image = replace(CALIBRATION, threshold=0.1), replace(CALIBRATION, threshold=0.2)
-    card = ToyEncoder(calibrations={"text-to-image": text, "image-to-text": image}).card
-    assert calibration_for(card, Query(Sentence("red")), "image") is text
-    assert calibration_for(card, Query(ImageFile(b"")), "text") is image
-    assert calibration_for(card, Query(CollectionImage("ab")), "text") is image
-
-
-def test_a_query_of_no_kind_or_one_that_nothing_is_fitted_for_has_none() -> None:
-    card = ToyEncoder(calibrations={"text-to-image": CALIBRATION, "None-to-image": CALIBRATION}).card
-    assert calibration_for(card, Query(Sentence("red")), "text") is None
-    assert calibration_for(card, Query(ImageFile(b"")), "image") is None
+def test_each_source_and_target_is_a_kind_of_search() -> None:
     beach = (Modifier("beach", 0.5),)
-    for query in (Query(Sentence("red"), beach), Query(None, beach), Query(Embedding((1.0,)))):
-        assert calibration_for(card, query, "image") is None
+    kinds = {
+        "text-to-image": Query(Sentence("red")),
+        "image-to-image": Query(ImageFile(b"")),
+        "steered-to-image": Query(Sentence("red"), beach),
+        "embedding-to-image": Query(Embedding((1.0,))),
+    }
+    for kind, query in kinds.items():
+        assert kind_of_search(query, "image") == kind
+        assert kind_of_search(query, "text") == kind.replace("to-image", "to-text")
+    assert kind_of_search(Query(CollectionImage("ab")), "text") == "image-to-text"
+    assert kind_of_search(Query(None, beach), "image") == "steered-to-image"

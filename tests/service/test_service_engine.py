@@ -14,7 +14,7 @@ import sqlalchemy
 from colour_collection import COLOURS
 from PIL import Image
 from published_collection import publish_collection
-from toy_encoder import CALIBRATION, ToyEncoder
+from toy_encoder import CALIBRATION, REFERENCE, ToyEncoder
 from toy_indexing import index_with
 from toy_matcher import NAME, WEIGHT, ToyMatcher
 
@@ -22,6 +22,7 @@ from indexer.collections import collection_dir
 from indexer.ingest.request import IndexRequest
 from indexer.store.base import VectorStore
 from indexer.store.generation import Generation, open_current
+from models.calibration import Calibrations
 from models.composition import ComposedQuery, Term, compose
 from models.types import Features, Vectors
 from service.search.engine import Found, ImageNotFoundError, find_image, image_vector, search
@@ -34,6 +35,8 @@ BEST_FIRST = [1, 3, 8, 6, 4, 10, 7, 11, 2, 5, 0, 9]
 TOWARDS = compose([Term("towards", np.array([1, 0, 0, 0], np.float32))])
 TEXTS = {0: ["a red light", "shared"], 1: ["shared"], 2: ["a blue light"]}
 SLEEP_S = 0.05
+
+CALIBRATED = Calibrations(REFERENCE, {"text-to-image": CALIBRATION})
 
 
 @pytest.fixture(scope="module")
@@ -102,12 +105,12 @@ class TestRanking:
             assert hits[row].confidence is None
 
     def test_confidences_go_with_their_results_on_every_page(self, generation: Generation) -> None:
-        whole = search(generation, "toy", TOWARDS, Page(12), calibration=CALIBRATION)
+        whole = search(generation, "toy", TOWARDS, Page(12), calibrations=CALIBRATED)
         confidences = [hit.confidence or 0 for hit in whole.hits]
         assert confidences == sorted(confidences, reverse=True)
         assert confidences[0] > 0.2 > confidences[4] > 0
         for offset in range(12):
-            page = search(generation, "toy", TOWARDS, Page(1, offset), calibration=CALIBRATION)
+            page = search(generation, "toy", TOWARDS, Page(1, offset), calibrations=CALIBRATED)
             assert page.hits == (whole.hits[offset],)
 
 
@@ -256,17 +259,24 @@ class TestReranking:
             assert sorted(found_rows(found)) == [other for other in range(12) if other != row]
             assert [len(hit.contributions) for hit in found.hits] == [2] * 4 + [1] * 7
 
-    def test_re_ranked_results_have_no_confidence_but_a_warning_where_nothing_matches(
+    def test_the_head_has_the_confidence_of_the_matcher_and_the_rest_that_of_the_encoder(
         self, pictures: Generation
     ) -> None:
         reranking = Reranking(ToyMatcher(), "red blue", 4)
-        never = replace(CALIBRATION, threshold=1.0)
-        plain = search(pictures, "toy", RED_BLUE, Page(12), calibration=never)
-        re_ranked = search(pictures, "toy", RED_BLUE, Page(12), calibration=never, reranking=reranking)
-        assert all(hit.confidence is not None for hit in plain.hits)
-        assert {hit.confidence for hit in re_ranked.hits} == {None}
-        assert len(plain.warnings) == 1
-        assert plain.warnings == re_ranked.warnings
+        never = replace(CALIBRATION, intercept=-1000.0)
+        kinds = {"text-to-image": CALIBRATION, f"text-to-image-{ToyMatcher().card.name}": never}
+        plain, re_ranked = (
+            search(pictures, "toy", RED_BLUE, Page(12), calibrations=Calibrations(REFERENCE, kinds), reranking=asked)
+            for asked in (None, reranking)
+        )
+        assert {hit.confidence for hit in re_ranked.hits[:4]} == {0}
+        assert [hit.confidence for hit in re_ranked.hits[4:]] == [hit.confidence for hit in plain.hits[4:]]
+
+    def test_a_matcher_that_nothing_is_fitted_for_has_no_confidence(self, pictures: Generation) -> None:
+        reranking = Reranking(ToyMatcher(), "red blue", 4)
+        found = search(pictures, "toy", RED_BLUE, Page(12), calibrations=CALIBRATED, reranking=reranking)
+        assert {hit.confidence for hit in found.hits[:4]} == {None}
+        assert all(hit.confidence is not None for hit in found.hits[4:])
 
 
 class TestTimes:

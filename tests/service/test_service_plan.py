@@ -277,7 +277,7 @@ def test_the_service_and_the_command_line_find_the_same(
     request_: dict[str, Any],
     target: Side,
 ) -> None:
-    monkeypatch.setattr(service.offline, "InstalledModels", lambda *_arguments: ToyLibrary())
+    monkeypatch.setattr(service.offline, "InstalledModels", lambda *_arguments, **_options: ToyLibrary())
     with Searcher(Settings(data_dir=data_dir), "colours") as searcher:
         lines, warnings = searcher.search(words, image, ["+blue -green"], target, Page(7))
     place = "json" if route == "/search/text" else "params"

@@ -26,7 +26,6 @@ from indexer.ingest.request import IndexRequest
 from models.errors import QueryError, UnknownModelError
 from models.types import Features, Pixels
 from service.cli import app
-from service.search.confidence import NOTHING_MATCHES
 from service.search.query import CollectionImage, Modifier, Query, Sentence
 from service.search.rerank import NO_MATCHER, RerankChoice, Reranking, choose_reranking
 
@@ -312,7 +311,7 @@ def test_a_matcher_at_work_holds_up_no_other_request(http: Callable[..., httpx.C
 
 
 def test_the_command_line_re_ranks_too(mixed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(service.offline, "InstalledModels", lambda *_arguments: ToyLibrary(load_encoder))
+    monkeypatch.setattr(service.offline, "InstalledModels", lambda *_arguments, **_options: ToyLibrary(load_encoder))
     command = ["search", "mixed", "red blue", "--data-dir", str(mixed), "-k", "1"]
     try:
         best = [CliRunner().invoke(app, [*command, *more]).output for more in ([], ["--rerank", NAME])]
@@ -323,14 +322,16 @@ def test_the_command_line_re_ranks_too(mixed: Path, monkeypatch: pytest.MonkeyPa
         structlog.reset_defaults()
 
 
-def test_re_ranked_results_have_no_confidence_but_the_answer_still_tells_that_nothing_matches(
+def test_re_ranked_results_have_the_confidence_that_was_fitted_for_the_matcher(
     http: Callable[..., httpx.Client], mixed: Path
 ) -> None:
-    never = replace(CALIBRATION, threshold=1.0)
-    encoder = ToyEncoder(calibrations={"text-to-image": never})
+    never = replace(CALIBRATION, intercept=-1000.0)
+    encoder = ToyEncoder(calibrations={"text-to-image": CALIBRATION, f"text-to-image-{NAME}": never})
     client = http(data_dir=mixed, default_collection="mixed", load_encoder=lambda _name: encoder, rerank_depth=4)
-    for offset in (0, 2, 6):
-        plain, re_ranked = (ask(client, rerank=rerank, offset=offset).json() for rerank in ("none", NAME))
+    for offset in (0, 2):  # of the head of four, which the matcher has scored
+        plain, re_ranked = (ask(client, k=2, rerank=rerank, offset=offset).json() for rerank in ("none", NAME))
         assert all(0 <= result["confidence"] <= 1 for result in plain["results"])
-        assert {result["confidence"] for result in re_ranked["results"]} == {None}
-        assert plain["warnings"] == re_ranked["warnings"] == [NOTHING_MATCHES]
+        assert {result["confidence"] for result in re_ranked["results"]} == {0}
+        assert {result["strength"] for result in re_ranked["results"]} == {"weak"}
+    behind = [ask(client, k=2, rerank=rerank, offset=6).json()["results"] for rerank in ("none", NAME)]
+    assert behind[0] == behind[1]

@@ -24,7 +24,7 @@ from toy_indexing import index_with
 from indexer.collections import collection_dir
 from indexer.ingest.request import IndexRequest
 from indexer.store.generation import open_current
-from models.calibration import NULL_SAMPLE, null_rows
+from models.calibration import SAMPLE, sample_rows
 from models.composition import Term, compose
 from service.api.cursor import read_cursor, write_cursor
 from service.api.schemas import SearchResults
@@ -387,10 +387,7 @@ class TestConfidence:
     def test_each_result_tells_how_likely_it_is_to_be_relevant(self, sure: TestClient) -> None:
         answer = text(sure, "red").json()
         scores = np.array([result["score"] for result in answer["results"]])
-        weights = np.exp((scores - scores[0]) / 0.05)  # the collection has seven images: these are all
-        share = np.log(weights[0] / weights.sum())
-        match = 1 / (1 + np.exp(-(50 * scores[0] - 40)))
-        expected = match / (1 + np.exp(-(1 + share + (scores - scores[0]) / 0.05)))
+        expected = 1 / (1 + np.exp(-(50 * scores - 40)))
         confidences = [result["confidence"] for result in answer["results"]]
         assert confidences == pytest.approx(expected.tolist(), abs=2e-6)
         assert confidences == sorted(confidences, reverse=True)
@@ -433,24 +430,20 @@ class TestConfidence:
         assert all(result["confidence"] < 0.01 for result in answer["results"])
         assert text(client, "yellow").json()["warnings"] == []
 
-    def test_a_large_collection_is_judged_by_a_sample_of_it(self, tmp_path: Path) -> None:
-        vectors = np.random.default_rng(0).normal(size=(NULL_SAMPLE + 900, 4)).astype(np.float32)
+    def test_without_a_calibration_a_sample_of_the_collection_tells_how_strong_a_result_is(
+        self, tmp_path: Path
+    ) -> None:
+        vectors = np.random.default_rng(0).normal(size=(SAMPLE + 900, 4)).astype(np.float32)
         vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
         paths = [Path(f"/photographs/{number:05}.jpg") for number in range(len(vectors))]
         publish_collection(tmp_path, "many", paths, vectors, ToyEncoder())
         with open_current(collection_dir(tmp_path, "many")) as generation:
             stored = generation.vector_set("toy", "image")
             assert stored.sample is stored.sample
-            assert stored.sample.tolist() == stored.matrix[null_rows(len(vectors))].tolist()
+            assert stored.sample.tolist() == stored.matrix[sample_rows(len(vectors))].tolist()
             query = ToyEncoder().encode_texts(["red"])[0]
-            scores = np.sort(vectors.astype(np.float64) @ query)[::-1]
-            sampled, warnings = judge(CALIBRATION, stored, query, scores[:20])
-            weights = np.exp((scores - scores[0]) / 0.05)
-            share = -np.log(weights.sum())
-            match = 1 / (1 + np.exp(-(50 * scores[0] - 40)))
-            whole = match / (1 + np.exp(-(1 + share + (scores[:20] - scores[0]) / 0.05)))
-            assert sampled == pytest.approx(whole.tolist(), rel=0.1)
-            assert warnings == ()
+            told = judge(None, "text-to-image", stored, query, np.array([9.0, 0.0]))
+            assert (told.confidences, told.strengths) == ([None, None], ["strong", "weak"])
 
 
 class TestCursors:

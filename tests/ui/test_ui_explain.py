@@ -61,7 +61,7 @@ def test_breakdown_adds_up_to_the_score(page: Page, address: str) -> None:
     assert sum(parts) == pytest.approx(score, abs=1e-6)
     written = [float(text.replace("−", "-")) for text in page.locator("#breakdown data").all_inner_texts()]
     assert round(sum(written[:-1]), 4) == written[-1], "what is read adds up too"
-    card = page.locator("#list li", has_text="a bright violet picture").locator("data.score")
+    card = page.locator("#list li", has_text="a bright violet picture").locator("data.strength")
     assert float(card.get_attribute("value")) == pytest.approx(score, abs=1e-6)
 
 
@@ -98,7 +98,7 @@ def test_caption_keeps_its_own_score(page: Page, address: str) -> None:
     explain(page, "a dark green picture")
     expect(page.locator("#explain-note")).to_contain_text("The score is the caption's.")
     parts, score = breakdown(page)
-    card = page.locator("#list li", has_text="a dark green picture").locator("data.score")
+    card = page.locator("#list li", has_text="a dark green picture").locator("data.strength")
     assert (parts, score) == ([], pytest.approx(float(card.get_attribute("value")), abs=1e-6))
 
 

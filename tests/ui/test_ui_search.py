@@ -252,25 +252,33 @@ def test_newer_search_wins_over_a_slow_older_one(page: Page, address: str) -> No
     expect(page.locator("#results")).to_have_attribute("aria-busy", "false")
 
 
-def test_each_result_tells_how_likely_it_is_and_the_page_says_where_nothing_matches(
+def test_each_result_has_one_sign_and_the_page_says_where_nothing_matches(
     page: Page, calibrated_address: str, address: str
 ) -> None:
     page.goto(f"{calibrated_address}/?q=red")
-    likely = page.locator("#list .confidence")
-    expect(likely).to_have_count(24)
-    percents = [float(value) for value in likely.evaluate_all("all => all.map((one) => one.value)")]
-    assert percents == sorted(percents, reverse=True)
-    expect(likely.first).to_have_text(f"Likely to match: {round(100 * percents[0])}%")
-    expect(likely.last).to_have_text("Likely to match: <1%")
+    signs = page.locator("#list .strength")
+    expect(signs).to_have_count(24)
+    expect(signs.first).to_have_text("Strong match")
+    expect(signs.first).to_have_attribute(
+        "title", re.compile(r"Similarity [\d.−]+, \d+% likely to show what was asked")
+    )
+    expect(signs.last).to_have_text("Weak match")
+    expect(signs.last).to_have_attribute("title", re.compile("<1% likely"))
+    expect(page.locator("#list .divider")).to_have_count(1)
+    strengths = page.locator("#list > li").evaluate_all("all => all.map((one) => one.className + one.dataset.strength)")
+    first_weak = strengths.index("cardweak")
+    assert strengths[first_weak - 1] == "dividerweak"
+    assert set(strengths[first_weak:]) == {"cardweak"}
     expect(page.locator("#warnings li")).to_have_count(0)
 
     page.goto(f"{calibrated_address}/?q=green&collection=plain")  # which is red and blue
     expect(page.locator("#warnings li")).to_contain_text("Nothing in this collection seems to match")
     expect(page.locator("#list .card .photo")).to_have_count(2)
+    expect(page.locator("#list .divider")).to_have_count(0)  # there is nothing above it
 
     page.goto(f"{address}/?q=red")  # a model without a calibration
-    expect(page.locator("#list .score").first).to_be_visible()
-    expect(likely).to_have_count(0)
+    expect(signs.first).to_be_visible()
+    expect(signs.first).not_to_have_attribute("title", re.compile("likely"))
 
 
 def test_signs_in_the_words_become_chips(page: Page, address: str) -> None:

@@ -65,16 +65,16 @@ def cached_models(device: str) -> CachedModels:
 
 
 def encode_set(
-    images: Path, captions: Path, split: Path | None, model: str, device: str
+    images: Path, captions: Path, split: Path | None, model: str, device: str, *, texts: bool = True
 ) -> tuple[DualEncoder, EncodedSet]:
-    """Load the model and encode the set, with a progress bar; say what was encoded."""
+    """Load the model and encode the set, without captions if so asked, with a progress bar; say what was encoded."""
     from lab.data.captioned import read_captioned
     from lab.evaluation.encoded import encode_captioned
 
     data = read_captioned(images, captions, split, name=split.stem if split else "")
     encoder = cached_models(device).encoder(model)
     with encoding_bar() as on_progress:
-        encoded = encode_captioned(encoder, data, on_progress)
+        encoded = encode_captioned(encoder, data, on_progress, texts=texts)
     typer.echo(f"{model}: {len(data):,} images, {len(encoded.captions):,} captions")
     return encoder, encoded
 

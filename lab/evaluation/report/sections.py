@@ -120,18 +120,17 @@ def modifiers_section(figures: Figures) -> Section:
 def calibration_section(figures: Figures) -> Section:
     """Show whether confidence is a probability, and whether it tells that nothing matches."""
     rows, drawn = [], {}
-    for way, values in {"text to image": figures, "image to text": figures["image_to_text"]}.items():
-        absence = values["nothing_matches"]
-        shown = values["expected_calibration_error"], absence["auroc"], absence["auroc_cosine"]
-        rows.append([way, *map(_decimal, shown)])
+    for way, values in figures["searches"].items():
+        shown = [values[name] for name in ("expected_calibration_error", "confidence", "precision", "told_absent")]
+        rows.append([way, *("-" if one is None else _decimal(one) for one in shown)])
         columns = [[one[name] for one in values["reliability"]] for name in ("confidence", "frequency", "count")]
         drawn[f"{way}; the larger a point, the more results"] = plots.reliability(f"{way} reliability", *columns)
     note = (
-        "Of results with confidence c, a fraction c should be relevant; the calibration error is the mean gap. AUROC: "
-        "how well queries with a match are told from those that nothing matches, 1 perfectly, 0.5 by chance; beside it "
-        "that of the best cosine."
+        "Of results with confidence c, a fraction c should show what was asked; the calibration error is the mean gap, "
+        "on photographs that were not fitted on. Absent: of the searches for what is not there, the share where no "
+        "result is possible, so that the answer says that nothing matches."
     )
-    table = Table(["", "calibration error", "AUROC", "of the cosine"], rows)
+    table = Table(["", "calibration error", "mean confidence", "precision", "absent told"], rows)
     return Section("calibration", "Calibration", note, [table, Plots(drawn)])
 
 
