@@ -43,7 +43,9 @@ PROOFS = (
     ),
     Proof("damaged_files", "test-hostile", ("A damaged file is refused by name, or mended.",)),
     Proof("mutated_images", "test-hostile", ("A damaged or hostile image is an error, and nothing else.",)),
-    Proof("hostile_requests", "test-hostile", ("No request makes an error of the service's own, or leaves the folders.",)),
+    Proof(
+        "hostile_requests", "test-hostile", ("No request makes an error of the service's own, or leaves the folders.",)
+    ),
     Proof(
         "hostile_uploads",
         "test-load",

@@ -57,7 +57,9 @@ def test_rows_bear_their_provenance() -> None:
     assert all(row[column] for column in COLUMNS)
 
 
-@pytest.mark.parametrize("name", ["indexing", "searching", "starting", "company", "large_photographs", "huggingface"])
+@pytest.mark.parametrize(
+    "name", ["indexing", "searching", "starting", "company", "large_photographs", "huggingface", "crash"]
+)
 def test_shipped_results_name_machine_and_versions(name: str) -> None:
     rows = read_csv(RESULTS / f"{name}.csv")
     assert rows
