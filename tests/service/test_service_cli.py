@@ -110,7 +110,7 @@ def test_a_search_tells_how_likely_each_result_is_and_that_nothing_matches(
 
     encoder = ToyEncoder(calibrations={"text-to-image": replace(CALIBRATION, intercept=-1000.0)})
     _, output, errors = run("search", "colours", "red", "-k", "7", "--data-dir", data_dir)
-    assert "Nothing in this collection seems to match" in errors
+    assert "No result is a likely match" in errors
     assert {line.split()[1] for line in output.splitlines()} == {"weak"}
 
 

@@ -16,11 +16,11 @@ BEACH, PEOPLE = Modifier("beach", 0.5), Modifier("people", -0.5)
         (Sentence("a dog"), "a dog", "a dog", "text"),
         (ImageFile(b"..."), "image", None, "image"),
         (CollectionImage("ab12"), "image", None, "image"),
-        (Embedding((1.0, 2.0)), "embedding", None, None),
+        (Embedding((1.0, 2.0)), "embedding", None, "embedding"),
     ],
 )
 def test_each_source_knows_its_label_its_words_and_its_kind(
-    source: Source, label: str, text: str | None, kind: str | None
+    source: Source, label: str, text: str | None, kind: str
 ) -> None:
     assert (source.label, source.text, source.kind) == (label, text, kind)
     assert source.weight == 1
@@ -47,15 +47,15 @@ def test_only_an_image_file_has_to_be_decoded() -> None:
 
 def test_modifiers_alone_are_a_query_and_nothing_at_all_is_none() -> None:
     query = Query(None, (BEACH,))
-    assert (query.parts, query.words, query.kind) == ([BEACH], ["beach"], None)
+    assert (query.parts, query.words, query.kind) == ([BEACH], ["beach"], "steered")
     with pytest.raises(QueryError, match=r"^The query has no source .* and no modifier\.$"):
         Query(None)
 
 
-def test_modifiers_take_a_query_s_kind_away() -> None:
+def test_modifiers_make_a_query_one_of_their_kind() -> None:
     assert Query(Sentence("a dog")).kind == "text"
     assert Query(CollectionImage("ab12")).kind == "image"
-    assert Query(Sentence("a dog"), (BEACH,)).kind is None
+    assert Query(Sentence("a dog"), (BEACH,)).kind == "steered"
 
 
 def test_the_bytes_of_an_image_are_not_printed_but_tell_queries_apart() -> None:

@@ -272,7 +272,7 @@ def test_each_result_has_one_sign_and_the_page_says_where_nothing_matches(
     expect(page.locator("#warnings li")).to_have_count(0)
 
     page.goto(f"{calibrated_address}/?q=green&collection=plain")  # which is red and blue
-    expect(page.locator("#warnings li")).to_contain_text("Nothing in this collection seems to match")
+    expect(page.locator("#warnings li")).to_contain_text("No result is a likely match")
     expect(page.locator("#list .card .photo")).to_have_count(2)
     expect(page.locator("#list .divider")).to_have_count(0)  # there is nothing above it
 

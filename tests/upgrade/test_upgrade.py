@@ -101,7 +101,7 @@ def test_with_other_weights_it_answers_409_and_names_the_command(serve):
 
 
 def test_with_other_weights_the_command_line_names_the_command_in_one_line(old, monkeypatch):
-    monkeypatch.setattr(service.offline, "InstalledModels", lambda *_: ToyLibrary(OtherWeights))
+    monkeypatch.setattr(service.offline, "InstalledModels", lambda *_, **__: ToyLibrary(OtherWeights))
     refused = CliRunner().invoke(program, ["search", "toy", "red", "--data-dir", str(old / "data")])
     assert refused.exit_code == 1
     (line,) = refused.stderr.splitlines()
