@@ -18,6 +18,9 @@ from models.imaging.limits import DEFAULT_LIMITS, DecodeLimits
 from models.imaging.photograph import Photograph
 from models.imaging.worker_process import WorkerProcess
 
+_LARGE = 64 * 2**20
+"""Bytes that a decode takes, beyond which its process is replaced: to start another costs less than such an image."""
+
 
 class Decoding(Future[Photograph]):
     """A photograph that is being decoded; to cancel it ends its work too, where that has begun."""
@@ -121,11 +124,14 @@ class DecoderPool:
     def _decode(self, decoding: Decoding, content: bytes, shrink_to: int | None) -> Photograph:
         header = read_header(content)
         check_limits(header, self.limits, shrink_to)
-        with self._budget.take(decode_cost(header, shrink_to)):
+        cost = decode_cost(header, shrink_to)
+        with self._budget.take(cost):
             worker = self._lend()
             try:
                 return decoding.done_by(worker, lambda: worker.decode(content, shrink_to))
             finally:
+                if cost > _LARGE:
+                    worker.stop()  # what its allocator keeps goes back to the system
                 self._take_back(worker)
 
     def _lend(self) -> WorkerProcess:
