@@ -46,7 +46,8 @@ def packages(environment: Path) -> Path:
 def run(environment: Path, *arguments: object, program: str = "semblance") -> subprocess.CompletedProcess[str]:
     """Run a program of the environment outside of the checkout."""
     command = [str(environment / "bin" / program), *map(str, arguments)]
-    variables = {"PATH": "/usr/bin:/bin", "COLUMNS": "120", "NO_COLOR": "1"}
+    data = str(environment.parent / "data")  # not the user's own folder, which may hold a collection of the same name
+    variables = {"PATH": "/usr/bin:/bin", "COLUMNS": "120", "NO_COLOR": "1", "SEMBLANCE_DATA_DIR": data}
     return subprocess.run(
         command, cwd=environment.parent, env=variables, capture_output=True, text=True, check=False, timeout=600
     )
