@@ -10,10 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from benchmarks.figures import Figure, format_csv, percentile
@@ -23,6 +20,7 @@ from benchmarks.indexing import DATA_DIR
 from benchmarks.open_loop import Request, Run, send
 from benchmarks.photographs import load_photographs
 from benchmarks.provenance import provenance
+from benchmarks.sampling import sampled
 from benchmarks.serving import Server, semblance
 from benchmarks.uploaders import uploading
 
@@ -30,6 +28,7 @@ RESULTS = Path(__file__).parent / "results" / "hostile_uploads.csv"
 _ATTACKERS = 8
 _PAUSE_S = 30
 _GRACE_S = 20
+_EVERY_S = 0.2
 
 
 def main() -> None:
@@ -64,7 +63,10 @@ def measure(
     highest = memory
     for name, content in files.items():
         alone = _p95_ms(send(server.port, asked, rate, seconds))
-        with uploading(server.port, path, content, _ATTACKERS) as statuses, _watched(server) as seen:
+        with (
+            uploading(server.port, path, content, _ATTACKERS) as statuses,
+            sampled(lambda: server.tree_memory_mb, _EVERY_S) as seen,
+        ):
             run = send(server.port, asked, rate, seconds)
         together, highest = _p95_ms(run), max(highest, *seen)
         told = ", ".join(f"{count} x {status}" for status, count in sorted(statuses.items()))
@@ -88,24 +90,6 @@ def measure(
 
 def _p95_ms(run: Run) -> float:
     return percentile([reply.seconds for reply in run.with_status(200)], 95) * 1e3
-
-
-@contextmanager
-def _watched(server: Server) -> Iterator[list[float]]:
-    """Read the memory of all processes again and again; give what was read."""
-    over, seen = threading.Event(), list[float]()
-
-    def work() -> None:
-        while not over.wait(0.2):
-            seen.append(server.tree_memory_mb)
-
-    thread = threading.Thread(target=work)
-    thread.start()
-    try:
-        yield seen
-    finally:
-        over.set()
-        thread.join()
 
 
 if __name__ == "__main__":

@@ -10,10 +10,8 @@ from __future__ import annotations
 
 import argparse
 import json
-import threading
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,6 +24,7 @@ from benchmarks.indexing import DATA_DIR
 from benchmarks.open_loop import Request, Run, send
 from benchmarks.photographs import Photographs, load_photographs
 from benchmarks.provenance import provenance
+from benchmarks.sampling import sampled
 from benchmarks.serving import Server, semblance
 
 RESULTS = Path(__file__).parent / "results" / "soak.csv"
@@ -60,7 +59,8 @@ def measure(server: Server, photographs: Photographs, seconds: float) -> list[Fi
     bodies = [{"query": text, "collection": photographs.name} for text in photographs.queries()[:2000]]
     times, whole = load(server.port, "/search/text", bodies, 8)
     requests = mixed(server.port, photographs)
-    with _watched(server) as readings:
+    started = time.perf_counter()
+    with sampled(lambda: _reading(server, started), _EVERY_S) as readings:
         run = send(server.port, requests, len(times) / whole / 3, seconds, connections=16)
     late = readings[len(readings) // 2 :]
     slope, bound = slope_per_h([(one.at_s, one.memory_mb) for one in late])
@@ -111,24 +111,11 @@ def slope_per_h(points: Sequence[tuple[float, float]]) -> tuple[float, float]:
     return slope, slope + _STUDENT_95 * error
 
 
-@contextmanager
-def _watched(server: Server) -> Iterator[list[Reading]]:
-    over, readings, started = threading.Event(), list[Reading](), time.perf_counter()
-
-    def work() -> None:
-        while not over.wait(_EVERY_S):
-            process = Path(f"/proc/{server.process.pid}")
-            descriptors = len(list((process / "fd").iterdir()))
-            threads = len(list((process / "task").iterdir()))
-            readings.append(Reading(time.perf_counter() - started, server.tree_memory_mb, descriptors, threads))
-
-    thread = threading.Thread(target=work)
-    thread.start()
-    try:
-        yield readings
-    finally:
-        over.set()
-        thread.join()
+def _reading(server: Server, started: float) -> Reading:
+    process = Path(f"/proc/{server.process.pid}")
+    descriptors = len(list((process / "fd").iterdir()))
+    threads = len(list((process / "task").iterdir()))
+    return Reading(time.perf_counter() - started, server.tree_memory_mb, descriptors, threads)
 
 
 def _growth(values: Sequence[int]) -> int:
