@@ -6,7 +6,7 @@ from dataclasses import fields
 from datetime import datetime
 
 from indexer.catalog.base import ImageFacts
-from models.imaging.exif import FileFacts
+from models.imaging.exif import LYING, FileFacts
 from models.imaging.facts import read_facts
 from models.imaging.formats import DECODER_REVISION
 from models.imaging.header import read_header
@@ -17,8 +17,6 @@ _NOTED = {field.name for field in fields(ImageFacts)}
 _OF_PHOTOGRAPH = _NOTED & {field.name for field in fields(Photograph)}
 _BESIDE_PIXELS = _NOTED & {field.name for field in fields(FileFacts)} - {"remark"}
 _TAKEN_APART = {"JPEG", "PNG", "WEBP"}
-_LYING = {5, 6, 7, 8}
-"""Turns that exchange width and height."""
 
 
 def facts_of_photograph(sha256: bytes, photo: Photograph, key: str, added_at: datetime | None) -> ImageFacts:
@@ -37,7 +35,7 @@ def facts_beside_pixels(sha256: bytes, content: bytes, key: str) -> ImageFacts |
     if header.format not in _TAKEN_APART:
         return None
     told = read_facts(split_file(content, header.format))
-    lying = told.orientation in _LYING
+    lying = told.orientation in LYING
     return ImageFacts(
         sha256=sha256,
         width=header.height if lying else header.width,

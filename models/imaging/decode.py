@@ -12,6 +12,7 @@ from PIL import Image, UnidentifiedImageError
 
 from models.errors import DecodeResourceError, ImageError
 from models.imaging.cost import check_limits, draft_size, shrink_factor
+from models.imaging.exif import LYING
 from models.imaging.facts import read_facts
 from models.imaging.file_parts import MAX_METADATA_BYTES, FileParts
 from models.imaging.header import read_header
@@ -122,7 +123,7 @@ def _decode(content: bytes, header: ImageHeader, limits: DecodeLimits, shrink_to
         pixels, odd_colours = rgb_pixels(image, parts.profile, factor)
     facts = read_facts(parts)
     orientation = None if parts.is_upright else facts.orientation
-    if orientation in (5, 6, 7, 8):
+    if orientation in LYING:
         width, height = height, width
     return Photograph(
         pixels=turn_upright(pixels, orientation),

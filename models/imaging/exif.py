@@ -28,6 +28,9 @@ _FIRST = object()
 _UNKNOWN_ISO = 65535  # told by another tag
 _MAX_ISO = 10_000_000
 
+LYING = frozenset({5, 6, 7, 8})
+"""Orientations that exchange width and height."""
+
 
 @dataclass(frozen=True)
 class FileFacts:
