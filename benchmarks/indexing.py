@@ -26,12 +26,11 @@ import numpy as np
 from benchmarks.figures import Figure, between, median_ratio
 from benchmarks.photographs import Photographs
 from indexer.indexing import index_collection
-from indexer.ingest.encode_images import available_cores
 from indexer.ingest.model_choice import NO_MATCHER
 from indexer.ingest.request import IndexReport, IndexRequest
 from models.imaging.decode import decode_image
 from models.inference.batches import IMAGE_BATCH
-from models.inference.execution import Execution
+from models.inference.execution import Execution, available_cores
 from models.library import InstalledModels
 from models.names import DEFAULT_MODEL
 from models.protocols import DualEncoder, ModelLibrary

@@ -112,13 +112,12 @@ def index(
 ) -> None:
     """Index folders of photographs: new and changed images are encoded, deleted ones go."""
     from indexer.indexing import index_collection
-    from indexer.ingest.encode_images import available_cores
     from indexer.ingest.request import IndexRequest
     from indexer.report_lines import tell
     from models.imaging.decode_pool import DecoderPool
     from models.imaging.limits import limits_from
     from models.inference.cache_folder import cache_folder
-    from models.inference.execution import Execution
+    from models.inference.execution import Execution, available_cores
     from models.library import InstalledModels
 
     where, limits = folder_of(data_dir), limits_from(os.environ)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
-import os
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, asynccontextmanager, contextmanager
@@ -19,6 +18,7 @@ from starlette.middleware.cors import CORSMiddleware
 from models.imaging.byte_budget import ByteBudget
 from models.imaging.decode_pool import DecoderPool
 from models.inference.cache_folder import cache_folder
+from models.inference.execution import available_cores
 from models.library import InstalledModels
 from models.protocols import ModelLibrary
 from models.text.spelling import load_spelling
@@ -47,7 +47,7 @@ from service.settings import Settings
 
 log = structlog.get_logger()
 
-_NICENESS = 10
+_NICENESS = 19
 """Of decoding processes: searches by words do not wait for the processors that images take."""
 
 
@@ -157,13 +157,14 @@ def _running(settings: Settings, metrics: Metrics, library: ModelLibrary, bounds
 
     with ExitStack() as stack:
         # Apart, so that uploads that take long keep no thumbnail waiting.
-        uploads = stack.enter_context(decoder(settings.decode_processes or os.cpu_count() or 1))
+        uploads = stack.enter_context(decoder(settings.decode_processes or available_cores()))
         originals = stack.enter_context(decoder(settings.file_threads))
-        threads = stack.enter_context(ThreadPoolExecutor(settings.search_threads or os.cpu_count(), "search"))
+        threads = stack.enter_context(ThreadPoolExecutor(settings.search_threads or available_cores(), "search"))
         encoders = Encoders(
             library,
             max_batch=settings.max_batch,
             max_images=settings.max_image_batch,
+            text_threads=settings.text_streams,
             finishing=threads,
             on_batch=metrics.count_batch,
         )

@@ -13,12 +13,15 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from indexer.layout import data_folder
 from models.errors import InputError
 from models.imaging.limits import DecodeLimits
-from models.inference.execution import Execution
+from models.inference.execution import Execution, available_cores
 from service.logs import LogFormat
 from service.search.grammar import QueryLimits
 from service.security.access import Key, parse_keys
 from service.security.bodies import BodyLimits
 from service.security.prefix import is_prefix
+
+_MOST_TEXT_STREAMS = 4
+"""Two already encode more sentences than one process can answer."""
 
 
 def _setting(default: Any, unit: str, description: str, *, beyond: str = "", **constraints: Any) -> Any:
@@ -219,7 +222,12 @@ class Settings(BaseSettings):
     @property
     def execution(self) -> Execution:
         """How models run."""
-        return Execution(self.runtime, self.device, self.encoder_threads)
+        return Execution(self.runtime, self.device, self.encoder_threads, self.text_streams)
+
+    @property
+    def text_streams(self) -> int:
+        """How many batches of texts are encoded at one time."""
+        return min(self.encoder_threads or available_cores(), _MOST_TEXT_STREAMS)
 
     @property
     def body_limits(self) -> BodyLimits:

@@ -7,7 +7,6 @@ writes. How far each may be from the next is bounded, and with it memory: what w
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -30,6 +29,7 @@ from indexer.ingest.request import Progress
 from indexer.sources.base import FoundFile
 from models.imaging.decode import ImageDecoder
 from models.inference.batches import IMAGE_BATCH
+from models.inference.execution import available_cores
 
 _FILES_AHEAD = 4 * IMAGE_BATCH
 _BATCHES_BEHIND = 4
@@ -216,8 +216,3 @@ def _never_encoded(
         for file in seen
         if file.sha256 and file.key not in told and vectors.lacking("image", file.sha256)
     ]
-
-
-def available_cores() -> int:
-    """Return how many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

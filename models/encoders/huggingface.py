@@ -69,7 +69,7 @@ def load_huggingface_encoder(name: str, compiler: Compiler) -> CompiledDualEncod
         return network if described.grid is None else _Patches(network, described.preprocessing, described.grid)
 
     def text_tower() -> Runner:
-        network = compiler.runner(f"{stem}.text", made_of, text)
+        network = compiler.runner(f"{stem}.text", made_of, text, of_texts=True)
         return ByLength(network, described.dimension, described.longest) if described.pads_to_longest else network
 
     tokenise = _by_transformers(name, described) if described.tokeniser is None else _Tokenise(described.tokeniser)

@@ -70,7 +70,7 @@ def load_encoder(card: EncoderCard, folder: Path, compiler: Compiler) -> Compile
     return CompiledDualEncoder(
         card,
         lambda: compiler.runner(f"{card.name}.image", card.made_of, image),
-        lambda: compiler.runner(f"{card.name}.text", card.made_of, text, full_precision=True),
+        lambda: compiler.runner(f"{card.name}.text", card.made_of, text, full_precision=True, of_texts=True),
         tokenise,
         words_read=tokenise.words_read,
     )

@@ -44,7 +44,7 @@ def load_encoder(card: EncoderCard, folder: Path, compiler: Compiler) -> Compile
     return CompiledDualEncoder(
         card,
         lambda: compiler.runner(f"{card.name}.image", card.made_of, image),
-        lambda: ByLength(compiler.runner(f"{card.name}.text", card.made_of, text), card.dimension),
+        lambda: ByLength(compiler.runner(f"{card.name}.text", card.made_of, text, of_texts=True), card.dimension),
         tokenise,
         words_read=tokenise.words_read,
     )

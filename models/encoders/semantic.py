@@ -108,7 +108,7 @@ def load_encoder(card: EncoderCard, folder: Path, compiler: Compiler) -> Compile
     return CompiledDualEncoder(
         card,
         image_tower,
-        lambda: compiler.runner(f"{card.name}.text", card.made_of, text),
+        lambda: compiler.runner(f"{card.name}.text", card.made_of, text, of_texts=True),
         _Tokenise(bags),
         words_read=lambda _text: None,  # a bag has room for all words
     )

@@ -51,7 +51,7 @@ def load_encoder(
     return CompiledDualEncoder(
         card,
         lambda: compiler.runner(f"{card.name}.image", [*card.made_of, *hashes], image),
-        lambda: ByLength(compiler.runner(f"{card.name}.text", card.made_of, text), card.dimension),
+        lambda: ByLength(compiler.runner(f"{card.name}.text", card.made_of, text, of_texts=True), card.dimension),
         tokenise,
         matchers,
         words_read=tokenise.words_read,

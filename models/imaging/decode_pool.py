@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from time import monotonic
 
 from models.errors import ImageError
 from models.imaging.byte_budget import ByteBudget
@@ -18,6 +19,8 @@ from models.imaging.limits import DEFAULT_LIMITS, DecodeLimits
 from models.imaging.photograph import Photograph
 from models.imaging.worker_process import WorkerProcess
 
+_KEPT_IDLE_S = 10.0
+"""After which a process that has nothing to do is ended, but for one: to start it takes a quarter of a second."""
 _LARGE = 64 * 2**20
 """Bytes that a decode takes, beyond which its process is replaced: to start another costs less than such an image."""
 
@@ -77,7 +80,8 @@ class DecoderPool:
         self._budget = budget or ByteBudget(limits.max_decode_bytes)
         self._threads = ThreadPoolExecutor(workers, "decode")
         self._guard = threading.Lock()
-        self._idle: list[WorkerProcess] = []
+        self._idle: list[tuple[float, WorkerProcess]] = []  # since when, the longest first
+        self._sweeping: threading.Timer | None = None
         self._unfinished: set[Decoding] = set()
 
     def decode(self, content: bytes, *, shrink_to: int | None = None) -> Photograph:
@@ -100,8 +104,12 @@ class DecoderPool:
         for decoding in unfinished:
             decoding.cancel()
         self._threads.shutdown()
-        while self._idle:
-            self._idle.pop().close()
+        with self._guard:
+            if self._sweeping:
+                self._sweeping.cancel()
+            idle, self._idle = self._idle, []
+        for _, worker in idle:
+            worker.close()
 
     def __enter__(self) -> DecoderPool:
         return self
@@ -136,7 +144,7 @@ class DecoderPool:
 
     def _lend(self) -> WorkerProcess:
         with self._guard:
-            worker = self._idle.pop() if self._idle else None
+            worker = self._idle.pop()[1] if self._idle else None
         if worker and worker.is_alive:
             return worker
         if worker:
@@ -148,4 +156,23 @@ class DecoderPool:
             worker.close()
             return
         with self._guard:
-            self._idle.append(worker)
+            self._idle.append((monotonic(), worker))
+            if len(self._idle) > 1 and not self._sweeping:
+                self._sweep_later()
+
+    def _sweep_later(self) -> None:
+        self._sweeping = threading.Timer(_KEPT_IDLE_S, self._sweep)
+        self._sweeping.daemon = True
+        self._sweeping.start()
+
+    def _sweep(self) -> None:
+        """End the processes that have been idle for long, but for the one that was used last."""
+        ended = []
+        with self._guard:
+            self._sweeping = None
+            while len(self._idle) > 1 and self._idle[0][0] <= monotonic() - _KEPT_IDLE_S:
+                ended.append(self._idle.pop(0)[1])
+            if len(self._idle) > 1:
+                self._sweep_later()
+        for worker in ended:
+            worker.close()

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
 import signal
 import sys
 from contextlib import suppress
@@ -32,12 +31,11 @@ def main(arguments: str) -> None:
     """Decode until the input ends.
 
     Args:
-        arguments: JSON of ``limits`` (the fields of ``DecodeLimits``), ``address_space`` in bytes, and ``niceness``.
+        arguments: JSON of ``limits`` (the fields of ``DecodeLimits``) and ``address_space`` in bytes.
     """
     asked = json.loads(arguments)
     limits = DecodeLimits(**asked["limits"])
     requests, answers = sys.stdin.buffer, sys.stdout.buffer
-    os.nice(asked["niceness"])
     _limit_memory(asked["address_space"])
     while line := requests.readline():
         request = json.loads(line)

@@ -47,15 +47,20 @@ class WorkerProcess:
         self._limits = limits
         self._stopped = False
         address_space = limits.max_decode_bytes + SPARE_BYTES
-        arguments = {"limits": asdict(limits), "address_space": address_space, "niceness": niceness}
+        arguments = {"limits": asdict(limits), "address_space": address_space}
         self._process = subprocess.Popen(
             [sys.executable, "-m", "models.imaging.decode_worker", json.dumps(arguments)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,  # libraries in C write there, of every damaged file
             env={**os.environ, **_ENVIRONMENT},
-            start_new_session=True,  # Ctrl-C is for the process that started it, which ends this one
+            # Ctrl-C is for the process that started it, which ends this one. Not a session: Linux shares processors
+            # between sessions first, whatever the niceness of what is in them.
+            process_group=0,
         )
+
+        if niceness and hasattr(os, "setpriority"):  # from here: to import takes as long as to decode
+            os.setpriority(os.PRIO_PROCESS, self._process.pid, niceness)
 
     def decode(self, content: bytes, shrink_to: int | None) -> Photograph:
         """Decode one image; see ``decode_image``.

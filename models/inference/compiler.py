@@ -33,11 +33,18 @@ class Compiler:
     def __init__(self, execution: Execution = Execution(), cache: Path | None = None) -> None:  # noqa: B008 - immutable
         self.device = resolve_device(execution.device)
         self.threads = execution.threads
+        self._text_streams = execution.text_streams
         self._by_openvino = _chooses_openvino(execution.runtime, self.device)
         self._cache = None if cache is None else _conversion_cache(cache)
 
     def runner(
-        self, name: str, made_of: Sequence[str], build: Callable[[], Graph], *, full_precision: bool = False
+        self,
+        name: str,
+        made_of: Sequence[str],
+        build: Callable[[], Graph],
+        *,
+        full_precision: bool = False,
+        of_texts: bool = False,
     ) -> Runner:
         """Return what runs a graph.
 
@@ -46,6 +53,7 @@ class Compiler:
             made_of: the hashes of all weights in it, and whatever else tells it from others of its name.
             build: makes it; not called where a converted model of it is kept.
             full_precision: compute in float32 where bfloat16 would be faster.
+            of_texts: its inputs are short texts, see ``Execution.text_streams``.
 
         Raises:
             CheckpointError: its weights are missing or damaged.
@@ -55,9 +63,10 @@ class Compiler:
 
             mixed = False if full_precision else None
             return TorchRunner(build().module, device=self.device, threads=self.threads, mixed_precision=mixed)
-        from models.inference.openvino_runtime import OpenVinoRunner, compiled
+        from models.inference.openvino_runtime import OpenVinoRunner, compiled, configuration
 
-        return OpenVinoRunner(compiled(name, made_of, build, self.threads, full_precision, self._cache))
+        config = configuration(self.threads, full_precision, self._text_streams if of_texts else None)
+        return OpenVinoRunner(compiled(name, made_of, build, config, self._cache))
 
     def kept(self, name: str, made_of: Sequence[str], make: Callable[[], bytes]) -> bytes:
         """Return bytes that are kept beside converted models, made anew where they are not there.

@@ -45,24 +45,29 @@ class OpenVinoRunner:
         return np.array(outputs[0], dtype=np.float32)
 
 
+def configuration(threads: int | None, full_precision: bool, streams: int | None) -> dict[str, Any]:
+    """Return OpenVINO's settings: one run at a time on all threads, or so many at a time on one thread each.
+
+    Args:
+        threads: cap on those of one run at a time.
+        full_precision: compute in float32.
+        streams: runs at one time; None for the first way.
+    """
+    config: dict[str, Any] = {"INFERENCE_PRECISION_HINT": "f32"} if full_precision else {}
+    if streams:
+        # Not pinned: the system moves a thread from a processor that others use.
+        return {**config, "NUM_STREAMS": streams, "INFERENCE_NUM_THREADS": streams, "ENABLE_CPU_PINNING": False}
+    return {**config, "PERFORMANCE_HINT": "LATENCY", **({"INFERENCE_NUM_THREADS": threads} if threads else {})}
+
+
 def compiled(
-    name: str,
-    made_of: Sequence[str],
-    build: Callable[[], Graph],
-    threads: int | None,
-    full_precision: bool,
-    kept: ConversionCache | None,
+    name: str, made_of: Sequence[str], build: Callable[[], Graph], config: dict[str, Any], kept: ConversionCache | None
 ) -> Any:
     """Return a compiled model: from the cache, or converted and compiled anew, and then kept.
 
     Two things are kept: the converted model, which any processor can compile, and what this one has compiled of it.
-    Arguments are those of ``Compiler.runner``.
+    ``config`` is of ``configuration``, other arguments are those of ``Compiler.runner``.
     """
-    config: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY"}
-    if threads:
-        config["INFERENCE_NUM_THREADS"] = threads
-    if full_precision:
-        config["INFERENCE_PRECISION_HINT"] = "f32"
     if kept is None:
         return _core().compile_model(_converted(build), "CPU", config)
     model_key = digest([name, *made_of, openvino.__version__, _source_digest()])

@@ -8,7 +8,6 @@ bound is one of time: how many places that is depends on the machine and on what
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from time import monotonic
 from typing import Any, TypeVar
 
 from models.errors import SemblanceError
+from models.inference.execution import available_cores
 from service.serving.threads import ExpiredError, OverloadedError, begin_by
 
 T = TypeVar("T")
@@ -60,7 +60,7 @@ class Admission:
         self._max_wait_s = max_wait_s
         self._begin_within_s = begin_within_s
         self._clock = clock
-        self._at_least = _PLACES_PER_CORE * (os.cpu_count() or 1)
+        self._at_least = _PLACES_PER_CORE * available_cores()
         self._between_s = 0.0
         self._last_s: float | None = None
 

@@ -1,7 +1,7 @@
 """Dynamic batching: everything that is queued when an encoder's thread becomes free is encoded in one batch.
 
 No request waits for a batch to fill: one that comes alone is encoded at once, and batches grow with the load. Words and
-images take turns, and images in small batches: each takes ten times as long as a sentence.
+images have threads of their own, and images small batches: each takes ten times as long as a sentence.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field
 from itertools import islice
-from queue import SimpleQueue
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
@@ -56,6 +55,59 @@ class _Job:
             self.result.set_exception(error)
 
 
+class _Line:
+    """Jobs of one kind that wait, and the threads that do them, as many at once as make a full batch.
+
+    Args:
+        name: of the threads.
+        threads: how many.
+        most: texts and images that are taken together; one job is taken however large it is.
+        work: does the jobs that were taken.
+    """
+
+    def __init__(self, name: str, threads: int, most: int, work: Callable[[list[_Job], _Line], None]) -> None:
+        self._most, self._work = most, work
+        self._waiting = deque[_Job]()
+        self._changed = threading.Condition()
+        self._closed = False
+        self._threads = [threading.Thread(target=self._run, name=name, daemon=True) for _ in range(threads)]
+        for thread in self._threads:
+            thread.start()
+
+    def __bool__(self) -> bool:
+        """Tell whether anything waits."""
+        return bool(self._waiting)
+
+    def put(self, job: _Job) -> None:
+        with self._changed:
+            self._waiting.append(job)
+            self._changed.notify()
+
+    def close(self) -> None:
+        """Do what waits, then end the threads."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+        for thread in self._threads:
+            thread.join()
+
+    def _run(self) -> None:
+        while jobs := self._take():
+            wanted = [job for job in jobs if job.result.set_running_or_notify_cancel()]
+            if wanted:
+                self._work(wanted, self)
+
+    def _take(self) -> list[_Job]:
+        """Wait for jobs; none are returned when there will be no more."""
+        taken, size = list[_Job](), 0
+        with self._changed:
+            self._changed.wait_for(lambda: self._waiting or self._closed)
+            while self._waiting and size < self._most:
+                taken.append(self._waiting.popleft())
+                size += taken[-1].size
+        return taken
+
+
 class BatchingEncoder:
     """Encodes for many requests at once; callers limit how many there are (see ``Admission``).
 
@@ -63,6 +115,7 @@ class BatchingEncoder:
         encoder: that does it.
         max_batch: most texts that are taken together.
         max_images: most images that are.
+        text_threads: batches of texts at one time.
         finishing: runs what callers make of their vectors where others wait for the encoder's thread; it outlives this.
         on_batch: told the side and the size of each batch.
     """
@@ -73,18 +126,16 @@ class BatchingEncoder:
         *,
         max_batch: int,
         max_images: int = 4,
+        text_threads: int = 1,
         finishing: Executor,
         on_batch: Callable[[Side, int], None] = lambda _side, _size: None,
     ) -> None:
         self.encoder = encoder
-        self._max_batch = max_batch
-        self._max_images = min(max_batch, max_images)
         self._finishing = finishing
         self._on_batch = on_batch
-        self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
-        self._texts, self._images = deque[_Job](), deque[_Job]()  # the worker's own: what it has taken from the queue
-        self._worker = threading.Thread(target=self._work, name=f"encode-{encoder.card.name}", daemon=True)
-        self._worker.start()
+        name = f"encode-{encoder.card.name}"
+        self._texts = _Line(name, text_threads, max_batch, self._encode)
+        self._images = _Line(f"{name}-images", 1, min(max_batch, max_images), self._encode)
 
     async def encode(
         self, texts: Sequence[str], images: Sequence[Pixels], then: Callable[[Encoded], T], *, quick: bool = True
@@ -108,42 +159,22 @@ class BatchingEncoder:
         return np.stack(vectors) if vectors else np.empty((0, self.encoder.card.dimension), dtype=np.float32)
 
     def close(self) -> None:
-        """Encode what is queued, then end the worker."""
-        self._jobs.put(None)
-        self._worker.join()
+        """Encode what is queued, then end the threads."""
+        for line in (self._texts, self._images):
+            line.close()
 
     def _submit(self, job: _Job) -> Future[Any]:
-        self._jobs.put(job)
+        (self._images if job.images else self._texts).put(job)
         return job.result
 
-    def _work(self) -> None:
-        open_ = True
-        while open_ or self._texts or self._images:
-            open_ = open_ and self._sort()
-            for line, most in ((self._texts, self._max_batch), (self._images, self._max_images)):
-                jobs = [job for job in _first(line, most) if job.result.set_running_or_notify_cancel()]
-                if jobs:
-                    self._encode(jobs)
-
-    def _sort(self) -> bool:
-        """Line up what is queued, and wait where there is nothing; return False if ``close`` was called."""
-        wait = not (self._texts or self._images)
-        while wait or not self._jobs.empty():
-            job = self._jobs.get()
-            if job is None:
-                return False
-            (self._images if job.images else self._texts).append(job)
-            wait = False
-        return True
-
-    def _encode(self, jobs: list[_Job]) -> None:
+    def _encode(self, jobs: list[_Job], line: _Line) -> None:
         try:
             encoded = self._vectors(jobs)
-        except Exception as error:  # noqa: BLE001 - raised in the callers; the worker goes on
+        except Exception as error:  # noqa: BLE001 - raised in the callers; the thread goes on
             for job in jobs:
                 job.result.set_exception(error)
             return
-        if len(jobs) == 1 and jobs[0].quick and not (self._texts or self._images or not self._jobs.empty()):
+        if len(jobs) == 1 and jobs[0].quick and not line:
             jobs[0].finish(encoded[0])  # nobody waits for this thread: no other needs to be woken
             return
         for job, vectors in zip(jobs, encoded, strict=True):
@@ -167,15 +198,6 @@ class BatchingEncoder:
         return iter(vectors)
 
 
-def _first(line: deque[_Job], most: int) -> list[_Job]:
-    """Take jobs from a line up to a full batch; the first one however large it is."""
-    taken, size = [], 0
-    while line and size < most:
-        taken.append(line.popleft())
-        size += taken[-1].size
-    return taken
-
-
 def _texts(encoded: Encoded) -> list[Vectors]:
     return encoded.texts
 
@@ -189,12 +211,14 @@ class Encoders:
         *,
         max_batch: int,
         max_images: int = 4,
+        text_threads: int = 1,
         finishing: Executor,
         on_batch: Callable[[Side, int], None] = lambda _side, _size: None,
     ) -> None:
         self._library = library
         self._max_batch = max_batch
         self._max_images = max_images
+        self._text_threads = text_threads
         self._finishing = finishing
         self._on_batch = on_batch
         self._running: LoadOnce[str, BatchingEncoder] = LoadOnce()
@@ -221,6 +245,7 @@ class Encoders:
             encoder,
             max_batch=self._max_batch,
             max_images=self._max_images,
+            text_threads=self._text_threads,
             finishing=self._finishing,
             on_batch=self._on_batch,
         )

@@ -13,7 +13,7 @@ from PIL import Image
 from slow_images import endless_jpeg, png
 
 from models.errors import DecodeResourceError, ImageError, ImageTooLargeError, UnsupportedImageError
-from models.imaging import worker_process
+from models.imaging import decode_pool, worker_process
 from models.imaging.decode import decode_image
 from models.imaging.decode_pool import DecoderPool
 from models.imaging.limits import DecodeLimits
@@ -122,3 +122,25 @@ def test_closing_gives_up_what_runs_and_leaves_no_process() -> None:
     pool.close()
     assert all(decoding.done() for decoding in decodings)
     assert not children() - others
+
+
+def test_processes_stand_back_behind_the_one_that_started_them() -> None:
+    """In a session of their own they would not: Linux shares processors between sessions first."""
+    others = children()
+    with DecoderPool(1, niceness=19) as pool:
+        pool.decode(jpeg())
+        (worker,) = children() - others
+        assert os.getpriority(os.PRIO_PROCESS, worker) == 19
+        assert os.getsid(worker) == os.getsid(0)
+        assert os.getpgid(worker) != os.getpgid(0)  # which Ctrl-C ends
+
+
+def test_of_processes_that_have_nothing_to_do_one_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(decode_pool, "_KEPT_IDLE_S", 2)
+    others = children()
+    with DecoderPool(3) as pool:
+        for decoding in [pool.submit(jpeg(2000, 2000)) for _ in range(9)]:
+            decoding.result()
+        assert len(children() - others) > 1
+        wait_for(lambda: len(children() - others) == 1)
+        assert pool.decode(jpeg()).width == 48

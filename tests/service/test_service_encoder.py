@@ -122,37 +122,48 @@ def test_many_texts_from_a_thread_are_encoded_in_parts(gated: GatedEncoder, batc
     assert batching.texts_from_thread([]).shape == (0, 4)
 
 
-def test_words_and_images_take_turns_and_images_in_small_batches(gated: GatedEncoder) -> None:
-    """However many images wait, a sentence waits for no more than one of their batches."""
+def test_words_do_not_wait_for_images_which_come_in_small_batches(gated: GatedEncoder) -> None:
     pixels = np.full((8, 8, 3), (255, 0, 0), dtype=np.uint8)
-    calls: list[str] = []
+    sizes: list[int] = []
+    entered, gate = threading.Semaphore(0), threading.Semaphore(0)
     encode_images = gated.encode_images
 
-    def remember(images: Pixels) -> Vectors:
-        calls.append(f"{len(images)} images, after {len(gated.calls)} calls for words")
+    def held(images: Pixels) -> Vectors:
+        sizes.append(len(images))
+        entered.release()
+        assert gate.acquire(timeout=20)
         return encode_images(images)
 
-    gated.encode_images = remember  # type: ignore[method-assign]
+    gated.encode_images = held  # type: ignore[method-assign]
+    gated.gate.release()
 
     async def run(encoder: BatchingEncoder) -> None:
-        first = asyncio.create_task(texts(encoder, "first"))
-        await asyncio.to_thread(gated.entered.acquire)
+        first = asyncio.create_task(encoder.encode((), [pixels], same))
+        await asyncio.to_thread(entered.acquire)
         images = [asyncio.create_task(encoder.encode((), [pixels], same)) for _ in range(5)]
-        words = [asyncio.create_task(texts(encoder, text)) for text in "abcde"]
-        await asyncio.sleep(0)
-        gated.gate.release(3)
-        await asyncio.gather(first, *images, *words)
+        assert (await texts(encoder, "a")).shape == (1, 4)
+        gate.release(4)
+        await asyncio.gather(first, *images)
 
     with ThreadPoolExecutor(2) as finishing:
         encoder = BatchingEncoder(gated, max_batch=4, max_images=2, finishing=finishing)
         asyncio.run(run(encoder))
         encoder.close()
-    assert gated.calls == [["first"], ["a", "b", "c", "d"], ["e"]]
-    assert calls == [
-        "2 images, after 2 calls for words",
-        "2 images, after 3 calls for words",
-        "1 images, after 3 calls for words",
-    ]
+    assert sizes == [1, 2, 2, 1]
+
+
+def test_two_batches_of_words_run_at_one_time(gated: GatedEncoder) -> None:
+    async def run(encoder: BatchingEncoder) -> None:
+        tasks = [asyncio.create_task(texts(encoder, text)) for text in ("red", "green")]
+        for _ in tasks:  # both are begun before either ends
+            await asyncio.to_thread(gated.entered.acquire)
+        gated.gate.release(2)
+        await asyncio.gather(*tasks)
+
+    with ThreadPoolExecutor(2) as finishing:
+        encoder = BatchingEncoder(gated, max_batch=1, text_threads=2, finishing=finishing)
+        asyncio.run(run(encoder))
+        encoder.close()
 
 
 def test_texts_and_images_may_wait_together() -> None:
