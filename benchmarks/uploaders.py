@@ -6,19 +6,22 @@ which status, as JSON.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import signal
 import subprocess
 import sys
-import threading
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from benchmarks.open_loop import Request, send
+import uvloop
 
+from benchmarks.open_loop import Connection, Request
+
+_TIMEOUT_S = 60
 _PAUSE_S = 0.05
 """After a refusal; a client that asks again at once measures how fast refusals are, and nothing else."""
 
@@ -43,26 +46,30 @@ def uploading(port: int, path: str, content: bytes, clients: int) -> Iterator[Co
 
 def main() -> None:
     """Upload until told to stop."""
-    port, path, clients = int(sys.argv[1]), sys.argv[2], int(sys.argv[3])
-    over, statuses, guard = threading.Event(), Counter[int](), threading.Lock()
     os.nice(19)  # other machines' clients would take none of this one's processors
-    signal.signal(signal.SIGTERM, lambda *_: over.set())
+    port, path, clients = int(sys.argv[1]), sys.argv[2], int(sys.argv[3])
     upload = Request(path, sys.stdin.buffer.read(), "image/jpeg")
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        print(json.dumps(runner.run(_upload(port, upload, clients))), flush=True)
 
-    def work() -> None:
-        while not over.is_set():
-            (reply,) = send(port, [upload], 1000, 0.001).replies
-            with guard:
-                statuses[reply.status] += 1
-            if reply.status in (0, 429, 503):
-                over.wait(_PAUSE_S)
 
-    threads = [threading.Thread(target=work, daemon=True) for _ in range(clients)]
-    for thread in threads:
-        thread.start()
-    over.wait()
-    with guard:
-        print(json.dumps(statuses), flush=True)
+async def _upload(port: int, upload: Request, clients: int) -> Counter[int]:
+    statuses, over = Counter[int](), asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, over.set)
+
+    async def work() -> None:
+        connection = Connection(port, _TIMEOUT_S)
+        while True:
+            status = await connection.ask(upload)
+            statuses[status] += 1
+            if status in (0, 429, 503):
+                await asyncio.sleep(_PAUSE_S)
+
+    tasks = [asyncio.create_task(work()) for _ in range(clients)]
+    await over.wait()
+    for task in tasks:
+        task.cancel()
+    return statuses
 
 
 if __name__ == "__main__":
