@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import random
 import re
-import uuid
 from collections.abc import Callable, Iterator, Mapping
 from http import HTTPMethod
 from time import perf_counter
@@ -155,4 +155,4 @@ def _unrouted(scope: Scope) -> str:
 def _request_id(scope: Scope) -> str:
     """Return the caller's own id if it is short and plain enough for a log, or else a new one."""
     given = Headers(scope=scope).get("x-request-id", "")
-    return given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
+    return given if _REQUEST_ID.fullmatch(given) else f"{random.getrandbits(128):032x}"

@@ -24,6 +24,8 @@ except ImportError:  # Windows, where descriptors are not so few
 
 log = structlog.get_logger()
 
+_ACCEPTED_AT_ONCE = 32
+"""Connections in one turn of the event loop."""
 _SWITCH_S = 0.0005
 """How long a thread that computes keeps the event loop's waiting: with Python's own 5 ms each turn of the loop took as
 long where all cores were busy, and a refusal took ten times as long."""
@@ -82,7 +84,16 @@ def run(settings: Settings, listening: socket.socket, on_ready: Callable[[str], 
     app = behind_proxies(create_app(settings, on_loaded=ready), settings)
     allow_descriptors(settings.max_connections)
     with suppress(KeyboardInterrupt):  # uvicorn stops at Ctrl-C, then raises it again
-        web_server(app, settings).run([listening])
+        web_server(app, settings).run(acceptors(listening))
+
+
+def acceptors(listening: socket.socket) -> list[socket.socket]:
+    """Return the socket and duplicates of it.
+
+    uvloop accepts one connection a turn of each socket that it listens at, and the turns of a busy loop are long:
+    clients that connect anew would wait for seconds behind those that are connected.
+    """
+    return [listening, *(listening.dup() for _ in range(_ACCEPTED_AT_ONCE - 1))]
 
 
 def web_server(app: Any, settings: Settings) -> uvicorn.Server:

@@ -142,7 +142,7 @@ def test_each_kind_has_its_own_bound_and_is_refused_before_its_body_is_sent(http
 
 def test_nothing_is_encoded_for_a_client_that_has_left(http: Callable[..., httpx.Client]) -> None:
     encoder = GatedEncoder()
-    client = http(load_encoder=lambda _name: encoder)
+    client = http(load_encoder=lambda _name: encoder, encoder_threads=1)
     with ThreadPoolExecutor(1) as callers:
         first = callers.submit(client.post, "/search/text", json={"query": "wait"})
         assert encoder.entered.wait(20)
