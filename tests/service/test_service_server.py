@@ -28,8 +28,10 @@ def test_new_connections_wait_for_few_turns_of_a_busy_loop() -> None:
         while len(accepted) < clients:
             await asyncio.sleep(0)
             count += 1
-        for connection in (*connected, *accepted):
-            connection.close()
+        for client in connected:
+            client.close()
+        for transport in accepted:
+            transport.close()
         for server in servers:
             server.close()
         return count
