@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -129,6 +129,9 @@ class Sentence:
 
     numbers: tuple[int, ...]
     log_probability: float
+
+
+DecoderName = Literal["greedy", "beam", "sample"]
 
 
 class Decoder(Protocol):

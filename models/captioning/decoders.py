@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 from models.captioning.decoding import BeamSearch, Greedy, Sampling
 from models.errors import InputError
-from models.protocols import Decoder
+from models.protocols import Decoder, DecoderName
 
-DECODERS = ("greedy", "beam", "sample")
+DECODERS: tuple[DecoderName, ...] = get_args(DecoderName)
 WIDTH = 3
 """Default width of beam search: the one of 1 to 5 with the best CIDEr-D on dev."""
 

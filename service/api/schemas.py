@@ -13,6 +13,7 @@ from pydantic_core import PydanticCustomError
 from typing_extensions import TypedDict
 
 from indexer.catalog.base import BrowseOrder
+from models.protocols import DecoderName
 from service.errors import Problem
 
 Target = Literal["image", "text"]
@@ -138,6 +139,17 @@ class ImageSearchParameters(_Request):
     cursor: Cursor = None
     generate: bool = Field(False, description="write a caption of the image, too; with target=text")
     captioner: CaptionerName = None
+    decoder: DecoderName = Field(
+        "beam", description="how the caption is found: the best of a beam search, the best word each time, or drawn"
+    )
+    temperature: float = Field(
+        1.0,
+        description="of `sample`: 1 draws from the model's own distribution, less keeps to probable words",
+        ge=0.05,
+        le=5,
+        allow_inf_nan=False,
+    )
+    seed: int = Field(0, description="of `sample`: the same seed draws the same caption", ge=0, lt=2**32)
 
 
 class ImageSource(_Request):
@@ -308,6 +320,7 @@ class GeneratedText(TypedDict):
 
     text: str
     model: str
+    decoder: DecoderName
     log_probability: Annotated[
         float, Field(description="natural logarithm of the sentence's probability under the model")
     ]

@@ -33,7 +33,7 @@ from service.search.engine import Found
 from service.search.grammar import WEIGHT_BESIDE_IMAGE, parse_modifiers, parse_page, parse_query, parse_sentence
 from service.search.query import CollectionImage, Embedding, Page, Query
 from service.serving.admission import while_connected
-from service.serving.captions import CaptionRequest, caption_request
+from service.serving.captions import CaptionRequest, Decoding, caption_request
 from service.serving.queries import SearchRequest
 
 router = APIRouter(tags=["search"])
@@ -86,7 +86,7 @@ async def search_image(
     source, parameters = await image_source(request, parameters, state.settings)
     modifiers = parse_modifiers(parameters.modifier, state.settings.query_limits, WEIGHT_BESIDE_IMAGE)
     query = Query(source, modifiers)
-    caption = caption_request(query, parameters.target, parameters.captioner) if parameters.generate else None
+    caption = _caption_request(query, parameters) if parameters.generate else None
     return await _answer(request, state, query, parameters, caption)
 
 
@@ -123,6 +123,11 @@ async def embed(request: Request, parameters: Annotated[EmbedParameters, Paramet
     return Embeddings(
         model=served.model, dimension=dimension, vectors=[vector.astype(float).round(7).tolist() for vector in vectors]
     )
+
+
+def _caption_request(query: Query, asked: ImageSearchParameters) -> CaptionRequest:
+    decoding = Decoding(asked.decoder, asked.temperature, asked.seed)
+    return caption_request(query, asked.target, asked.captioner, decoding)
 
 
 async def _sentence_query(asked: TextSearch, state: State) -> Query:

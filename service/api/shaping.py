@@ -120,6 +120,7 @@ def generated_text(written: WrittenCaption) -> GeneratedText:
     return GeneratedText(
         text=caption.text,
         model=written.model,
+        decoder=written.decoder,
         log_probability=round(caption.log_probability, 4),
         words=[GeneratedWord(word=word, attention=look) for word, look in zip(caption.words, maps, strict=True)],
     )

@@ -13,7 +13,7 @@ import structlog
 
 from models.errors import ModelError, QueryError, SemblanceError, UnknownModelError
 from models.imaging.decode import ImageDecoder
-from models.protocols import Captioner, GeneratedCaption, ModelLibrary
+from models.protocols import Captioner, DecoderName, GeneratedCaption, ModelLibrary
 from models.types import Side
 from service.search.query import CollectionImage, ImageFile, Query
 from service.security.paths import read_original
@@ -29,27 +29,45 @@ class CaptionerUnavailableError(SemblanceError):
 
 
 @dataclass(frozen=True)
+class Decoding:
+    """How a caption is found; see ``models.captioning.decoders``.
+
+    Attributes:
+        name: of the decoder.
+        temperature: of sampling.
+        seed: of sampling.
+    """
+
+    name: DecoderName = "beam"
+    temperature: float = 1.0
+    seed: int = 0
+
+
+@dataclass(frozen=True)
 class CaptionRequest:
     """A caption that is to be written.
 
     Attributes:
         image: of which image.
         captioner: the name of the model that writes it; None for the default one.
+        decoding: how its words are found.
     """
 
     image: ImageFile | CollectionImage
     captioner: str | None = None
+    decoding: Decoding = Decoding()
 
 
 @dataclass(frozen=True)
 class WrittenCaption:
-    """A caption and the name of the model that wrote it."""
+    """A caption, the name of the model that wrote it, and that of its decoder."""
 
     caption: GeneratedCaption
     model: str
+    decoder: DecoderName
 
 
-def caption_request(query: Query, target: Side, captioner: str | None) -> CaptionRequest:
+def caption_request(query: Query, target: Side, captioner: str | None, decoding: Decoding) -> CaptionRequest:
     """Return the request for a caption of a query's image.
 
     Raises:
@@ -59,7 +77,7 @@ def caption_request(query: Query, target: Side, captioner: str | None) -> Captio
         raise QueryError("generate writes a caption, and this query is for images: add target=text, or leave it out.")
     if not isinstance(query.source, ImageFile | CollectionImage):
         raise QueryError("generate writes a caption of an image, and this query has none: send one, or an id.")
-    return CaptionRequest(query.source, captioner)
+    return CaptionRequest(query.source, captioner, decoding)
 
 
 class Captions:
@@ -111,7 +129,7 @@ class Captions:
         self._thread.shutdown(cancel_futures=True)
 
     def _write(self, served: ServedGeneration, request: CaptionRequest) -> WrittenCaption:
-        from models.captioning.decoding import BeamSearch
+        from models.captioning.decoders import make_decoder
 
         captioner = self._captioner(request.captioner)
         match request.image:
@@ -121,8 +139,10 @@ class Captions:
                 content = read_original(served.generation, request.image.id)
         shrink_to = captioner.card.preprocessing.size
         prepared = captioner.prepare(self._decoder.decode(content, shrink_to=shrink_to).pixels)
-        (caption,) = captioner.describe(prepared[None], BeamSearch(self._beam_width))
-        return WrittenCaption(caption, captioner.card.name)
+        how = request.decoding
+        decoder = make_decoder(how.name, width=self._beam_width, temperature=how.temperature, seed=how.seed)
+        (caption,) = captioner.describe(prepared[None], decoder)
+        return WrittenCaption(caption, captioner.card.name, how.name)
 
     def _captioner(self, asked: str | None) -> Captioner:
         name = asked or self._default

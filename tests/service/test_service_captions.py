@@ -14,6 +14,7 @@ import pytest
 from colour_collection import assert_problem, index, names, png, save_colours
 from toy_captioner import NAMES, ToyCaptioner
 
+from models.captioning.decoding import Greedy, Sampling
 from models.errors import CheckpointError
 from models.protocols import GeneratedCaption
 from models.types import Pixels
@@ -44,6 +45,7 @@ def test_an_uploaded_picture_gets_a_caption_beside_the_found_ones(client: httpx.
         {
             "text": "a green square",
             "model": NAMES[0],
+            "decoder": "beam",
             "log_probability": -1.5,
             "words": [{"word": word, "attention": None} for word in ("a", "green", "square")],
         }
@@ -99,6 +101,17 @@ def test_the_beam_is_as_wide_as_the_setting_says(http: Callable[..., httpx.Clien
     captioner = ToyCaptioner()
     assert ask(http(load_captioner=lambda _: captioner, caption_beam_width=5)).status_code == 200
     assert [decoder.width for decoder in captioner.decoders] == [5]  # type: ignore[attr-defined]
+
+
+def test_the_decoder_is_the_requests_choice(http: Callable[..., httpx.Client]) -> None:
+    captioner = ToyCaptioner()
+    client = http(load_captioner=lambda _: captioner)
+    assert ask(client, decoder="greedy").json()["generated"][0]["decoder"] == "greedy"
+    drawn = ask(client, decoder="sample", temperature=0.5, seed=7)
+    assert drawn.json()["generated"][0]["decoder"] == "sample"
+    assert captioner.decoders == [Greedy(), Sampling(temperature=0.5, seed=7)]
+    for wrong in ({"decoder": "nucleus"}, {"temperature": 0}, {"temperature": "nan"}, {"seed": -1}, {"seed": 2**40}):
+        assert_problem(ask(client, **wrong), 422, f"query.{next(iter(wrong))}")
 
 
 def test_an_unknown_captioner_is_told_which_there_are(client: httpx.Client) -> None:
