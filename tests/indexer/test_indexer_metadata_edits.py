@@ -5,8 +5,11 @@ from hashlib import sha256
 from pathlib import Path
 
 import pytest
+from child_processes import wait_for
 from PIL import ExifTags, Image
+from starlette.testclient import TestClient
 from toy_indexing import index_with
+from toy_library import ToyLibrary
 
 from indexer.catalog.base import ImageFacts, SeenFile, content_id
 from indexer.catalog.sqlite_database import SqliteDatabase
@@ -15,6 +18,8 @@ from indexer.ingest.encoded_vectors import EncodedVectors
 from indexer.ingest.request import IndexRequest
 from models.imaging.decode import InProcessDecoder
 from models.imaging.formats import DECODER_REVISION
+from service.app import create_app
+from service.settings import Settings
 
 
 class CountingDecoder(InProcessDecoder):
@@ -173,6 +178,19 @@ class TestUpgrade:
         assert report.deleted == 1
         with workshop.open() as generation:
             assert generation.catalog.image(old["words.jpg"]) is None
+
+    def test_old_ids_answer_over_http(self, old, workshop, run):
+        _, records, _ = run()
+        before, now = old["words.jpg"], records["words.jpg"].id
+        app = create_app(Settings(data_dir=workshop.data_dir, watch_s=0), ToyLibrary(lambda _name: workshop.encoder))
+        with TestClient(app) as client:
+            wait_for(lambda: client.get("/readyz").status_code == 200)
+            assert client.get(f"/images/{before}").json() == client.get(f"/images/{now}").json()
+            for part in ("thumbnail", "file"):
+                assert client.get(f"/images/{before}/{part}").content == client.get(f"/images/{now}/{part}").content
+            found = [client.post("/search/image", json={"id": name}).json()["results"] for name in (before, now)]
+            assert found[0] == found[1]
+            assert now not in [result["id"] for result in found[0]]  # an image does not find itself
 
     def test_a_file_that_was_moved_meanwhile_keeps_its_vector(self, old, workshop, run):
         (workshop.photos / "sub").mkdir()
