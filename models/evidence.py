@@ -70,17 +70,34 @@ class Evidence:
         words: of each term of the query that is made of words, in the query's order.
         contributions: ``(label, value)`` of each exact part of the score: of the query's terms, and of the matcher
             where one re-ranked.
+        baseline: the score of a picture without evidence, from which the map of the whole query leads to the score;
+            None where the method's maps do not add up to anything.
+        unrelated: the method found the query to have nothing to do with the picture.
     """
 
     maps: tuple[EvidenceMap, ...]
     scale: float
     words: tuple[TermWords, ...]
     contributions: tuple[tuple[str, float], ...]
+    baseline: float | None = None
+    unrelated: bool = False
 
     @property
     def score(self) -> float:
         """The score that is explained, as a search gives it: the sum of the contributions."""
         return round(sum(value for _, value in self.contributions), SHOWN_DECIMALS)
+
+    @property
+    def silent(self) -> bool:
+        """Whether nothing in the picture speaks for the query, by what the method says or because its map is empty."""
+        return self.unrelated or self.scale <= 0
+
+    @property
+    def rest(self) -> float | None:
+        """What places have together and not alone: score - baseline - the map's sum; None without a baseline."""
+        if self.baseline is None:
+            return None
+        return self.score - self.baseline - float(self.whole().values.sum())
 
     def whole(self, image: ImageRole = "result") -> EvidenceMap:
         """Return the map of the whole query on one image.
@@ -100,4 +117,4 @@ class Evidence:
             LookupError: as ``whole``.
         """
         values = self.whole(image).values
-        return (values / self.scale).clip(0, 1) if self.scale > 0 else np.zeros_like(values)
+        return np.zeros_like(values) if self.silent else (values / self.scale).clip(0, 1)

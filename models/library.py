@@ -25,7 +25,7 @@ from models.protocols import Captioner, DualEncoder, Explainer, FeatureNetwork, 
 from models.shipped import captioner_card, encoder_card, matcher_card, weights_folder
 
 if TYPE_CHECKING:
-    from models.explain.source import ExplainableTower
+    from models.explain.source import ExplainableTower, ExplainerSource
     from models.matchers.source import VectorHead
 
 _PACKAGES: dict[type[ModelCard], str] = {
@@ -103,6 +103,20 @@ class InstalledModels:
             raise ExplainMethodError(method, model, fitting)
         return self._explainers.get((model, method), lambda: self._load_explainer(model, method))
 
+    def explain_module(self, method: str) -> str:
+        """Return the module that builds a method.
+
+        Raises:
+            KeyError: no method of that name.
+        """
+        return {known.name: known.module for known in self._methods}[method]
+
+    def explainer_source(self, model: str) -> ExplainerSource:
+        """Return what methods of explanation of a dual encoder are built from."""
+        from models.explain.source import ExplainerSource
+
+        return ExplainerSource(model, self._compiler, self, lambda: self._load_image_tower(model))
+
     def vector_head(self, name: str) -> VectorHead:
         """Return what makes a matcher's features of a frozen backbone's vectors; raises as ``matcher``."""
         source = self._matcher_source(matcher_card(name))
@@ -157,11 +171,8 @@ class InstalledModels:
         return captioner
 
     def _load_explainer(self, model: str, method: str) -> Explainer:
-        from models.explain.source import ExplainerSource
-
-        module = next(known.module for known in self._methods if known.name == method)
-        source = ExplainerSource(model, self._compiler.device, self, lambda: self._load_image_tower(model))
-        explainer: Explainer = import_module(module).load_explainer(source)
+        module = import_module(self.explain_module(method))
+        explainer: Explainer = module.load_explainer(self.explainer_source(model))
         return explainer
 
     def _load_image_tower(self, model: str) -> ExplainableTower:

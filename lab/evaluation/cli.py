@@ -7,6 +7,7 @@ import typer
 from lab.evaluation.commands.agreement import agreement
 from lab.evaluation.commands.calibration import calibration
 from lab.evaluation.commands.captions import captions
+from lab.evaluation.commands.explain import explain
 from lab.evaluation.commands.map import draw_map
 from lab.evaluation.commands.modifiers import modifiers
 from lab.evaluation.commands.names import names
@@ -22,7 +23,7 @@ from lab.evaluation.commands.shapes import shapes
 app = typer.Typer(no_args_is_help=True, help="Measure a model by the protocols of the field.")
 for command in (
     retrieval, reranking, pairwise, semantic, agreement, modifiers, negation, plurals, calibration, shapes, names,
-    captions,
+    captions, explain,
 ):  # fmt: skip
     app.command()(command)
 app.command()(report)

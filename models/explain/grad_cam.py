@@ -73,4 +73,4 @@ def combine_maps(maps: list[Tensor], gradients: list[Tensor]) -> Tensor:
 
 def load_explainer(source: ExplainerSource) -> GradCam:
     """Load the image tower in torch: the model's weights a second time, which is slow."""
-    return GradCam(source.load_image_tower(), device=source.device)
+    return GradCam(source.load_image_tower(), device=source.compiler.device)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from models.inference.compiler import Compiler
 from models.protocols import ModelLibrary
 
 if TYPE_CHECKING:
@@ -31,12 +32,12 @@ class ExplainerSource:
 
     Attributes:
         model: name of the dual encoder.
-        device: torch device that it runs on.
+        compiler: compiles graphs, for the device that the model runs on.
         models: gives the encoder itself, and its matchers.
         load_image_tower: loads its image tower in torch, for methods that need gradients.
     """
 
     model: str
-    device: str
+    compiler: Compiler
     models: ModelLibrary
     load_image_tower: Callable[[], ExplainableTower]

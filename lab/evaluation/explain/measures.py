@@ -1,0 +1,93 @@
+"""What is measured of one method on one pair, and on all of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from time import perf_counter
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import rankdata
+
+from lab.evaluation.explain.montage import Pointing, montage, pointing
+from lab.evaluation.explain.pairs import Pairs, match_of
+from lab.metrics.perturbation import areas, perturbation_curves
+from models.evidence import Evidence
+from models.protocols import Explainer
+
+
+@dataclass(frozen=True)
+class PairMeasures:
+    """One method on one pair.
+
+    Attributes:
+        deletion: area raw and normalised, mean of the fillings.
+        insertion: the same.
+        montages: by the number of photographs.
+        told: whether the method says of the unrelated sentence that nothing speaks for it.
+        falsely: whether it says so of the photograph's own caption.
+        rest: ``|rest|`` and ``|score - baseline|``; None where the method's map has no baseline.
+        ms: that the explanation took.
+        evidence: of the pair itself.
+    """
+
+    deletion: tuple[float, float]
+    insertion: tuple[float, float]
+    montages: dict[int, Pointing]
+    told: bool
+    falsely: bool
+    rest: tuple[float, float] | None
+    ms: float
+    evidence: Evidence
+
+    @property
+    def values(self) -> NDArray[np.float32]:
+        """The map."""
+        return self.evidence.whole().values
+
+
+MONTAGES = (2, 4)
+
+
+def measure_pair(explainer: Explainer, pairs: Pairs, pair: int, steps: int) -> PairMeasures:
+    """Explain a pair, its montages and its unrelated sentence, and measure what was said."""
+    match = pairs.match(pair)
+    started = perf_counter()
+    evidence = explainer.explain(match)
+    ms = (perf_counter() - started) * 1e3
+    curves = perturbation_curves(
+        pairs.pixels[pair], evidence.whole().values, lambda pictures: pairs.score(pair, pictures), steps
+    )
+    return PairMeasures(
+        deletion=areas(curves.deletion),
+        insertion=areas(curves.insertion),
+        montages={count: _pointing(explainer, pairs, pair, count) for count in MONTAGES},
+        told=explainer.explain(pairs.unrelated_match(pair)).silent,
+        falsely=evidence.silent,
+        rest=_rest(evidence),
+        ms=ms,
+        evidence=evidence,
+    )
+
+
+def correlation(a: NDArray[np.float32], b: NDArray[np.float32]) -> float:
+    """Return Spearman's rank correlation of two maps of one shape; 0 where one is flat."""
+    first, second = (rankdata(values.ravel()) - (values.size + 1) / 2 for values in (a, b))
+    length = float(np.sqrt((first**2).sum() * (second**2).sum()))
+    return float((first * second).sum()) / length if length else 0.0
+
+
+def _pointing(explainer: Explainer, pairs: Pairs, pair: int, count: int) -> Pointing:
+    right = pair % count
+    order = [(pair + place - right) % len(pairs) for place in range(count)]  # neighbours in the draw: any others
+    picture = montage(pairs.pixels[order])
+    vector = pairs.encoder.encode_images(picture[None])[0]
+    values = explainer.explain(match_of(pairs.encoder, pairs.texts[pair], picture, vector)).whole().values
+    return pointing(values, count, right, picture.shape[0])
+
+
+def _rest(evidence: Evidence) -> tuple[float, float] | None:
+    """Return ``|rest|`` and ``|score - baseline|``."""
+    if evidence.baseline is None or evidence.rest is None:
+        return None
+    return abs(evidence.rest), abs(evidence.score - evidence.baseline)
