@@ -18,10 +18,10 @@ from models.imaging.decode_pool import DecoderPool
 from models.inference.cache_folder import cache_folder
 from models.library import InstalledModels
 from models.protocols import DualEncoder, Matcher
-from models.text.spelling import Correction, Spelling, load_spelling
+from models.text.spelling import Spelling, load_spelling
 from models.types import Side
 from service.search.confidence import Strength, is_sure_enough
-from service.search.correction import correct_query
+from service.search.correction import Reading, read_words
 from service.search.grammar import WEIGHT_BESIDE_IMAGE, parse_modifiers, parse_query
 from service.search.plan import EncodedQuery, check_same_model, plan_search, prepare_image, words_read
 from service.search.query import ImageFile, Page, Query
@@ -126,8 +126,7 @@ class Searcher:
         Raises:
             SemblanceError: whatever is wrong with the query.
         """
-        correction = self._corrected(words) if correct else None
-        query = self._query(correction.read if correction else words, image, modifiers, negation, correction)
+        query = self._query(self._read(words, correct), image, modifiers, negation)
         generation = self._generation
         card, choice = self._encoder.card, self._choice
         plan = plan_search(generation, card, self._matchers, query, target=target, page=page, rerank=choice)
@@ -148,26 +147,19 @@ class Searcher:
                 key=key,
             )
             for hit, key in zip(hits, keys, strict=True)
-        ], (*_told(query), *found.warnings)
+        ], (*_told(query), *(notice.text for notice in found.notices))
 
-    def _corrected(self, words: str) -> Correction | None:
+    def _read(self, words: str, correct: bool) -> Reading:
         if not self._spelling.is_doubtful(words):
-            return None
-        return correct_query(words, self._spelling, self._encoder.card, self._generation)
+            return Reading(words)
+        return read_words(words, self._spelling, self._encoder.card, self._generation, correct=correct)
 
-    def _query(
-        self,
-        words: str,
-        image: bytes | None,
-        modifiers: Sequence[str],
-        negation: bool,
-        correction: Correction | None,
-    ) -> Query:
-        limits = self._settings.query_limits
+    def _query(self, read: Reading, image: bytes | None, modifiers: Sequence[str], negation: bool) -> Query:
+        limits, words = self._settings.query_limits, read.text
         if image is None:
-            return Query(*parse_query(words, modifiers, limits, negation=negation), correction)
+            return Query(*parse_query(words, modifiers, limits, negation=negation), read.correction, read.unknown)
         steering = [*([words] if words.strip() else []), *modifiers]
-        return Query(ImageFile(image), parse_modifiers(steering, limits, WEIGHT_BESIDE_IMAGE), correction)
+        return Query(ImageFile(image), parse_modifiers(steering, limits, WEIGHT_BESIDE_IMAGE), read.correction)
 
 
 def choose_collection(

@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import NamedTuple
+from unicodedata import combining, normalize
 
 from spellchecker import SpellChecker
 from tokenizers import Tokenizer
@@ -63,7 +64,7 @@ class Spelling:
             also_known: tells whether a word occurs where it is searched, in lower case.
         """
         words = _words(text)
-        unknown = {word for word in words if not self._is_known(word.lower())}
+        unknown = {word for word in words if word.isascii() and not self._is_known(word.lower())}
         others = [word for word in words if word not in unknown]
         if len(unknown) != 1 or 2 * sum(word.lower() in self._rank for word in others) < len(others):
             return None
@@ -74,8 +75,13 @@ class Spelling:
         read = _QUOTED_OR_WORD.sub(lambda found: _replaced(found, word, right), text)
         return Correction(text, read)
 
+    def unknown(self, text: str, also_known: Callable[[str], bool] = lambda _word: False) -> list[str]:
+        """Return the words of a query that nobody knows, each once; arguments are those of ``correct``."""
+        words = dict.fromkeys(_words(text))
+        return [word for word in words if not (self._is_known(_plain(word)) or also_known(word.lower()))]
+
     def _is_known(self, word: str) -> bool:
-        return len(word) < _SHORTEST or not word.isascii() or word in self._rank or self._known(word)
+        return (word.isascii() and len(word) < _SHORTEST) or word in self._rank or self._known(word)
 
     def _right(self, word: str, *, alone: bool) -> str | None:
         """Return the most frequent word that is near; one that stands alone may be of another language (``hund``).
@@ -113,6 +119,11 @@ def load_spelling() -> Spelling:
     """Load what corrects to the words of the training captions."""
     english = _English()
     return Spelling(load_vocabulary().words, english.__contains__, english.near)
+
+
+def _plain(word: str) -> str:
+    """Return a word in lower case and without accents, as the tokeniser reads it."""
+    return "".join(letter for letter in normalize("NFD", word.lower()) if not combining(letter))
 
 
 def _words(text: str) -> list[str]:

@@ -67,7 +67,8 @@ async def _answer(request: Request, state: State, parameters: ExplainParameters,
     started = perf_counter()
     correction = None
     if parameters.query and parameters.correct == "on":
-        correction = await state.spelling.correct(parameters.query, parameters.collection, parameters.model)
+        read = await state.spelling.read(parameters.query, parameters.collection, parameters.model, correct=True)
+        correction = read.correction
     query = explained_query(parameters, image, state.settings, correction)
     with state.generations.pin(parameters.collection, parameters.model) as serving:
         asked = state.explanations.request(serving, query, parameters.image_id, parameters.method)

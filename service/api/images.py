@@ -13,6 +13,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from indexer.catalog.base import ImageRecord
 from indexer.store.generation import Generation
+from models.imaging.formats import DECODER_REVISION
 from service.api.cursor import read_browsing_cursor, write_browsing_cursor
 from service.api.schemas import BrowsedImages, BrowseParameters, CollectionName, ImageAnswer
 from service.api.shaping import browsed_image, collection_used, image_metadata, image_url, is_known, json_response
@@ -42,6 +43,7 @@ MEDIA_TYPES = {
 }
 """Of originals, by the catalog's name of their format."""
 
+_DAY_S = 24 * 3600
 _ASK_EACH_TIME = "private, no-cache"  # a file may change or go; its ETag tells
 _NOT_MODIFIED: dict[int | str, dict[str, Any]] = {304: {"description": "Not modified"}}
 
@@ -94,12 +96,12 @@ def image(image_id: str, request: Request, state: StateNow, collection: Collecti
     },
 )
 async def thumbnail(image_id: str, request: Request, state: StateNow, collection: Collection = None) -> Response:
-    """Return a small WebP of an image; it never changes, for the id is its content's hash."""
+    """Return a small WebP of an image, which only another version of the decoder would make otherwise."""
     with state.generations.pin(collection) as served:
         record = await run_in_threadpool(find_image, served.generation, image_id)
         headers = {
-            "ETag": f'"{record.id}-{state.settings.thumbnail_side_px}"',
-            "Cache-Control": "private, max-age=31536000, immutable",
+            "ETag": f'"{record.id}-{state.settings.thumbnail_side_px}-{DECODER_REVISION}"',
+            "Cache-Control": f"private, max-age={_DAY_S}, stale-while-revalidate={30 * _DAY_S}",
         }
         if is_known(request, headers["ETag"]):
             return Response(status_code=304, headers=headers)

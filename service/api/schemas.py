@@ -15,6 +15,7 @@ from typing_extensions import TypedDict
 from indexer.catalog.base import BrowseOrder
 from models.protocols import DecoderName
 from service.errors import Problem
+from service.search.notices import Code
 
 Target = Literal["image", "text"]
 
@@ -348,6 +349,13 @@ class Milliseconds(TypedDict):
     total: float
 
 
+class NoticeAnswer(TypedDict):
+    """What the person who searches should know."""
+
+    code: Code
+    text: str
+
+
 class SearchResults(TypedDict):
     """A page of results, best first."""
 
@@ -365,7 +373,8 @@ class SearchResults(TypedDict):
         str | None, Field(description="the cursor of the next page, to the last result; null there, or re-ranked")
     ]
     total: Annotated[int, Field(description="how many results there are")]
-    warnings: list[str]
+    warnings: Annotated[list[str], Field(description="the texts of `notices`")]
+    notices: list[NoticeAnswer]
 
 
 class BatchAnswer(TypedDict):

@@ -28,9 +28,9 @@ from service.api.shaping import json_response, search_results
 from service.api.sources import image_source, texts_or_image, wait_until_gone
 from service.api.state import State, StateNow
 from service.errors import Problem, problem_of, problems
-from service.search.confidence import NOTHING_MATCHES
 from service.search.engine import Found
 from service.search.grammar import WEIGHT_BESIDE_IMAGE, parse_modifiers, parse_page, parse_query, parse_sentence
+from service.search.notices import NO_LIKELY_MATCH
 from service.search.query import CollectionImage, Embedding, Page, Query
 from service.serving.admission import while_connected
 from service.serving.captions import CaptionRequest, Decoding, caption_request
@@ -131,12 +131,9 @@ def _caption_request(query: Query, asked: ImageSearchParameters) -> CaptionReque
 
 
 async def _sentence_query(asked: TextSearch, state: State) -> Query:
-    text, correction = asked.query, None
-    if asked.correct == "on":
-        correction = await state.spelling.correct(text, asked.collection, asked.model)
-        text = correction.read if correction else text
-    parsed = parse_query(text, asked.modifiers, state.settings.query_limits, negation=asked.negation == "on")
-    return Query(*parsed, correction)
+    read = await state.spelling.read(asked.query, asked.collection, asked.model, correct=asked.correct == "on")
+    parsed = parse_query(read.text, asked.modifiers, state.settings.query_limits, negation=asked.negation == "on")
+    return Query(*parsed, read.correction, read.unknown)
 
 
 async def _batched_query(asked: BatchedSearch, state: State) -> Query:
@@ -161,7 +158,7 @@ async def _answer(
 
 
 def _found(found: Found) -> str:
-    if NOTHING_MATCHES in found.warnings:
+    if NO_LIKELY_MATCH in found.notices:
         return "no match"
     return "match" if any(hit.confidence is not None for hit in found.hits) else "unknown"
 

@@ -20,17 +20,17 @@ from service.api.schemas import (
     ImageMetadata,
     Milliseconds,
     ModifierEcho,
+    NoticeAnswer,
     QueryEcho,
     Result,
     SearchResults,
 )
 from service.search.confidence import is_sure_enough
+from service.search.notices import NO_CONFIDENCE
 from service.search.query import CollectionImage, Query, Sentence
 from service.serving.captions import WrittenCaption
 from service.serving.generations import ServedGeneration
 from service.serving.queries import SearchAnswer
-
-NO_CONFIDENCE = "Results of this kind of query have no confidence, so that min_confidence leaves all of them out."
 
 
 def json_response(answer: Mapping[str, object], headers: dict[str, str] | None = None) -> Response:
@@ -58,9 +58,9 @@ def search_results(
     """
     found, name = answer.found, answer.served.collection
     hits = [hit for hit in found.hits if is_sure_enough(hit.confidence, min_confidence)]
-    warnings = list(found.warnings)
+    notices = list(found.notices)
     if min_confidence is not None and found.hits and all(hit.confidence is None for hit in found.hits):
-        warnings.append(NO_CONFIDENCE)
+        notices.append(NO_CONFIDENCE)
     complete = len(hits) == len(found.hits)
     next_offset = found.next_offset if complete else None
     last = found.last if complete else None
@@ -95,7 +95,8 @@ def search_results(
         next=next_offset if next_offset is not None and next_offset <= max_offset else None,
         next_cursor=None if last is None else write_cursor(answer.served.generation.number, last),
         total=found.total,
-        warnings=warnings,
+        warnings=[notice.text for notice in notices],
+        notices=[NoticeAnswer(code=notice.code, text=notice.text) for notice in notices],
     )
 
 

@@ -16,8 +16,6 @@ from service.search.query import Query
 
 Strength = Literal["strong", "possible", "weak"]
 
-NOTHING_MATCHES = "No result is a likely match: these are the nearest."
-
 STRONG_DEVIATIONS, POSSIBLE_DEVIATIONS = 4.0, 3.0
 """How many standard deviations above the reference set's mean a score is strong, or possible, without a calibration."""
 

@@ -17,7 +17,8 @@ from models.composition import ComposedQuery
 from models.errors import InputError
 from models.reranking import rerank_head
 from models.types import Side, Vectors
-from service.search.confidence import NOTHING_MATCHES, Strength, judge, nothing_matches, reranked_kind
+from service.search.confidence import Strength, judge, nothing_matches, reranked_kind
+from service.search.notices import NO_CAPTIONS, NO_LIKELY_MATCH, Notice
 from service.search.query import Page, Position
 from service.search.rerank import Reranking
 
@@ -69,7 +70,7 @@ class Found:
         search_ms: milliseconds that finding and scoring candidates took.
         rerank_ms: the same of re-ranking them.
         hydrate_ms: the same of reading what the catalog knows of the results.
-        warnings: for the person who searches.
+        notices: for the person who searches.
     """
 
     hits: tuple[Hit, ...]
@@ -79,7 +80,7 @@ class Found:
     search_ms: float = 0.0
     rerank_ms: float = 0.0
     hydrate_ms: float = 0.0
-    warnings: tuple[str, ...] = ()
+    notices: tuple[Notice, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -127,7 +128,7 @@ def search(
         kind: of the search.
     """
     if target == "text" and not generation.catalog.caption_count:
-        return Found((), None, warnings=("This collection has no captions, so there is no text to find.",))
+        return Found((), None, notices=(NO_CAPTIONS,))
     started = perf_counter()
     vectors, wanted = generation.vector_set(model, target), max(page.end + 1, _LEAST)
     first: list[_Ranking] = []  # what is best of all, where that is not on the page
@@ -171,7 +172,7 @@ def search(
         search_ms=(searched - started) * 1e3,
         rerank_ms=(reranked - searched) * 1e3,
         hydrate_ms=(perf_counter() - reranked) * 1e3,
-        warnings=(NOTHING_MATCHES,) if empty else (),
+        notices=(NO_LIKELY_MATCH,) if empty else (),
     )
 
 

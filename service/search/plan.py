@@ -22,10 +22,9 @@ from models.protocols import DualEncoder, Matcher
 from models.types import Pixels, Side, Vectors
 from service.search.confidence import kind_of_search
 from service.search.engine import Found, find_image, image_vector, search
+from service.search.notices import NO_LIKELY_MATCH, query_cut, unknown_words
 from service.search.query import CollectionImage, Embedding, ImageFile, Modifier, Page, Query, Sentence
 from service.search.rerank import RerankChoice, Reranking, choose_reranking
-
-QUERY_CUT = "The query was cut after {} words: the model reads no more of a sentence."
 
 
 @dataclass(frozen=True)
@@ -100,9 +99,12 @@ class SearchPlan:
             calibrations=self.card.calibrations,
             kind=kind_of_search(self.query, self.target),
         )
-        if encoded.words_read is None:
-            return found
-        return replace(found, warnings=(*found.warnings, QUERY_CUT.format(encoded.words_read)))
+        notices = list(found.notices)
+        if encoded.words_read is not None:
+            notices.append(query_cut(encoded.words_read))
+        if self.query.unknown and (NO_LIKELY_MATCH in notices or self.query.is_foreign):
+            notices.append(unknown_words(self.query.unknown))
+        return replace(found, notices=tuple(notices))
 
 
 def plan_search(

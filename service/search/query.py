@@ -95,6 +95,7 @@ class Query:
         source: what is searched by; None where modifiers alone say what is searched for.
         modifiers: signed words.
         correction: of the words as they were written, where they were corrected.
+        unknown: words that neither English nor the collection knows.
 
     Raises:
         QueryError: there is neither a source nor a modifier.
@@ -103,10 +104,16 @@ class Query:
     source: Source | None
     modifiers: tuple[Modifier, ...] = ()
     correction: Correction | None = None
+    unknown: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.parts:
             raise QueryError("The query has no source (words, an image or an embedding) and no modifier.")
+
+    @property
+    def is_foreign(self) -> bool:
+        """Tell whether half of the sentence's words or more are unknown, as in another language."""
+        return isinstance(self.source, Sentence) and 2 * len(self.unknown) >= len(self.source.text.split())
 
     @property
     def parts(self) -> list[Source | Modifier]:

@@ -62,3 +62,19 @@ def test_a_word_that_is_known_where_it_is_searched_stays(spelling: Spelling) -> 
 def test_the_most_frequent_of_several_is_taken() -> None:
     spelling = Spelling(["cat", "car", "can"], {"a"}.__contains__, lambda _word: ["can", "car", "xxx"])
     assert spelling.correct("a cax car") == ("a cax car", "a car car")
+
+
+@pytest.mark.parametrize(
+    ("text", "unknown"),
+    [
+        ("a dog on the beach", []),
+        ("café in Paris, an okapi", []),
+        ("ein Hund am Strand", ["Hund"]),
+        ("собака на пляже", ["собака", "на", "пляже"]),
+        ("海滩上的狗", ["海滩上的狗"]),
+        ("Hündin, Hündin", ["Hündin"]),
+    ],
+)
+def test_words_that_nobody_knows_are_told(spelling: Spelling, text: str, unknown: list[str]) -> None:
+    assert spelling.unknown(text) == unknown
+    assert spelling.unknown(text, lambda _word: True) == []

@@ -26,6 +26,7 @@ from models.calibration import Calibrations
 from models.composition import ComposedQuery, Term, compose
 from models.types import Features, Vectors
 from service.search.engine import Found, ImageNotFoundError, find_image, image_vector, search
+from service.search.notices import NO_CAPTIONS
 from service.search.query import Page
 from service.search.rerank import Reranking
 
@@ -64,7 +65,7 @@ class TestRanking:
         assert found_rows(found) == BEST_FIRST
         assert [hit.score for hit in found.hits] == pytest.approx(sorted(COSINES, reverse=True), abs=1e-6)
         assert [hit.rank for hit in found.hits] == list(range(1, 13))
-        assert (found.next_offset, found.warnings, found.rerank_ms) == (None, (), 0)
+        assert (found.next_offset, found.notices, found.rerank_ms) == (None, (), 0)
 
     @pytest.mark.parametrize(
         ("k", "offset", "next_offset"),
@@ -145,7 +146,7 @@ class TestCaptions:
         with open_current(collection_dir(tmp_path, "bare")) as bare:
             found = search(bare, "toy", red, Page(5), target="text")
             assert (found.hits, found.next_offset) == ((), None)
-            assert found.warnings == ("This collection has no captions, so there is no text to find.",)
+            assert found.notices == (NO_CAPTIONS,)
             assert (found.search_ms, found.rerank_ms, found.hydrate_ms) == (0, 0, 0)
             (hit,) = search(bare, "toy", red, Page(5)).hits
             assert hit.caption is None

@@ -15,6 +15,7 @@ from starlette.testclient import TestClient
 from toy_source import MemorySource
 
 from indexer.sources.opening import SOURCES
+from models.imaging.formats import DECODER_REVISION
 from models.imaging.suffixes import SUFFIXES
 from service.api.images import MEDIA_TYPES
 
@@ -38,7 +39,8 @@ def test_a_thumbnail_is_a_small_webp_that_never_changes(start: Callable[..., Tes
     address = client.post("/search/text", json={"query": "red"}).json()["results"][0]["thumbnail_url"]
     answer = client.get(address)
     assert answer.headers["content-type"] == "image/webp"
-    assert "immutable" in answer.headers["cache-control"]
+    assert "max-age" in answer.headers["cache-control"]
+    assert answer.headers["etag"].endswith(f'-{DECODER_REVISION}"')
     assert Image.open(io.BytesIO(answer.content)).size == (16, 11)
     assert client.get(address).content == answer.content
     for known in (answer.headers["etag"], f'"other", W/{answer.headers["etag"]}', "*"):

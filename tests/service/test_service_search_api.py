@@ -28,8 +28,9 @@ from models.calibration import SAMPLE, sample_rows
 from models.composition import Term, compose
 from service.api.cursor import read_cursor, write_cursor
 from service.api.schemas import SearchResults
-from service.search.confidence import NOTHING_MATCHES, judge
+from service.search.confidence import judge
 from service.search.engine import search
+from service.search.notices import NO_LIKELY_MATCH
 from service.search.query import Page, Position
 
 
@@ -324,6 +325,18 @@ def test_a_query_that_is_cut_is_told_after_how_many_words(start: Callable[..., T
     assert text(client, "red green blue").json()["warnings"] == []
 
 
+def test_words_that_the_model_does_not_know_are_named(start: Callable[..., TestClient]) -> None:
+    client = start()
+    (notice,) = text(client, "ein Gänseblümchen +Schnee").json()["notices"]
+    assert notice["code"] == "unknown_words"
+    assert notice["text"] == "The model reads English and does not know “Gänseblümchen” or “Schnee”."
+    assert text(client, "Gänseblümchen", correct="off").json()["notices"] != []
+    assert text(client, "a square on a Gänseblümchen").json()["notices"] == []  # most of it is known
+    reads_more = ToyEncoder()
+    reads_more.card = replace(reads_more.card, languages=("en", "de"))
+    assert text(start(load_encoder=lambda _name: reads_more), "Gänseblümchen").json()["notices"] == []
+
+
 def test_a_collection_without_captions_says_so_instead_of_finding_captions(
     start: Callable[..., TestClient], tmp_path: Path, pictures: Path
 ) -> None:
@@ -425,7 +438,8 @@ class TestConfidence:
         encoder = ToyEncoder(calibrations={"text-to-image": CALIBRATION})
         client = start(data_dir=tmp_path / "few", load_encoder=lambda _name: encoder)
         answer = text(client, "blue").json()
-        assert answer["warnings"] == [NOTHING_MATCHES]
+        assert answer["warnings"] == [NO_LIKELY_MATCH.text]
+        assert answer["notices"] == [{"code": "no_likely_match", "text": NO_LIKELY_MATCH.text}]
         assert len(answer["results"]) == 2
         assert all(result["confidence"] < 0.01 for result in answer["results"])
         assert text(client, "yellow").json()["warnings"] == []
