@@ -15,6 +15,7 @@ from benchmarks.figures import read_csv
 from benchmarks.quality_page import quality_page
 from benchmarks.reliability_page import reliability_page
 from benchmarks.results_page import results_page
+from benchmarks.scale import scale_page
 from models.names import DEFAULT_MODEL
 from models.shipped import encoder_card
 from service.settings import limits_table, settings_table
@@ -34,6 +35,7 @@ _BENCHMARKS = {
     "company": _FIGURES,
     "large_photographs": _FIGURES,
     "huggingface": _FIGURES,
+    "index_kinds": _FIGURES,
     "mutation": _MUTANTS,
 }
 """The columns that are shown of each benchmark's results."""
@@ -50,6 +52,7 @@ def pages() -> dict[Path, str]:
         ROOT / "docs" / "settings.md": settings_table() + "\n",
         ROOT / "docs" / "benchmarks.md": benchmarks_page(),
         ROOT / "docs" / "reliability.md": reliability_page(_machine, _table),
+        ROOT / "docs" / "scale.md": scale_page(_table),
         ROOT / "docs" / "quality.md": quality_page(),
         ROOT / "docs" / "results.md": results_page(),
         ROOT / "docs" / "experiments.md": experiments_page(read_csv(_RESULTS / "experiments.csv")),
