@@ -26,7 +26,7 @@ _SETS = {
     "coco-dev": ("coco", "coco.token.txt", "coco.devImages.txt"),
 }
 _COMMAND = "python benchmarks/quality.py --names FOLDER"
-_MEASURES = ("retrieval", "pairwise", "semantic", "modifiers", "negation", "plurals", "shapes")
+_MEASURES = ("retrieval", "pairwise", "semantic", "modifiers", "negation", "plurals", "two-words", "colours", "shapes")
 
 
 def main() -> None:
