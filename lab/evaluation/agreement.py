@@ -13,11 +13,12 @@ from numpy.typing import NDArray
 from lab.data.captioned import CaptionedImages
 from lab.data.judgements import Rating, Triplet
 from lab.data.pixels import Progress
-from lab.evaluation.encoded import encode_files
+from lab.evaluation.encoded import encode_files, extract_features
+from lab.evaluation.matched import score_pairs
 from lab.evaluation.relevance import Relevance
 from lab.metrics.agreement import agreement_with_users, inter_user_agreement, random_agreement
 from models.errors import InputError
-from models.protocols import DualEncoder
+from models.protocols import DualEncoder, Matcher
 from models.types import Vectors
 
 
@@ -26,6 +27,7 @@ def evaluate_agreement(
     judgements: Sequence[Triplet] | Sequence[Rating],
     images: Path,
     on_progress: Progress | None = None,
+    matcher: Matcher | None = None,
 ) -> dict[str, Any]:
     """Compare a model's scores with judgements of one kind; encode only what they name.
 
@@ -34,23 +36,31 @@ def evaluate_agreement(
         judgements: see ``lab.data.judgements``.
         images: folder of the images.
         on_progress: called with images done and total.
+        matcher: adds its score, times its card's weight, to the encoder's, as re-ranking does.
 
     Returns:
         Of triplets: the agreement of the model, between users (None where no triplet has two choices) and of a random
         ranking, and how many triplets somebody decided. Of ratings: Kendall's tau-b and tau-c, and how many there are.
 
     Raises:
-        InputError: nothing can be compared: nobody chose an image, or all ratings or scores are equal.
+        InputError: nothing can be compared: nobody chose an image, or all ratings or scores are equal; or a matcher,
+            which compares sentences with images, is given for triplets.
     """
     triplets = [judgement for judgement in judgements if isinstance(judgement, Triplet)]
     ratings = [judgement for judgement in judgements if isinstance(judgement, Rating)]
+    if matcher and triplets:
+        raise InputError(f"{matcher.card.name!r} scores sentences with images: it has no score for triplets of images")
     names = [rating.image for rating in ratings]
     names += [name for triplet in triplets for name in _names(triplet)]
     rows = _rows(names)
     vectors = encode_files(encoder, [images / name for name in rows], on_progress)
     if triplets:
         return _on_triplets(triplets, vectors, rows)
-    return _on_ratings(ratings, vectors[[rows[name] for name in names]], encoder)
+    scores = _rating_scores(ratings, vectors[[rows[name] for name in names]], encoder)
+    if matcher:
+        files = [images / name for name in rows]
+        scores = scores + matcher.card.weight * _matched(ratings, files, [rows[name] for name in names], matcher)
+    return _on_ratings(ratings, scores)
 
 
 def evaluate_proxy_agreement(
@@ -114,12 +124,24 @@ def _agreements(
     }
 
 
-def _on_ratings(ratings: list[Rating], images: Vectors, encoder: DualEncoder) -> dict[str, Any]:
+def _rating_scores(ratings: list[Rating], images: Vectors, encoder: DualEncoder) -> NDArray[np.float32]:
+    rows = _rows(rating.caption for rating in ratings)
+    return _inner(images, encoder.encode_texts(list(rows))[[rows[rating.caption] for rating in ratings]])
+
+
+def _matched(ratings: list[Rating], files: list[Path], rows: list[int], matcher: Matcher) -> NDArray[np.float32]:
+    """Return the matcher's score of each rating's caption with its image, by the row of its file, ``(R,)``."""
+    size = matcher.card.preprocessing.size
+    features = extract_features(files, size, matcher.prepare, matcher.encode_images)
+    scores: NDArray[np.float32] = score_pairs(
+        matcher, [rating.caption for rating in ratings], features, np.array(rows)[:, np.newaxis]
+    )[:, 0]
+    return scores
+
+
+def _on_ratings(ratings: list[Rating], scores: NDArray[np.float32]) -> dict[str, Any]:
     from scipy.stats import kendalltau
 
-    rows = _rows(rating.caption for rating in ratings)
-    captions = encoder.encode_texts(list(rows))[[rows[rating.caption] for rating in ratings]]
-    scores = _inner(images, captions)
     people = [rating.score for rating in ratings]
     taus = {f"tau_{kind}": float(kendalltau(scores, people, variant=kind).statistic) for kind in ("b", "c")}
     if any(map(math.isnan, taus.values())):

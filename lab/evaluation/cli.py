@@ -17,6 +17,7 @@ from lab.evaluation.commands.pairwise import pairwise
 from lab.evaluation.commands.plurals import plurals
 from lab.evaluation.commands.report import report
 from lab.evaluation.commands.reranking import reranking
+from lab.evaluation.commands.reranking_transfer import reranking_transfer
 from lab.evaluation.commands.retrieval import retrieval
 from lab.evaluation.commands.semantic import semantic
 from lab.evaluation.commands.shapes import shapes
@@ -24,7 +25,7 @@ from lab.evaluation.commands.two_words import two_words
 
 app = typer.Typer(no_args_is_help=True, help="Measure a model by the protocols of the field.")
 for command in (
-    retrieval, reranking, pairwise, semantic, agreement, modifiers, negation, plurals, two_words,
+    retrieval, reranking, reranking_transfer, pairwise, semantic, agreement, modifiers, negation, plurals, two_words,
     colours, calibration, shapes, names, captions, explain,
 ):  # fmt: skip
     app.command()(command)

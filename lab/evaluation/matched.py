@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -55,13 +56,7 @@ class MatchedSet:
     def pair_scores(self, captions: NDArray[np.int64], images: NDArray[np.int64]) -> NDArray[np.float32]:
         """Score S captions with K images each, ``(S,)`` and ``(S, K)`` to ``(S, K)``."""
         texts = self.data.flat_captions()[0]
-        scores = np.empty(images.shape, np.float32)
-        order = np.argsort([len(texts[caption]) for caption in captions], kind="stable")  # little padding
-        for start in range(0, len(order), _PAIRED_AT_ONCE):
-            some = order[start : start + _PAIRED_AT_ONCE]
-            own = [texts[caption] for caption in captions[some]]
-            scores[some] = self.matcher.score_pairs(own, self.features[images[some]])
-        return scores
+        return score_pairs(self.matcher, [texts[caption] for caption in captions], self.features, images)
 
 
 def match_captioned(matcher: Matcher, data: CaptionedImages, on_progress: Progress | None = None) -> MatchedSet:
@@ -70,3 +65,22 @@ def match_captioned(matcher: Matcher, data: CaptionedImages, on_progress: Progre
     return MatchedSet(
         matcher, data, extract_features(data.files, size, matcher.prepare, matcher.encode_images, on_progress)
     )
+
+
+def score_pairs(
+    matcher: Matcher, texts: Sequence[str], features: Features, images: NDArray[np.int64]
+) -> NDArray[np.float32]:
+    """Score S sentences with K images each, ``(S, K)``.
+
+    Args:
+        matcher: scores.
+        texts: S of them.
+        features: of all images, ``(N, *feature_shape)``.
+        images: for each sentence the rows of its images, ``(S, K)``.
+    """
+    scores = np.empty(images.shape, np.float32)
+    order = np.argsort([len(text) for text in texts], kind="stable")  # little padding
+    for start in range(0, len(order), _PAIRED_AT_ONCE):
+        some = order[start : start + _PAIRED_AT_ONCE]
+        scores[some] = matcher.score_pairs([texts[row] for row in some], features[images[some]])
+    return scores

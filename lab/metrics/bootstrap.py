@@ -55,3 +55,28 @@ def _metrics(
     metrics = {f"r@{k}": up_to[:, np.searchsorted(ranks, k, side="right")] / total for k in cutoffs}
     lower, upper = (ranks[(up_to[:, 1:] <= middle[:, None]).sum(axis=1)] for middle in ((total - 1) // 2, total // 2))
     return {**metrics, "median_rank": (lower + upper) / 2, "mean_rank": counts @ ranks / total}
+
+
+def bootstrap_difference(
+    differences: NDArray[np.float64],
+    image_of_query: NDArray[np.int64],
+    *,
+    seed: int,
+    resamples: int = 2000,
+    confidence: float = 0.95,
+) -> tuple[float, float]:
+    """Return the percentile interval of the mean of paired differences, one for each query; images are drawn as above.
+
+    Args:
+        differences: ``(Q,)``, such as whether a query found its image with one model, less whether with another.
+        image_of_query: ``(Q,)``, the image of each query, from 0.
+        seed: of the draws.
+        resamples: number of draws.
+        confidence: share of the resamples between the two ends.
+    """
+    images = int(image_of_query.max()) + 1
+    totals = np.bincount(image_of_query, differences, images)
+    counts = np.bincount(image_of_query, minlength=images)
+    drawn = np.random.default_rng(seed).multinomial(images, np.full(images, 1 / images), resamples)
+    low, high = np.quantile(drawn @ totals / (drawn @ counts), ((1 - confidence) / 2, (1 + confidence) / 2))
+    return float(low), float(high)

@@ -15,13 +15,13 @@ from torch import Tensor, nn
 from lab.checkpoint import write_checkpoint
 from lab.data.captioned import DEV_SETS, TRAIN_SETS, CaptionedImages
 from lab.evaluation.encoded import encode_captioned
+from lab.evaluation.reranking_weight import choose_weight
 from lab.losses.info_nce import InfoNCE
 from lab.training.captioned_batches import Batch, CaptionedRows
 from lab.training.features import cached_features
 from lab.training.job import Job
 from lab.training.loop import Group, Schedule
 from lab.training.precision import mixed_precision
-from lab.training.reranking_weight import choose_weight
 from lab.training.stage import run_stage
 from models.backbones.lite_pair import INPUT
 from models.cards import MatcherCard, read_matcher_card

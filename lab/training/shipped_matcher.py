@@ -16,11 +16,11 @@ from lab.data.captioned import DEV_SETS, CaptionedImages, load_split
 from lab.evaluation.encoded import encode_captioned
 from lab.evaluation.matched import MatchedSet
 from lab.evaluation.pairwise import evaluate_pairwise
+from lab.evaluation.reranking_weight import choose_weight
 from lab.evaluation.retrieval import evaluate_score_retrieval
 from lab.training.features import cached_array
 from lab.training.frozen import frozen_vectors
 from lab.training.job import Job
-from lab.training.reranking_weight import choose_weight
 from models.backbones.frozen import IMAGENET_LITE
 from models.backbones.lite_pair import INPUT
 from models.cards import MatcherCard, read_matcher_card

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 from toy_encoder import ToyEncoder
+from toy_matcher import WEIGHT, ToyMatcher, quarters
 
 from lab.data.judgements import Rating, Triplet
 from lab.evaluation.agreement import evaluate_agreement
@@ -117,3 +118,25 @@ def test_judgements_that_say_nothing_are_refused(colours: Path) -> None:
         evaluate_agreement(ToyEncoder(), 2 * [Rating("red.png", "red", 3)], colours)
     alone = evaluate_agreement(ToyEncoder(), [Triplet("red.png", "lime.png", "green.png", (1, 0, 0))], colours)
     assert alone["inter_user_agreement"] is None
+
+
+def test_a_matcher_adds_its_weighted_score_to_ratings_and_has_none_for_triplets(colours: Path) -> None:
+    # half red, half blue is magenta to the encoder, and less red than amber; the matcher sees both halves
+    picture = np.zeros((8, 8, 3), np.uint8)
+    picture[:, :4, 0], picture[:, 4:, 2] = 255, 255
+    Image.fromarray(picture).save(colours / "two.png")
+    Image.new("RGB", (8, 8), (255, 200, 0)).save(colours / "amber.png")
+    judged = [("two", "red", 4), ("amber", "red", 3), ("green", "red", 1), ("green", "green", 4)]
+    ratings = [Rating(f"{image}.png", caption, score) for image, caption, score in judged]
+    encoder, matcher = ToyEncoder(), ToyMatcher()
+    scores = []
+    for image, caption, _ in judged:
+        pixels = encoder.prepare(np.asarray(Image.open(colours / f"{image}.png")))[None]
+        first = float((encoder.encode_images(pixels)[0] * encoder.encode_texts([caption])[0]).sum())
+        scores.append(first + WEIGHT * float(matcher.score(caption, quarters(pixels))[0]))
+    tau_b, tau_c = _slow_taus(scores, [score for _, _, score in judged], classes=3)
+    figures = evaluate_agreement(encoder, ratings, colours, matcher=matcher)
+    assert figures == {"tau_b": pytest.approx(tau_b), "tau_c": pytest.approx(tau_c), "pairs": 4}
+    assert figures != evaluate_agreement(encoder, ratings, colours)
+    with pytest.raises(InputError, match="no score for triplets"):
+        evaluate_agreement(encoder, [Triplet("red.png", "lime.png", "green.png", (1, 0, 0))], colours, matcher=matcher)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from lab.training.reranking_weight import choose_weight, reranked_ranks
+from lab.evaluation.reranking_weight import choose_weight, reranked_ranks
 
 RANDOM = np.random.default_rng(4)
 

@@ -13,13 +13,13 @@ import lab.training.shipped_matcher
 from lab.data.captioned import CaptionedImages
 from lab.evaluation.matched import MatchedSet
 from lab.evaluation.pairwise import evaluate_pairwise
+from lab.evaluation.reranking_weight import WEIGHTS_TRIED
 from lab.evaluation.retrieval import evaluate_score_retrieval
 from lab.training import lstm_similarity as lstm_training
 from lab.training import multimodal_cnn as cnn_training
 from lab.training.frozen import frozen_vectors
 from lab.training.job import Job
 from lab.training.loop import PassReport
-from lab.training.reranking_weight import WEIGHTS_TRIED
 from lab.training.shipped_matcher import scores_file
 from models.cards import MatcherCard, read_matcher_card
 from models.inference.compiler import Compiler

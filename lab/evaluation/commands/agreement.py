@@ -34,6 +34,10 @@ def agreement(
         str | None,
         typer.Option(help="Score triplets by this proxy, not by a model: tfidf, meteor, word2vec-fv or generated."),
     ] = None,
+    rerank: Annotated[
+        str | None,
+        typer.Option(help="A matcher: rate captions as its model does re-ranked by it, whatever --model says."),
+    ] = None,
     output: OutputFile = None,
     device: DeviceName = "auto",
 ) -> None:
@@ -50,7 +54,10 @@ def agreement(
             build = partial(build_proxy, proxy, on_progress=on_progress)
             figures = evaluate_proxy_agreement(build, judged, images, texts or {})
         else:
-            figures = evaluate_agreement(cached_models(device).encoder(model), judged, images, on_progress)
-    name = proxy or model
+            models = cached_models(device)
+            matcher = models.matcher(rerank) if rerank else None
+            encoder = models.encoder(matcher.card.encoder if matcher else model)
+            figures = evaluate_agreement(encoder, judged, images, on_progress, matcher)
+    name = proxy or rerank or model
     typer.echo(f"{name}: " + ", ".join(f"{key} {value:.4g}" for key, value in figures.items() if value is not None))
     write_figures(output, figures)
