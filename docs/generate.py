@@ -36,6 +36,7 @@ _BENCHMARKS = {
     "large_photographs": _FIGURES,
     "huggingface": _FIGURES,
     "index_kinds": _FIGURES,
+    "catalogs": _FIGURES,
     "mutation": _MUTANTS,
 }
 """The columns that are shown of each benchmark's results."""

@@ -17,13 +17,17 @@ import tarfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import IO, Literal
 
 from pydantic import ValidationError
 
+from indexer.catalog.base import SQLITE_NAME
+from indexer.catalog.opening import write_as_file
 from indexer.errors import ArchiveError, DamagedGenerationError
 from indexer.layout import CollectionLayout
 from indexer.store.manifest import MANIFEST_NAME, FileEntry, Manifest, Pointer, Strict, read_manifest, read_pointer
+from models.files import file_sha256
 
 HEADER_NAME = "semblance-collection.json"
 _SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
@@ -49,9 +53,14 @@ def write_archive(layout: CollectionLayout, target: IO[bytes]) -> Manifest:
     with ExitStack() as opened:
         pointer, manifest, files = _open_files(layout, opened)
         folder = layout.generation(pointer.generation)
+        content = (folder / MANIFEST_NAME).read_bytes()
+        if manifest.catalog_name != SQLITE_NAME:
+            manifest, files = _with_catalog_as_file(layout, manifest, files, opened)
+            content = manifest.model_dump_json(indent=1).encode()
+            pointer = Pointer(generation=pointer.generation, manifest_sha256=hashlib.sha256(content).hexdigest())
         with tarfile.open(fileobj=target, mode="w|", format=tarfile.GNU_FORMAT) as archive:
             _add(archive, HEADER_NAME, ArchiveHeader(pointer=pointer).model_dump_json().encode())
-            _add(archive, MANIFEST_NAME, (folder / MANIFEST_NAME).read_bytes())
+            _add(archive, MANIFEST_NAME, content)
             for entry, file in files:
                 hashed = _HashedReader(file)
                 _add_file(archive, entry, hashed, folder)
@@ -172,6 +181,18 @@ def _open_files(
             if isinstance(error, FileNotFoundError):
                 raise DamagedGenerationError(Path(error.filename), "is missing") from None
             raise
+
+
+def _with_catalog_as_file(
+    layout: CollectionLayout, manifest: Manifest, files: list[tuple[FileEntry, IO[bytes]]], opened: ExitStack
+) -> tuple[Manifest, list[tuple[FileEntry, IO[bytes]]]]:
+    """Return what an archive holds of a generation whose catalog a server keeps: the catalog as a file, too."""
+    scratch = Path(opened.enter_context(TemporaryDirectory(prefix="semblance-")))
+    path, locator = scratch / SQLITE_NAME, layout.generation(manifest.generation) / manifest.catalog_name
+    write_as_file(layout, locator, path)
+    entry = FileEntry(name=SQLITE_NAME, bytes=path.stat().st_size, sha256=file_sha256(path))
+    kept = [(entry, opened.enter_context(path.open("rb"))), *(one for one in files if one[0].name != locator.name)]
+    return manifest.model_copy(update={"files": tuple(entry for entry, _ in kept)}), kept
 
 
 def _add(archive: tarfile.TarFile, name: str, content: bytes) -> None:

@@ -12,7 +12,8 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from indexer.catalog.opening import catalog_database
+from indexer.catalog.base import CatalogDatabase
+from indexer.catalog.opening import catalog_database, check_reach, drop_elsewhere, open_frozen
 from indexer.errors import (
     AccessDeniedError,
     CollectionBusyError,
@@ -23,7 +24,7 @@ from indexer.errors import (
 from indexer.layout import CollectionLayout, collection_layout, collections_folder
 from indexer.store.durable import clear_storage_errors
 from indexer.store.generation import open_current
-from indexer.store.manifest import CATALOG_NAME, Manifest, damaged_files, read_manifest, read_pointer
+from indexer.store.manifest import Manifest, damaged_files, read_manifest, read_pointer
 from indexer.store.soundness import unsoundness
 from models.files import flush
 
@@ -114,10 +115,12 @@ def collection_roots(data_dir: Path, name: str) -> list[str]:
         manifest, folder = read_manifest(layout, pointer), layout.generation(pointer.generation)
     except (CollectionNotFoundError, NoGenerationError, DamagedGenerationError):
         return []
-    others = {entry.name for entry in manifest.files} - {CATALOG_NAME}  # gigabytes, which need not be hashed for this
+    others = {entry.name for entry in manifest.files} - {
+        manifest.catalog_name
+    }  # gigabytes, which need not be hashed for this
     if any(damaged_files(folder, manifest, others)):
         return []
-    catalog = catalog_database(layout).open_reader(str(folder / CATALOG_NAME))
+    catalog = open_frozen(layout, folder / manifest.catalog_name)
     try:
         return catalog.roots()
     finally:
@@ -156,17 +159,21 @@ def delete_collection(data_dir: Path, name: str) -> None:
         AccessDeniedError: this user may not delete it.
     """
     layout = CollectionLayout(collection_dir(data_dir, name))
-    with clear_storage_errors(layout.root), locked(layout):
+    with clear_storage_errors(layout.root), locked(layout) as database:
+        check_reach(layout)
         # Out of sight in one step, so that nobody opens what is half gone; a killed deletion is finished by the next.
-        layout.root.rename(layout.root.with_name(f"{_DELETED_PREFIX}{name}-{time.time_ns()}"))
+        gone = layout.root.rename(layout.root.with_name(f"{_DELETED_PREFIX}{name}-{time.time_ns()}"))
         flush(layout.root.parent)  # what is emptied must not come back under its name
+        database.drop()
         for leftover in layout.root.parent.glob(f"{_DELETED_PREFIX}*"):
+            if leftover != gone:
+                drop_elsewhere(CollectionLayout(leftover))  # first: the folder knows what is its own
             shutil.rmtree(leftover)
 
 
 @contextmanager
-def locked(layout: CollectionLayout) -> Iterator[None]:
-    """Hold the collection's lock, which the system frees when the process ends in whatever way.
+def locked(layout: CollectionLayout) -> Iterator[CatalogDatabase]:
+    """Hold the collection's lock, which is free again when the process ends in whatever way; give its catalog.
 
     Raises:
         CollectionBusyError: another process holds it.
@@ -177,7 +184,9 @@ def locked(layout: CollectionLayout) -> Iterator[None]:
     except Timeout:
         raise CollectionBusyError(layout.name) from None
     try:
-        yield
+        database = catalog_database(layout)
+        with database.lock():
+            yield database
     finally:
         lock.release()
 

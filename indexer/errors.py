@@ -8,10 +8,15 @@ StorageError (models.errors)
 ├── UnsoundGenerationError      what was about to be published is damaged
 ├── DamagedCatalogError         the indexer's working catalog is not what it wrote
 ├── NewerCatalogError           the indexer's working catalog is of a newer version
+├── EngineAwayError             a server that keeps a part of the collection does not answer
+│   └── CatalogAwayError        the PostgreSQL server of the catalog
+├── CatalogGoneError            the PostgreSQL server does not have the catalog of a generation
+├── CatalogUrlMissingError      PostgreSQL keeps the catalog, and no URL is set
 ├── AccessDeniedError           a file or a folder that this user may not read or change
 ├── ModelMismatchError          the index was built with another model
 └── StorageFullError            the disk is full; what was stored stays
 InputError (models.errors)
+├── CatalogUrlError             what should be the URL of a PostgreSQL database is none
 ├── CollectionNameError         a name that cannot be a folder or an address
 ├── SourceError                 a place to index does not exist, or is no storage that can be read
 ├── EmptyCollectionError        nothing to index was found
@@ -96,6 +101,43 @@ class NewerCatalogError(StorageError):
         self.path = path
 
 
+class EngineAwayError(StorageError):
+    """A server that keeps a part of the collection does not answer, or not in time.
+
+    Args:
+        engine: what it is, for those who ask the service.
+        reason: what went wrong, for those who run it.
+    """
+
+    def __init__(self, engine: str, reason: str) -> None:
+        super().__init__(f"{engine} does not answer ({reason}): try again when it does; what was stored is kept")
+        self.engine, self.reason = engine, reason
+
+
+class CatalogAwayError(EngineAwayError):
+    """The PostgreSQL server of the catalog does not answer."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__("the database of the catalog", reason)
+
+
+class CatalogGoneError(StorageError):
+    """The server does not have the catalog of a generation."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(
+            f"the catalog of this generation is not in the database ({reason}): is SEMBLANCE_CATALOG_URL that of "
+            "another one, or of an older backup? semblance index with the same folders publishes anew"
+        )
+
+
+class CatalogUrlMissingError(StorageError):
+    """PostgreSQL keeps the catalog, and no URL is set."""
+
+    def __init__(self, name: str, variable: str) -> None:
+        super().__init__(f"the catalog of {name!r} is in a PostgreSQL database: set {variable} to its URL")
+
+
 class AccessDeniedError(StorageError):
     """This user may not read or change a file or a folder; nothing is known of its soundness."""
 
@@ -127,6 +169,13 @@ class StorageFullError(StorageError):
         super().__init__(
             f"the disk of {folder} is full: free some space and run the same command again; what was stored is kept"
         )
+
+
+class CatalogUrlError(InputError):
+    """What should be the URL of a PostgreSQL database is none."""
+
+    def __init__(self) -> None:  # the value may hold a password
+        super().__init__("SEMBLANCE_CATALOG_URL must be as postgresql://user:password@host:5432/database")
 
 
 class CollectionNameError(InputError):

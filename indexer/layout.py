@@ -4,8 +4,10 @@
 
 DATA/collections/NAME/
   CURRENT                 names the generation to read (see ``store.manifest``)
-  generations/000007/     immutable: manifest.json, catalog.sqlite, MODEL.SIDE.vectors.npy, MATCHER.features.npy,
-                          MODEL.SIDE.faiss where the kind of index needs a file
+  catalog-id              which schemas of a PostgreSQL database are the collection's; only where one keeps its catalog
+  generations/000007/     immutable: manifest.json, catalog.sqlite (catalog.json: see ``catalog.opening``),
+                          MODEL.SIDE.vectors.npy, MATCHER.features.npy, MODEL.SIDE.faiss where the kind of index needs
+                          a file
   work/                   the indexer's own: catalog.sqlite, vectors/MODEL.SIDE.IDENTITY.vectors (append-only logs)
   lock                    held by the one indexer at work
 """

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from indexer.catalog.base import SQLITE_NAME
 from indexer.errors import DamagedGenerationError, NoGenerationError, UnsoundGenerationError
 from indexer.layout import CollectionLayout, file_stem
 from indexer.store import index_kind
@@ -24,7 +25,6 @@ from indexer.store.arrays import load_matrix
 from indexer.store.durable import replace_durably, unfinished
 from indexer.store.generation import open_unpublished
 from indexer.store.manifest import (
-    CATALOG_NAME,
     MANIFEST_NAME,
     FeatureArrayEntry,
     FileEntry,
@@ -56,6 +56,7 @@ class Content:
         rows: yields the vectors of one model and side, or the features of one matcher (whose side is the image), in
             row order, in pieces ``(n, …)``.
         matchers: those whose features it holds.
+        catalog_name: of the file that is the snapshot's locator.
     """
 
     images: int
@@ -65,6 +66,7 @@ class Content:
     cards: Sequence[EncoderCard]
     rows: Callable[[str, Side], Iterable[NDArray[Any]]]
     matchers: Sequence[MatcherCard] = ()
+    catalog_name: str = SQLITE_NAME
 
 
 def publish(layout: CollectionLayout, content: Content, created_at: datetime, *, keep: int = 2) -> Manifest:
@@ -114,7 +116,7 @@ def sweep(layout: CollectionLayout) -> None:
 
 def _write(staging: Path, collection: str, number: int, content: Content, created_at: datetime) -> bytes:
     """Write every file of the generation, the manifest last, and flush them; return the manifest's bytes."""
-    content.snapshot(str(staging / CATALOG_NAME))
+    content.snapshot(str(staging / content.catalog_name))
     entries = [entry for card in content.cards for entry in _write_sets(staging, card, content)]
     arrays = [_write_features(staging, card, content) for card in content.matchers]
     files = sorted(staging.iterdir())

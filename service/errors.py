@@ -23,6 +23,7 @@ from indexer.errors import (
     CollectionNameError,
     CollectionNotFoundError,
     DamagedGenerationError,
+    EngineAwayError,
     ModelMismatchError,
     NoGenerationError,
 )
@@ -81,6 +82,7 @@ _STATUSES: dict[type[SemblanceError], int] = {
     UnknownModelError: 409,
     NoGenerationError: 503,
     DamagedGenerationError: 503,
+    EngineAwayError: 503,
     OverloadedError: 503,
     BodiesHeldError: 503,
     StaleCursorError: 409,
@@ -189,6 +191,8 @@ def _semblance_problem(error: SemblanceError) -> Problem:
     detail = str(error)
     if isinstance(error, DamagedGenerationError):
         detail = f"The index of this collection is damaged: {error.path.name} {error.reason}."
+    elif isinstance(error, EngineAwayError):
+        detail = f"{error.engine[0].upper()}{error.engine[1:]} does not answer at the moment; ask again."
     elif kind in (ModelError, StorageError):  # the message of a class that is not in the table may hold paths
         detail = "The collection cannot be served at the moment; the log of the service says why."
     slug = re.sub(r"(?<!^)(?=[A-Z])", "-", kind.__name__.removesuffix("Error")).lower()

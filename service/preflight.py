@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from indexer.catalog.opening import check_url
 from indexer.collections import collection_names
 from indexer.errors import CollectionNotFoundError, SourceError
 from models.names import HUGGING_FACE
@@ -20,6 +21,7 @@ def check_before_serving(settings: Settings, *, data_dir_given: bool) -> None:
 
     Raises:
         SourceError: there is no such folder.
+        CatalogUrlError: the URL of the catalogs' database is none.
         CollectionNotFoundError: the default collection does not exist.
         UnknownModelError: no model, matcher or captioner of that name ships.
     """
@@ -27,6 +29,7 @@ def check_before_serving(settings: Settings, *, data_dir_given: bool) -> None:
         raise SourceError(
             f"{settings.data_dir.resolve()} does not exist: make it with semblance index, or see --data-dir"
         )
+    check_url()
     names = collection_names(settings.data_dir)
     if settings.default_collection is not None and settings.default_collection not in names:
         raise CollectionNotFoundError(settings.default_collection, names)

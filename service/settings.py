@@ -46,6 +46,12 @@ class Settings(BaseSettings):
     cache_dir: Path | None = _setting(
         None, "path", "folder that keeps converted models; unset: the user's own cache folder"
     )
+    catalog_url: SecretStr | None = _setting(
+        None,
+        "address",
+        "PostgreSQL database of the catalogs, as postgresql://user:password@host/database; unset: SQLite",
+    )
+    catalog_timeout_s: float = _setting(5.0, "seconds", "to connect to that database, and for each look-up", gt=0)
     default_collection: str | None = _setting(
         None, "name", "collection that answers when a request names none; not needed where there is only one"
     )

@@ -28,6 +28,7 @@ PLANTED = {
         "import starlette",
     ),
     "SQL stays in the catalog": ("indexer/store/manifest.py", "import sqlalchemy"),
+    "PostgreSQL's driver stays behind its catalog": ("indexer/catalog/tables.py", "import psycopg"),
     "Torch stays in models and the laboratory": ("models/protocols.py", "import torch"),
     "OpenVINO stays behind the inference interface": ("models/encoders/compiled.py", "import openvino"),
     "transformers serves hf: checkpoints alone": ("models/text/minilm.py", "import transformers"),

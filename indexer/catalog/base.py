@@ -2,14 +2,15 @@
 
 A catalog knows which image or caption each row of the vectors is, and under which keys of the photo source the image's
 files are (see ``sources.base``). It has one working state, which the indexer changes, and frozen states: one for each
-generation, which readers see and which never change. SQLite keeps each state in a file; a database server would keep
-them in schemas of one database.
+generation, which readers see and which never change. SQLite keeps each state in a file, PostgreSQL in a schema of one
+database.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
@@ -18,7 +19,13 @@ from typing import Literal, Protocol
 from indexer.sources.base import ListingOptions
 from models.types import Side
 
+IDENTITY_FILE = "catalog-id"
+"""In a collection's folder: what of a server's catalogs is its own."""
+
 BrowseOrder = Literal["taken", "added", "name"]
+
+SQLITE_NAME, POSTGRES_NAME = "catalog.sqlite", "catalog.json"
+"""Of the file by which a generation's folder holds its frozen state: the state itself, or where a server keeps it."""
 
 ID_LENGTH = 32  # hex digits of the SHA-256 that are an image's or a caption's id
 
@@ -223,6 +230,14 @@ class CatalogReader(Protocol):
         """Look at everything, and return what is wrong first; None where the state is what was frozen."""
         ...
 
+    def check(self) -> None:
+        """Ask the database for nothing.
+
+        Raises:
+            EngineAwayError: it does not answer.
+        """
+        ...
+
     def close(self) -> None:
         """Let go of the database."""
         ...
@@ -230,6 +245,11 @@ class CatalogReader(Protocol):
 
 class CatalogWriter(Protocol):
     """Changes the working state. Every method is one transaction; one process at a time, any of its threads."""
+
+    @property
+    def frozen_name(self) -> str:
+        """The name of the file that a frozen state has in its generation's folder."""
+        ...
 
     def sources(self) -> tuple[list[str], list[str]]:
         """Return the roots and the caption files of the last run, each in the order given."""
@@ -339,10 +359,19 @@ class CatalogWriter(Protocol):
 class CatalogDatabase(Protocol):
     """Keeps the working state and the frozen states of one collection's catalog.
 
-    A locator says where a frozen state is. What it looks like is the database's own affair: SQLite takes the path of a
-    file. A server would take the name of a schema, and the generation's folder would hold a file that states the name,
-    so that the manifest vouches for it as for every other file.
+    A locator says where a frozen state is: it is the path of a file in a generation's folder, so that the manifest
+    vouches for it. SQLite keeps the state itself there; PostgreSQL a note of the schema that holds it.
     """
+
+    def lock(self) -> AbstractContextManager[None]:
+        """Hold what keeps other indexers out, on whatever machine, where the folder's lock is not enough.
+
+        The working state is written, and frozen states are dropped, within it.
+
+        Raises:
+            CollectionBusyError: another process holds it.
+        """
+        ...
 
     def has_working(self) -> bool:
         """Tell whether there is a working state."""
@@ -361,5 +390,17 @@ class CatalogDatabase(Protocol):
         ...
 
     def open_reader(self, locator: str) -> CatalogReader:
-        """Open a frozen state."""
+        """Open a frozen state.
+
+        Raises:
+            StorageError: it is not where the locator says.
+        """
+        ...
+
+    def keep_only(self, locators: Collection[str]) -> None:
+        """Drop every frozen state but some, which exist; one that a reader has open stays until a later call."""
+        ...
+
+    def drop(self) -> None:
+        """Drop all that is not in the collection's folder."""
         ...

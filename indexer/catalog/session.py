@@ -9,22 +9,16 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from sqlalchemy import URL, Connection, Engine, ExceptionContext, MetaData, create_engine, event, inspect, select
+from sqlalchemy import URL, Connection, Engine, ExceptionContext, MetaData, create_engine, event, select
 from sqlalchemy.exc import DatabaseError
 
+from indexer.catalog.schema_revision import NEWEST, migration_error, revision, upgrade
 from indexer.errors import DamagedCatalogError, NewerCatalogError, StorageFullError
 from models.errors import StorageError
 from models.files import flush
 
 _CONNECTIONS = 8
 """Of one open snapshot; a thread that finds them all lent waits for one, for well under a millisecond."""
-
-REVISIONS = ("0001", "0002")
-"""Of every schema that can be read or migrated, the newest last."""
-
-NEWEST = REVISIONS[-1]
-
-_MIGRATIONS = Path(__file__).with_name("migrations")
 
 
 def open_working(path: Path) -> Engine:
@@ -44,7 +38,7 @@ def open_working(path: Path) -> Engine:
         engine.dispose()
         if isinstance(error, DatabaseError):  # tables that are not those which the version promises
             raise DamagedCatalogError(path, str(error.orig)) from error
-        if isinstance(error, _migration_error()):
+        if isinstance(error, migration_error()):
             raise NewerCatalogError(path) from error
         raise
     flush(path.parent)  # SQLite makes the content durable, not the file's name
@@ -76,26 +70,11 @@ def open_snapshot(path: Path) -> Engine:
     return engine
 
 
-def revision(engine: Engine) -> str | None:
-    """Return the revision of a catalog's schema, None where it has none."""
-    with engine.connect() as connection:
-        if not inspect(connection).has_table("alembic_version"):
-            return None
-        return connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar()
-
-
 def migrate(engine: Engine) -> None:
     """Apply every migration that the catalog lacks, all in one transaction with the note of what was applied."""
-    from alembic import command
-    from alembic.config import Config
-
-    config = Config()
-    config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
-    config.set_main_option("path_separator", "os")
     with engine.begin() as connection:
         _drop_half_made(connection)
-        config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+        upgrade(connection)
 
 
 def _refuse_damage(engine: Engine, path: Path) -> None:
@@ -126,12 +105,6 @@ def _drop_half_made(connection: Connection) -> None:
         return
     if not any(connection.execute(select(table).limit(1)).first() for table in found.sorted_tables):
         found.drop_all(connection)
-
-
-def _migration_error() -> type[Exception]:
-    from alembic.util import CommandError
-
-    return CommandError
 
 
 def _say_what_to_do(path: Path, failure: ExceptionContext) -> None:

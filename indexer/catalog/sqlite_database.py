@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Collection
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 from sqlalchemy.schema import DropIndex
 
-from indexer.catalog.session import REVISIONS, open_file, open_snapshot, revision
-from indexer.catalog.sqlite_browsing import indexes
+from indexer.catalog.browsing import indexes
+from indexer.catalog.schema_revision import REVISIONS, revision
+from indexer.catalog.session import open_file, open_snapshot
 from indexer.catalog.sqlite_reader import SqliteReader
 from indexer.catalog.sqlite_writer import SqliteWriter
 from models.files import flush, make_folder
@@ -23,6 +26,10 @@ class SqliteDatabase:
 
     def __init__(self, working: Path) -> None:
         self._working = working
+
+    def lock(self) -> AbstractContextManager[None]:
+        """See ``CatalogDatabase``: the folder's lock is enough."""
+        return nullcontext()
 
     def has_working(self) -> bool:
         """See ``CatalogDatabase``."""
@@ -58,3 +65,9 @@ class SqliteDatabase:
     def open_reader(self, locator: str) -> SqliteReader:
         """See ``CatalogDatabase``."""
         return SqliteReader(Path(locator))
+
+    def keep_only(self, locators: Collection[str]) -> None:
+        """See ``CatalogDatabase``: the files go with the folders they are in."""
+
+    def drop(self) -> None:
+        """See ``CatalogDatabase``: there is nothing elsewhere."""

@@ -26,6 +26,7 @@ from sqlalchemy import (
     Table,
     Text,
 )
+from sqlalchemy.dialects import postgresql
 from sqlalchemy.types import TypeDecorator
 
 from indexer.catalog.base import ID_LENGTH
@@ -45,6 +46,11 @@ class FilePath(TypeDecorator[str]):
         """Decode from the database."""
         return None if value is None else os.fsdecode(value)
 
+
+# Ordered by code points everywhere: SQLite does so by itself, PostgreSQL where the collation says so.
+Identity = String(ID_LENGTH).with_variant(postgresql.VARCHAR(ID_LENGTH, collation="C"), "postgresql")
+Name = Text().with_variant(postgresql.TEXT(collation="C"), "postgresql")
+Count = Integer().with_variant(BigInteger(), "postgresql")  # any that a file may claim; SQLite's integers have 64 bits
 
 metadata = MetaData()
 
@@ -73,10 +79,10 @@ listing_options = Table(
 images = Table(
     "images",
     metadata,
-    Column("id", String(ID_LENGTH), primary_key=True),
+    Column("id", Identity, primary_key=True),
     Column("sha256", LargeBinary(32), nullable=False),
     Column("row", Integer),
-    Column("name", Text),
+    Column("name", Name),
     Column("captions", JSON),
     Column("width", Integer, nullable=False),
     Column("height", Integer, nullable=False),
@@ -84,7 +90,7 @@ images = Table(
     Column("taken_at", DateTime),
     Column("camera", Text),
     Column("lens", Text),
-    Column("iso", Integer),
+    Column("iso", Count),
     Column("latitude", Float),  # degrees, north and east of 0
     Column("longitude", Float),
     Column("orientation", Text),  # landscape, portrait or square
@@ -101,8 +107,8 @@ images = Table(
 former_ids = Table(
     "former_ids",
     metadata,
-    Column("id", String(ID_LENGTH), primary_key=True),
-    Column("image_id", String(ID_LENGTH), ForeignKey("images.id"), nullable=False),
+    Column("id", Identity, primary_key=True),
+    Column("image_id", Identity, ForeignKey("images.id"), nullable=False),
     Index("former_ids_image_id", "image_id"),
 )
 
@@ -112,7 +118,7 @@ files = Table(
     Column("path", FilePath, primary_key=True),
     Column("size", BigInteger, nullable=False),
     Column("mtime_ns", BigInteger, nullable=False),
-    Column("image_id", String(ID_LENGTH), ForeignKey("images.id")),
+    Column("image_id", Identity, ForeignKey("images.id")),
     Column("failure", Text),  # why the file is no image
     Column("failure_kind", Text),  # what could make it readable: see ``SeenFile``
     Column("decoder", Text),  # which decoders there were when it failed
@@ -122,7 +128,7 @@ files = Table(
 captions = Table(
     "captions",
     metadata,
-    Column("id", String(ID_LENGTH), primary_key=True),
+    Column("id", Identity, primary_key=True),
     Column("row", Integer),
     Column("text", Text, nullable=False),
     Index("captions_row", "row", unique=True),
@@ -131,9 +137,9 @@ captions = Table(
 image_captions = Table(
     "image_captions",
     metadata,
-    Column("image_id", String(ID_LENGTH), ForeignKey("images.id"), primary_key=True),
+    Column("image_id", Identity, ForeignKey("images.id"), primary_key=True),
     Column("position", Integer, primary_key=True),
-    Column("caption_id", String(ID_LENGTH), ForeignKey("captions.id"), nullable=False),
+    Column("caption_id", Identity, ForeignKey("captions.id"), nullable=False),
     Index("image_captions_caption_id", "caption_id"),
 )
 

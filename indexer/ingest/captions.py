@@ -194,4 +194,4 @@ def _text(place: str | Path, read: Callable[[], bytes]) -> str:
 
 def _one_line(words: str) -> str:
     """Return a caption on one line; the halves of surrogate pairs that JSON can smuggle in are replaced."""
-    return " ".join(words.encode("utf-8", "replace").decode().split())
+    return " ".join(words.replace("\0", " ").encode("utf-8", "replace").decode().split())

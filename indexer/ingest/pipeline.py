@@ -9,12 +9,13 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from datetime import UTC, datetime
 
 from indexer.catalog.base import CatalogWriter
-from indexer.catalog.opening import catalog_database
+from indexer.catalog.opening import frozen_locators
 from indexer.collections import locked
+from indexer.errors import EngineAwayError
 from indexer.ingest.departed import KEPT_GENERATIONS, drop_departed
 from indexer.ingest.encode_images import encode_images
 from indexer.ingest.encoded_vectors import EncodedVectors
@@ -107,17 +108,21 @@ def _opened(
     with clear_storage_errors(layout.root):
         make_folder(layout.root)
         flush(layout.root.parent)  # a run that a kill ended may have made it
-        with locked(layout):
+        with locked(layout) as database:
             is_new = not layout.work.exists() and not layout.generations.exists()
             sweep(layout)
+            database.keep_only(frozen_locators(layout))
             try:
+                had_vectors = (layout.work / "vectors").exists()
                 with ExitStack() as opened:
                     vectors = opened.enter_context(closing(EncodedVectors(layout.work / "vectors", cards)))
-                    database = catalog_database(layout)
-                    restore_work(layout, database, vectors)
+                    restore_work(layout, database, vectors, had_vectors=had_vectors)
                     yield opened.enter_context(closing(database.open_writer())), vectors
+                    with suppress(EngineAwayError):  # all is published; the next run drops what this one left
+                        database.keep_only(frozen_locators(layout))
             except InputError:
                 if is_new:  # nothing to index: leave no empty collection behind
+                    database.drop()
                     shutil.rmtree(layout.root)
                 raise
 

@@ -10,6 +10,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from indexer.catalog.base import CatalogWriter, text_sha256
+from indexer.catalog.opening import is_there
 from indexer.errors import DamagedGenerationError, NoGenerationError
 from indexer.ingest.encoded_vectors import SIDES, EncodedVectors
 from indexer.ingest.plan import Plan
@@ -71,6 +72,7 @@ def publish_changes(
         captions=len(texts),
         sha256=fingerprint,
         snapshot=catalog.freeze,
+        catalog_name=catalog.frozen_name,
         cards=[card for card in cards if isinstance(card, EncoderCard)],
         rows=rows,
         matchers=[card for card in cards if isinstance(card, MatcherCard)],
@@ -91,5 +93,7 @@ def _sound_current(layout: CollectionLayout, fingerprint: str) -> Published | No
         return None
     if manifest.content_sha256 != fingerprint:
         return None
-    damage = next(damaged_files(layout.generation(manifest.generation), manifest), None)
-    return None if damage else Published(None, manifest.generation, manifest.images, manifest.captions)
+    folder = layout.generation(manifest.generation)
+    if next(damaged_files(folder, manifest), None) or not is_there(layout, folder / manifest.catalog_name):
+        return None
+    return Published(None, manifest.generation, manifest.images, manifest.captions)

@@ -7,31 +7,40 @@ from typing import Any
 from numpy.typing import NDArray
 
 from indexer.catalog.base import CatalogDatabase
-from indexer.errors import DamagedGenerationError, NoGenerationError
+from indexer.errors import CatalogGoneError, DamagedGenerationError, NoGenerationError
 from indexer.ingest.encoded_vectors import SIDES, EncodedVectors
 from indexer.layout import CollectionLayout
 from indexer.store.generation import Generation, open_current
-from indexer.store.manifest import CATALOG_NAME
 from models.cards import ModelIdentity
 from models.types import Side
 
 _ROWS_AT_ONCE = 4096
 
 
-def restore_work(layout: CollectionLayout, database: CatalogDatabase, vectors: EncodedVectors) -> None:
-    """Take catalog and encoded rows from the current generation, if there is one and no working catalog.
+def restore_work(
+    layout: CollectionLayout, database: CatalogDatabase, vectors: EncodedVectors, *, had_vectors: bool
+) -> None:
+    """Take catalog and encoded rows from the current generation, if there is one and either of them is missing.
 
     The catalog comes last: where a kill left none, the rows that were stored already are passed over.
+
+    Args:
+        layout: of the collection.
+        database: of its catalog, which a server may keep though this machine has never indexed the collection.
+        vectors: the logs to fill.
+        had_vectors: whether this machine had logs before this run.
     """
-    if database.has_working():
+    has_catalog = database.has_working()
+    if has_catalog and had_vectors:
         return
     try:
         generation = open_current(layout.root)
-    except (NoGenerationError, DamagedGenerationError):
+    except (NoGenerationError, DamagedGenerationError, CatalogGoneError):
         return
     with generation:
         _store_rows(generation, vectors)
-        database.adopt(str(layout.generation(generation.number) / CATALOG_NAME))
+        if not has_catalog:
+            database.adopt(str(layout.generation(generation.number) / generation.manifest.catalog_name))
 
 
 def _store_rows(generation: Generation, vectors: EncodedVectors) -> None:

@@ -11,14 +11,13 @@ from typing import Any
 from numpy.typing import NDArray
 
 from indexer.catalog.base import CatalogReader
-from indexer.catalog.opening import catalog_database
+from indexer.catalog.opening import open_frozen
 from indexer.errors import DamagedGenerationError, ModelMismatchError, NoGenerationError
 from indexer.layout import CollectionLayout
 from indexer.store.arrays import FeatureArray, VectorSet, load_matrix
 from indexer.store.base import SavedIndex, VectorStore
 from indexer.store.index_kind import kind_named
 from indexer.store.manifest import (
-    CATALOG_NAME,
     MANIFEST_NAME,
     FeatureArrayEntry,
     Manifest,
@@ -73,6 +72,14 @@ class Generation:
         except KeyError:
             command = f"semblance index --again {self.manifest.collection} --model {model}"
             raise ModelMismatchError(self.models, model, command) from None
+
+    def check(self) -> None:
+        """Ask the servers that keep a part of the generation, if any, whether they answer.
+
+        Raises:
+            EngineAwayError: one does not.
+        """
+        self.catalog.check()
 
     def close(self) -> None:
         """Let go of the catalog's files; the generation must not be used afterwards."""
@@ -151,11 +158,15 @@ def _open_checked(
     """Open files whose hashes are right; what they hold is compared with the manifest."""
     sets = {(entry.model, entry.side): _open_set(folder, entry) for entry in manifest.vector_sets}
     arrays = {entry.matcher: _open_features(folder, entry, manifest.images) for entry in features}
-    catalog = catalog_database(layout).open_reader(str(folder / CATALOG_NAME))
+    path = folder / manifest.catalog_name
+    try:
+        catalog = open_frozen(layout, path)
+    except ValueError as error:
+        raise DamagedGenerationError(path, str(error)) from None
     if (catalog.image_count, catalog.caption_count) != (manifest.images, manifest.captions):
         counts = f"{catalog.image_count} images and {catalog.caption_count} captions"
         catalog.close()
-        raise DamagedGenerationError(folder / CATALOG_NAME, f"holds {counts}, which the manifest contradicts")
+        raise DamagedGenerationError(path, f"holds {counts}, which the manifest contradicts")
     return Generation(pointer, manifest, catalog, sets, arrays)
 
 

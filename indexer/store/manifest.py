@@ -14,6 +14,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from indexer.catalog.base import POSTGRES_NAME, SQLITE_NAME
 from indexer.errors import AccessDeniedError, DamagedGenerationError, NoGenerationError
 from indexer.layout import CollectionLayout
 from models.cards import ModelIdentity
@@ -21,7 +22,6 @@ from models.files import file_sha256
 from models.types import Side
 
 MANIFEST_NAME = "manifest.json"
-CATALOG_NAME = "catalog.sqlite"
 
 
 class Strict(BaseModel):
@@ -94,6 +94,11 @@ class Manifest(Strict):
     vector_sets: tuple[VectorSetEntry, ...]
     feature_arrays: tuple[FeatureArrayEntry, ...] = ()
     files: tuple[FileEntry, ...]
+
+    @property
+    def catalog_name(self) -> str:
+        """The name of the file that is the catalog, or says where it is; SQLite's where the manifest lists neither."""
+        return POSTGRES_NAME if any(entry.name == POSTGRES_NAME for entry in self.files) else SQLITE_NAME
 
 
 class Pointer(Strict):

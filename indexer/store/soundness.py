@@ -6,7 +6,6 @@ import numpy as np
 
 from indexer.store.arrays import VectorSet
 from indexer.store.generation import Generation
-from indexer.store.manifest import CATALOG_NAME
 
 _ROUNDING = 1e-4
 
@@ -14,7 +13,7 @@ _ROUNDING = 1e-4
 def unsoundness(generation: Generation) -> str | None:
     """Look up every row, ask every index, and return what is wrong first; None where the generation is sound."""
     if damage := generation.catalog.damage():
-        return f"{CATALOG_NAME}: {damage}"
+        return f"{generation.manifest.catalog_name}: {damage}"
     rows = {"image": generation.catalog.image_count, "text": generation.catalog.caption_count}
     for entry in generation.manifest.vector_sets:
         if entry.rows != rows[entry.side]:

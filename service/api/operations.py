@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fastapi import APIRouter
+from fastapi.concurrency import run_in_threadpool
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.responses import Response
 
@@ -22,7 +23,7 @@ async def livez() -> Status:
 
 @router.get("/readyz", responses=problems(503))
 async def readyz(state: StateNow) -> Status:
-    """Tell whether searches can be answered: every collection is loaded, and the models are warm."""
+    """Tell whether searches can be answered: collections and models are loaded, and what servers keep is there."""
     loading = state.generations.loading
     if loading is None:
         raise NotReadyError("The service is starting.")
@@ -30,6 +31,7 @@ async def readyz(state: StateNow) -> Status:
         raise NotReadyError(f"Still to be loaded: {', '.join(loading)}.")
     if not state.generations.names:
         raise NotReadyError("No collection is in service: run semblance index, then POST /collections/NAME/reload.")
+    await run_in_threadpool(state.generations.check)
     return Status(status="ready")
 
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import structlog
 
 from indexer.collections import collection_dir, collection_names
-from indexer.errors import CollectionNameError, CollectionNotFoundError
+from indexer.errors import CollectionNameError, CollectionNotFoundError, EngineAwayError
 from indexer.store.arrays import VectorSet
 from indexer.store.generation import Generation, current_pointer, open_current
 from indexer.store.manifest import Pointer
@@ -187,6 +187,8 @@ class Generations:
                 raise
             except SemblanceError as error:
                 self._refused[name] = error
+                if isinstance(error, EngineAwayError):
+                    self._tried.pop(name, None)  # it may come back while the pointer stays
                 raise
 
     def refresh(self) -> None:
@@ -225,6 +227,16 @@ class Generations:
             yield counted.served if model is None else counted.served.answered_by(model)
         finally:
             self._release(counted)
+
+    def check(self) -> None:
+        """Ask every server that a generation in service needs whether it answers.
+
+        Raises:
+            EngineAwayError: one does not.
+        """
+        for name in self.names:
+            with suppress(CollectionNotFoundError), self.pin(name) as served:
+                served.generation.check()
 
     def sizes(self) -> dict[str, dict[str, int]]:
         """Return the numbers of images and captions of each collection in service, and its generation's number."""

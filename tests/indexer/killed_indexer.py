@@ -1,8 +1,9 @@
 """Programs that index and are killed by SIGKILL on the way; the tests start them as processes of their own.
 
 ``encoding DATA PHOTOS STORED``    dies in the encoder when the vectors and features of STORED images are in the logs
-``publishing DATA PHOTOS SCRATCH`` for every durable step (flush, rename, delete) of an indexing run in turn: runs it in
-                                   a fork that dies before that step, then checks what is left and indexes again
+``publishing DATA PHOTOS SCRATCH`` for every durable step (flush, rename, delete; with PostgreSQL every statement and
+                                   commit, too) of an indexing run in turn: runs it in a fork that dies before that
+                                   step, then checks what is left and indexes again
 """
 
 import os
@@ -15,6 +16,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from sqlalchemy import Engine, event
 from toy_encoder import ToyEncoder
 from toy_indexing import index_with
 from toy_matcher import ToyFeatureEncoder
@@ -62,6 +64,9 @@ def die_at(step: int) -> None:
 
     for name in DURABLE_STEPS:
         setattr(os, name, dying(getattr(os, name)))
+    if os.environ.get("SEMBLANCE_CATALOG_URL"):  # a catalog that is no file takes its steps elsewhere
+        event.listen(Engine, "before_cursor_execute", dying(lambda *_: None))
+        event.listen(Engine, "commit", dying(lambda *_: None))
 
 
 def in_fork(function) -> int:

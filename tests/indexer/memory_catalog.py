@@ -3,7 +3,8 @@
 import json
 import os
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -37,6 +38,8 @@ class State:
 
 class MemoryWriter:
     """A ``CatalogWriter``."""
+
+    frozen_name = "catalog.memory"
 
     def __init__(self, state: State, frozen: dict[str, State]) -> None:
         self._state, self._frozen = state, frozen
@@ -188,6 +191,9 @@ class MemoryReader:
     def damage(self) -> str | None:
         return None
 
+    def check(self) -> None:
+        pass
+
     def close(self) -> None:
         pass
 
@@ -228,6 +234,15 @@ class MemoryDatabase:
     def __init__(self) -> None:
         self._working: State | None = None
         self._frozen: dict[str, State] = {}
+
+    def lock(self) -> AbstractContextManager[None]:
+        return nullcontext()
+
+    def keep_only(self, locators: Collection[str]) -> None:
+        self._frozen = {locator: self._frozen[locator] for locator in locators}
+
+    def drop(self) -> None:
+        self._working, self._frozen = None, {}
 
     def has_working(self) -> bool:
         return self._working is not None

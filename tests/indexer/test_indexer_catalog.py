@@ -41,10 +41,18 @@ def without_slash(key: str) -> str:
     return key.removeprefix("/")
 
 
-@pytest.fixture(params=["sqlite", "memory"])
+@pytest.fixture(params=["sqlite", "memory", "postgresql"])
 def database(request, tmp_path: Path) -> CatalogDatabase:
     """One more database is one more parameter."""
+    if request.param == "postgresql":
+        return postgres_database(request.getfixturevalue("postgres"), tmp_path)
     return SqliteDatabase(tmp_path / "work" / "catalog.sqlite") if request.param == "sqlite" else MemoryDatabase()
+
+
+def postgres_database(server, folder: Path) -> CatalogDatabase:
+    from indexer.catalog.postgres_database import PostgresDatabase
+
+    return PostgresDatabase(server.url, 5.0, folder)
 
 
 @pytest.fixture
@@ -362,9 +370,12 @@ def read_keys(read: Callable, writer) -> list[str]:
     return read().original_keys(identity("a"))
 
 
+@pytest.mark.parametrize("name", ["sqlite", "postgresql"])
 @pytest.mark.parametrize("seed", range(4))
-def test_at_random_every_database_says_what_the_oracle_says(tmp_path, seed):
-    databases = [SqliteDatabase(tmp_path / "catalog.sqlite"), MemoryDatabase()]
+def test_at_random_every_database_says_what_the_oracle_says(request, tmp_path, seed, name):
+    other = SqliteDatabase(tmp_path / "catalog.sqlite")
+    databases = [other if name == "sqlite" else postgres_database(request.getfixturevalue("postgres"), tmp_path)]
+    databases.append(MemoryDatabase())
     writers = [database.open_writer() for database in databases]
     chance = random.Random(seed)
     keys, names, texts = [f"/photos/{n}.jpg" for n in range(8)], "abcdef", ["one", "two", "three", "four"]

@@ -14,11 +14,11 @@ from sqlalchemy import create_engine, event, func, insert, select, text
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.exc import IntegrityError, OperationalError
 
-from indexer.catalog import session
+from indexer.catalog import schema_revision
 from indexer.catalog.base import ImageFacts, SeenFile, content_id
+from indexer.catalog.browsing import page
 from indexer.catalog.opening import catalog_database
 from indexer.catalog.session import open_snapshot, open_working
-from indexer.catalog.sqlite_browsing import page
 from indexer.catalog.sqlite_database import SqliteDatabase
 from indexer.catalog.sqlite_reader import SqliteReader
 from indexer.catalog.tables import images, metadata, roots
@@ -173,10 +173,10 @@ def test_a_full_disk_is_told_as_such(tmp_path):
 
 
 def test_the_newest_schema_is_the_one_that_the_last_migration_makes():
-    folder = Path(session.__file__).with_name("migrations")
+    folder = Path(schema_revision.__file__).with_name("migrations")
     config = Config()
     config.set_main_option("script_location", str(folder))
-    assert ScriptDirectory.from_config(config).get_current_head() == session.NEWEST
+    assert ScriptDirectory.from_config(config).get_current_head() == schema_revision.NEWEST
 
 
 def half_made(path: Path, *statements: str) -> Path:

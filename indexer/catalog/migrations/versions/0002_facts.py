@@ -2,16 +2,20 @@
 
 import sqlalchemy as sa
 from alembic import op
+from sqlalchemy.dialects import postgresql
 
 revision = "0002"
 down_revision = "0001"
+
+_IDENTITY = sa.String(32).with_variant(postgresql.VARCHAR(32, collation="C"), "postgresql")
+_COUNT = sa.Integer().with_variant(sa.BigInteger(), "postgresql")
 
 
 def upgrade() -> None:
     """Add columns, which are empty until the files are read again, and three tables."""
     for column in (
         sa.Column("lens", sa.Text),
-        sa.Column("iso", sa.Integer),
+        sa.Column("iso", _COUNT),
         sa.Column("latitude", sa.Float),
         sa.Column("longitude", sa.Float),
         sa.Column("orientation", sa.Text),
@@ -28,8 +32,8 @@ def upgrade() -> None:
         op.add_column("files", column)
     op.create_table(
         "former_ids",
-        sa.Column("id", sa.String(32), primary_key=True),
-        sa.Column("image_id", sa.String(32), sa.ForeignKey("images.id"), nullable=False),
+        sa.Column("id", _IDENTITY, primary_key=True),
+        sa.Column("image_id", _IDENTITY, sa.ForeignKey("images.id"), nullable=False),
     )
     op.create_index("former_ids_image_id", "former_ids", ["image_id"])
     op.create_table(
@@ -43,3 +47,26 @@ def upgrade() -> None:
         sa.Column("position", sa.Integer, primary_key=True),
         sa.Column("value", sa.Text, nullable=False),
     )
+
+
+def downgrade() -> None:
+    """Drop what was added, and what it held."""
+    for table in ("listing_options", "departed", "former_ids"):
+        op.drop_table(table)
+    for column in ("failure_kind", "decoder"):
+        op.drop_column("files", column)
+    for column in (
+        "lens",
+        "iso",
+        "latitude",
+        "longitude",
+        "orientation",
+        "tags",
+        "title",
+        "path",
+        "modified_at",
+        "added_at",
+        "decoder_revision",
+        "remark",
+    ):
+        op.drop_column("images", column)

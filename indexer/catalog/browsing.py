@@ -13,16 +13,42 @@ from sqlalchemy import (
     MetaData,
     Select,
     bindparam,
+    cast,
+    extract,
     func,
     literal_column,
     select,
     tuple_,
 )
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
 
 from indexer.catalog.base import BrowseOrder
 from indexer.catalog.tables import images
 
 _DATES: dict[BrowseOrder, str] = {"taken": "taken_at", "added": "added_at"}
+
+
+class _NewestFirst(FunctionElement[float]):
+    """A number by which the newest date comes first and none last; each database counts time by its own function."""
+
+    name = "newest_first"
+    type = Float()
+    inherit_cache = True
+
+
+@compiles(_NewestFirst, "sqlite")
+def _by_day(element: _NewestFirst, compiler: SQLCompiler, **options: Any) -> str:
+    (date,) = element.clauses
+    return compiler.process(func.coalesce(-func.julianday(date, type_=Float), literal_column("0")), **options)
+
+
+@compiles(_NewestFirst, "postgresql")
+def _by_second(element: _NewestFirst, compiler: SQLCompiler, **options: Any) -> str:
+    (date,) = element.clauses
+    second = cast(extract("epoch", date), Float)
+    return compiler.process(func.coalesce(-second, literal_column("'infinity'::float")), **options)
 
 
 def page(order: BrowseOrder, columns: Collection[str], *, first: bool) -> Select[Any]:
@@ -47,7 +73,7 @@ def page(order: BrowseOrder, columns: Collection[str], *, first: bool) -> Select
 
 
 def indexes(schema: str) -> list[Index]:
-    """Return the indexes of the frozen state attached under a name: a page costs much the same wherever it is."""
+    """Return the indexes of the frozen state in a schema: a page costs much the same wherever it is."""
     table = images.to_metadata(MetaData(), schema=schema)
     return [
         Index(f"images_by_{order}", _key(table, order, table.columns.keys()), table.c.name, table.c.row)
@@ -56,9 +82,9 @@ def indexes(schema: str) -> list[Index]:
 
 
 def _key(table: FromClause, order: BrowseOrder, columns: Collection[str]) -> ColumnElement[Any]:
-    """Return what is sorted by first: minus the day, so that the newest is first and no date last; or the name."""
+    """Return what is sorted by first: the date, newest first, or the name."""
     column = _DATES.get(order)
     if column is None or column not in columns:
         name: ColumnElement[Any] = table.c.name
         return name
-    return func.coalesce(-func.julianday(table.c[column], type_=Float), literal_column("0"))
+    return _NewestFirst(table.c[column])

@@ -18,7 +18,8 @@ VISIBLE_FACTS = [images.c[name] for name in _FACTS if name not in ("added_at", "
 """The columns that readers see."""
 
 _NEW = {name: bindparam(f"new_{name}", type_=images.c[name].type) for name in (*_FACTS, "orientation")}
-_FIRST_KEY = select(func.min(files.c.path)).where(files.c.image_id == images.c.id).scalar_subquery()
+_KEYS = select(files.c.path).where(files.c.image_id == images.c.id)
+_FIRST_KEY = _KEYS.order_by(files.c.path).limit(1).scalar_subquery()
 
 TELL = (
     update(images)
