@@ -193,5 +193,5 @@ def _text(place: str | Path, read: Callable[[], bytes]) -> str:
 
 
 def _one_line(words: str) -> str:
-    """Return a caption on one line; the halves of surrogate pairs that JSON can smuggle in are replaced."""
+    """Return a caption on one line, without what a database refuses: zeros, and halves of surrogate pairs from JSON."""
     return " ".join(words.replace("\0", " ").encode("utf-8", "replace").decode().split())

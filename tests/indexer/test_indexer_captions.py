@@ -78,9 +78,9 @@ def test_a_file_that_is_not_there_is_named(tmp_path):
         read_caption_file(tmp_path / "absent.csv")
 
 
-def test_half_a_surrogate_pair_does_not_reach_the_database(write):
-    (caption,) = read_caption_file(write("c.jsonl", '{"file": "a.jpg", "caption": "x \\ud83d y"}'))
-    assert caption.text == "x ? y"
+def test_half_a_surrogate_pair_and_a_zero_do_not_reach_the_database(write):
+    (caption,) = read_caption_file(write("c.jsonl", '{"file": "a.jpg", "caption": "x \\ud83d y\\u0000z"}'))
+    assert caption.text == "x ? y z"
 
 
 def test_the_file_beside_an_image_holds_a_caption_a_line(write):

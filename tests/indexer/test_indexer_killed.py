@@ -12,10 +12,10 @@ PROGRAM = Path(__file__).with_name("killed_indexer.py")
 ROOT = PROGRAM.parents[2]
 
 
-def run(*arguments: object) -> subprocess.CompletedProcess[str]:
+def run(*arguments: object, within_s: float = 120) -> subprocess.CompletedProcess[str]:
     environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-W", "error", str(PROGRAM), *map(str, arguments)]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=within_s, check=False)
 
 
 def test_after_a_kill_while_encoding_what_was_stored_is_not_encoded_again(workshop):

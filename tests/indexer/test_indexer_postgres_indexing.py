@@ -154,7 +154,7 @@ def test_after_a_kill_at_any_step_of_publishing_the_index_is_whole_and_the_next_
     workshop.index()
     (workshop.photos / "1.png").unlink()
     workshop.paint("4.png", (4, 0, 0))
-    done = run("publishing", workshop.data_dir, workshop.photos, tmp_path / "scratch")
+    done = run("publishing", workshop.data_dir, workshop.photos, tmp_path / "scratch", within_s=1200)
     assert done.returncode == 0, done.stderr
     assert int(done.stdout) > 60  # files, and every statement and commit of the catalog
     left = schemas_of(sql, workshop.root)
