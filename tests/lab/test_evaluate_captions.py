@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 from lab.cli import app
 from lab.data.captioned import CaptionedImages
+from lab.evaluation.commands import options
 from lab.evaluation.described import describe_files
 from lab.metrics.cider import CiderD
 from lab.metrics.meteor import meteor
@@ -55,6 +56,15 @@ def test_every_file_gets_its_own_caption_and_progress_is_told(tmp_path: Path) ->
     captions = describe_files(ToyCaptioner(), files, BeamSearch(2), lambda done, total: told.append((done, total)))
     assert [caption.words[1] for caption in captions] == ["blue", "red"] * 20
     assert told == [(32, 40), (40, 40)]
+
+
+def test_figures_are_noted_on_the_card(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(options, "weights_folder", tmp_path.joinpath)
+    (tmp_path / "one").mkdir()
+    card = tmp_path / "one" / "card.json"
+    card.write_text('{"name": "one", "quality": {"a": {"bleu-1": 1}, "b": 2}}')
+    options.note_on_card("one", "a", {"bleu-1": 0.5})
+    assert json.loads(card.read_text()) == {"name": "one", "quality": {"a": {"bleu-1": 0.5}, "b": 2}}
 
 
 def test_the_command_measures_greedy_and_beam(tmp_path: Path) -> None:

@@ -9,14 +9,19 @@ import typer
 from lab.evaluation.commands.options import (
     DeviceName,
     ImagesFolder,
+    OnCard,
     OutputFile,
     Seed,
     SplitFile,
     TokenFile,
     encoding_bar,
+    note_on_card,
     write_figures,
 )
 from models.names import DEFAULT_CAPTIONER
+
+_TIME = "ms_an_image"
+"""Depends on the machine, which a card does not tell."""
 
 
 def captions(
@@ -30,6 +35,7 @@ def captions(
     width: Annotated[int, typer.Option(min=1, help="Sentences that beam search follows at once.")] = 3,
     temperature: Annotated[float, typer.Option(min=0.01, help="Of sampling: 1 is the model's own.")] = 1.0,
     output: OutputFile = None,
+    card: OnCard = None,
     device: DeviceName = "auto",
     seed: Seed = 1,
 ) -> None:
@@ -53,6 +59,9 @@ def captions(
         typer.echo(
             f"  {name}: BLEU-1 to 4 {bleu}, METEOR {100 * values['meteor']:.1f}, "
             f"CIDEr-D {100 * values['cider-d']:.1f} (times 100), {values['words']:.1f} words, "
-            f"{values['ms_an_image']:.0f} ms an image"
+            f"{values[_TIME]:.0f} ms an image"
         )
+    if card:
+        told = {name: {key: value for key, value in of.items() if key != _TIME} for name, of in figures.items()}
+        note_on_card(model, card, told)
     write_figures(output, {"model": model, "images": len(data), "width": width, "decoders": figures})

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from lab.progress import progress_bar
+from models.cards import CARD
+from models.shipped import weights_folder
 
 if TYPE_CHECKING:
     from lab.data.pixels import Progress
@@ -109,6 +111,19 @@ def encoding_bar(what: str = "encoding images") -> Iterator[Progress]:
 def today() -> str:
     """Return the date in UTC, ISO 8601."""
     return f"{datetime.now(UTC):%Y-%m-%d}"
+
+
+OnCard = Annotated[
+    str | None, typer.Option("--card", help="Note the figures on the model's card, too, as those of this data set.")
+]
+
+
+def note_on_card(model: str, data: str, figures: dict[str, Any]) -> None:
+    """Set the ``quality`` that the card of a model that ships tells for a data set."""
+    path = weights_folder(model) / CARD
+    fields = json.loads(path.read_text(encoding="utf-8"))
+    fields["quality"] = {**fields.get("quality", {}), data: figures}
+    path.write_text(json.dumps(fields, indent=2) + "\n", encoding="utf-8")
 
 
 def write_figures(output: Path | None, figures: dict[str, Any]) -> None:

@@ -9,12 +9,14 @@ import typer
 from lab.evaluation.commands.options import (
     DeviceName,
     ImagesFolder,
+    OnCard,
     OutputFile,
     SplitFile,
     TokenFile,
     cached_models,
     encode_set,
     encoding_bar,
+    note_on_card,
     write_figures,
 )
 from models.recall_line import recall_line
@@ -27,6 +29,7 @@ def reranking(
     rerank_depth: Annotated[int, typer.Option(min=1, help="How many of the best images it re-ranks.")] = 50,
     split: SplitFile = None,
     output: OutputFile = None,
+    card: OnCard = None,
     device: DeviceName = "auto",
 ) -> None:
     """Rank every caption's image before and after re-ranking, and time it."""
@@ -45,4 +48,6 @@ def reranking(
         f"  re-ranked by {rerank}: R@1/5/10 {recall_line(after)}, median rank {after['median_rank']:g}, "
         f"{figures['reranked']['ms_a_query']:.1f} ms a query"
     )
+    if card:
+        note_on_card(rerank, card, figures)
     write_figures(output, figures)
