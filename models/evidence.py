@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
@@ -43,20 +43,30 @@ class WordSaliency:
         start: offset of its first character in the text.
         end: offset behind its last character.
         value: the score minus the score without the word; negative where the word speaks against the image.
+        values: ``(rows, columns)``, what the word adds at each place of the result, where the method tells that.
     """
 
     word: str
     start: int
     end: int
     value: float
+    values: NDArray[np.float32] | None = field(default=None, repr=False, compare=False)
 
 
 @dataclass(frozen=True)
 class TermWords:
-    """What the words of one term of the query add to the score."""
+    """What the words of one term of the query add to the score.
+
+    Attributes:
+        label: of the term.
+        words: in the order of its text.
+        together: what the score loses without any of them, less what it loses without each alone: what words have
+            together and not alone.
+    """
 
     label: str
     words: tuple[WordSaliency, ...]
+    together: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -110,11 +120,22 @@ class Evidence:
                 return found
         raise LookupError(f"there is no map of the whole query on the {image} image")
 
+    def strength(self, image: ImageRole = "result") -> NDArray[np.float32]:
+        """Return how strongly to paint each place of one image, ``(rows, columns)`` in -1..1.
+
+        Positive is for the query, negative against it; 1 is ``scale`` or more. Where the query has nothing to do with
+        the picture, all is 0.
+
+        Raises:
+            LookupError: as ``whole``.
+        """
+        values = self.whole(image).values
+        return np.zeros_like(values) if self.silent else (values / self.scale).clip(-1, 1)
+
     def heat(self, image: ImageRole = "result") -> NDArray[np.float32]:
         """Return what speaks for the query on one image, ``(rows, columns)`` in 0..1, where 1 is ``scale`` or more.
 
         Raises:
             LookupError: as ``whole``.
         """
-        values = self.whole(image).values
-        return np.zeros_like(values) if self.silent else (values / self.scale).clip(0, 1)
+        return self.strength(image).clip(min=0)

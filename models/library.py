@@ -16,6 +16,7 @@ from models.calibration import calibration_file, read_calibrations
 from models.cards import CaptionerCard, EncoderCard, MatcherCard, ModelCard
 from models.encoders.compiled import CompiledDualEncoder
 from models.errors import ExplainMethodError
+from models.explain.blocks import BLOCKS
 from models.explain.methods import METHODS, Method, fitting_methods
 from models.inference.compiler import Compiler
 from models.inference.execution import Execution
@@ -115,7 +116,8 @@ class InstalledModels:
         """Return what methods of explanation of a dual encoder are built from."""
         from models.explain.source import ExplainerSource
 
-        return ExplainerSource(model, self._compiler, self, lambda: self._load_image_tower(model))
+        blocks = () if model.startswith(HUGGING_FACE) else BLOCKS.get(encoder_card(model).architecture, ())
+        return ExplainerSource(model, self._compiler, self, lambda: self._load_image_tower(model), blocks)
 
     def vector_head(self, name: str) -> VectorHead:
         """Return what makes a matcher's features of a frozen backbone's vectors; raises as ``matcher``."""

@@ -20,28 +20,53 @@ from models.evidence import Evidence, EvidenceMap, ImageRole
 from models.explain.breakdown import breakdown
 from models.explain.words import word_saliency
 from models.protocols import Match
+from models.types import Pixels, Vectors
 from service.app import create_app
 from service.settings import load_settings
 
 ALBUM, DATED = 130, 123
 """Photographs of the album, and those of them that have a date; their names repeat in each folder."""
 DATE_TIME = 0x0132
+UNRELATED = 0.02
+"""A query of a score below it has nothing to do with a picture."""
 
 NO_OBSERVER = "delete window.IntersectionObserver"
 """Makes a page that goes on by its button alone, so that a test knows how much it shows."""
 
 
 class BrightestCells:
-    """Explains a toy score: each cell of a 4 x 4 grid is as hot as its colour agrees with the query."""
+    """Explains a toy score: each cell of a 4 x 4 grid is as hot as its colour agrees with the query.
+
+    Both images have a map, and each word; a query of a score below ``UNRELATED`` has nothing to do with the picture.
+    """
+
+    looks_at = frozenset[ImageRole]({"result", "query"})
+
+    def explain(self, match: Match) -> Evidence:
+        cells = {role: _cells(image.pixels) for role, image in match.images.items()}
+        maps = tuple(
+            EvidenceMap((of @ match.query.vector).reshape(4, 4).astype(np.float32), match.images[role].region, role)
+            for role, of in cells.items()
+        )
+        words = word_saliency(match, (), cells["result"], (4, 4))
+        unrelated = float(match.vector @ match.query.vector) < UNRELATED
+        return Evidence(maps, 1.0, words, breakdown(match), unrelated=unrelated)
+
+
+class CoveredCells(BrightestCells):
+    """The same, of the result alone: another method to choose."""
 
     looks_at = frozenset[ImageRole]({"result"})
 
-    def explain(self, match: Match) -> Evidence:
-        image = match.images["result"]
-        step = image.pixels.shape[0] // 4
-        cells = image.pixels.reshape(4, step, 4, step, 3).mean(axis=(1, 3)) / 255
-        found = EvidenceMap((cells @ match.query.vector[:3]).astype(np.float32), image.region)
-        return Evidence((found,), 1.0, word_saliency(match), breakdown(match))
+
+def _cells(pixels: Pixels) -> Vectors:
+    """Return the mean colours of 4 x 4 cells, ``(16, 4)``, as vectors of the toy encoder without its constant."""
+    step = pixels.shape[0] // 4
+    colours = pixels.reshape(4, step, 4, step, 3).mean(axis=(1, 3)).reshape(16, 3) / 255
+    return np.pad(colours, ((0, 0), (0, 1))).astype(np.float32)
+
+
+METHODS = {"brightest": BrightestCells, "covered": CoveredCells}
 
 
 def save_dated(path: Path, number: int) -> None:
@@ -58,9 +83,7 @@ def save_dated(path: Path, number: int) -> None:
 def serving(encoder: ToyEncoder | None = None, **settings: object) -> Iterator[str]:
     """Serve until the block ends; gives the address."""
     chosen = load_settings(**{"captioner": CAPTIONERS[0], **settings})
-    app = create_app(
-        chosen, ToyLibrary(lambda _: encoder or ToyEncoder(), explainers=lambda _: {"grad-cam": BrightestCells})
-    )
+    app = create_app(chosen, ToyLibrary(lambda _: encoder or ToyEncoder(), explainers=lambda _: METHODS))
     server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_config=None))
     thread = threading.Thread(target=server.run)
     thread.start()

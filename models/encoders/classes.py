@@ -51,6 +51,10 @@ class ClassMixture(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         """Embed features."""
-        probabilities = self.classifier(features).softmax(dim=1)
+        return self.mixture(self.classifier(features))
+
+    def mixture(self, logits: Tensor) -> Tensor:
+        """Embed the classifier's logits ``(B, 1000)``."""
+        probabilities = logits.softmax(dim=1)
         least = probabilities.topk(_LIKELIEST, dim=1).values[:, -1:]
         return F.normalize(probabilities * (probabilities >= least) @ self.names, dim=1)

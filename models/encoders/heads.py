@@ -34,5 +34,8 @@ class ResidualHead(Standardised):
 
     def forward(self, features: Tensor) -> Tensor:
         """Embed features."""
-        projected = self.project(self.standardised(features))
+        return self.refined(self.project(self.standardised(features)))
+
+    def refined(self, projected: Tensor) -> Tensor:
+        """Embed features that are projected already, ``(B, D)``: all but the linear part."""
         return F.normalize(projected + self.refine(projected), dim=-1)

@@ -52,8 +52,22 @@ class ImageTower(LitePair):
 
     def embed(self, maps: list[Tensor]) -> Tensor:
         """Embed feature maps."""
-        features = self.pool(maps)
-        return F.normalize(torch.cat([self.head(features), _CLASS_WEIGHT_IMAGE * self.classes(features)], dim=1), dim=1)
+        return self.vectors(self.linear(self.pool(maps)))
+
+    def linear(self, features: Tensor) -> Tensor:
+        """Apply the first, linear layers to pooled features ``(B, 2560)``, ``(B, 512 + 1000)``.
+
+        Of a sum of features it is the sum of what each adds, so that it need not be computed for every sum anew.
+        """
+        return torch.cat(
+            [self.head.project(self.head.standardised(features)), self.classes.classifier(features)], dim=1
+        )
+
+    def vectors(self, linear: Tensor) -> Tensor:
+        """Embed what the linear layers gave."""
+        projected, logits = linear[:, :LEARNED], linear[:, LEARNED:]
+        blocks = [self.head.refined(projected), _CLASS_WEIGHT_IMAGE * self.classes.mixture(logits)]
+        return F.normalize(torch.cat(blocks, dim=1), dim=1)
 
     def trace(self, pixels: Tensor) -> tuple[list[Tensor], Tensor]:
         """Embed pixels; also return the feature maps as leaves that gradients reach."""

@@ -30,8 +30,8 @@ class GradCam:
 
     looks_at = frozenset[ImageRole]({"result"})
 
-    def __init__(self, tower: ExplainableTower, *, device: str = "cpu") -> None:
-        self._tower, self._device = tower, torch.device(device)
+    def __init__(self, tower: ExplainableTower, *, device: str = "cpu", blocks: tuple[int, ...] = ()) -> None:
+        self._tower, self._device, self._blocks = tower, torch.device(device), blocks
         if isinstance(tower, torch.nn.Module):
             tower.requires_grad_(False).to(self._device)
         self._lock = threading.Lock()
@@ -40,7 +40,9 @@ class GradCam:
         """See ``Explainer``."""
         image = match.images["result"]
         found = EvidenceMap(self._map(image.pixels, match.query.vector), image.region)
-        return Evidence((found,), max(0.0, float(found.values.max())), word_saliency(match), breakdown(match))
+        return Evidence(
+            (found,), max(0.0, float(found.values.max())), word_saliency(match, self._blocks), breakdown(match)
+        )
 
     def _map(self, prepared: Pixels, query: Vectors) -> NDArray[np.float32]:
         """Explain the score of one image ``(S, S, 3)`` for one query ``(D,)``, as ``(rows, columns)``."""
@@ -73,4 +75,4 @@ def combine_maps(maps: list[Tensor], gradients: list[Tensor]) -> Tensor:
 
 def load_explainer(source: ExplainerSource) -> GradCam:
     """Load the image tower in torch: the model's weights a second time, which is slow."""
-    return GradCam(source.load_image_tower(), device=source.compiler.device)
+    return GradCam(source.load_image_tower(), device=source.compiler.device, blocks=source.blocks)

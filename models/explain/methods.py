@@ -24,14 +24,14 @@ class Method:
     architectures: frozenset[str]
 
 
+_EVERY = frozenset({"huggingface", "limited_text_space", "linear_mapping", "semantic", "single_network", "two_tower"})
+
 METHODS = (
-    Method(
-        "grad-cam",
-        "models.explain.grad_cam",
-        frozenset({"huggingface", "limited_text_space", "linear_mapping", "semantic", "single_network", "two_tower"}),
-    ),
+    Method("places", "models.explain.place_evidence", frozenset({"two_tower"})),
+    Method("grad-cam", "models.explain.grad_cam", _EVERY),
+    Method("occlusion", "models.explain.occlusion", _EVERY),
 )
-"""The one to prefer first."""
+"""The one to prefer first: of those that fit a model, it is the default."""
 
 
 def fitting_methods(architecture: str, methods: Sequence[Method] = METHODS) -> tuple[str, ...]:

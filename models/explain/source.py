@@ -33,6 +33,7 @@ class ExplainerSource:
     Attributes:
         model: name of the dual encoder.
         compiler: compiles graphs, for the device that the model runs on.
+        blocks: of its vectors, see ``models.explain.blocks``; empty where they have one only.
         models: gives the encoder itself, and its matchers.
         load_image_tower: loads its image tower in torch, for methods that need gradients.
     """
@@ -41,3 +42,4 @@ class ExplainerSource:
     compiler: Compiler
     models: ModelLibrary
     load_image_tower: Callable[[], ExplainableTower]
+    blocks: tuple[int, ...] = ()

@@ -5,23 +5,57 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import partial
 
-from models.composition import score_of
+import numpy as np
+
+from models.composition import Term, compose, score_of
+from models.errors import QueryError
 from models.evidence import TermWords, WordSaliency
+from models.explain.blocks import held
 from models.explain.breakdown import rerank_share
 from models.protocols import Match
+from models.types import Vectors
 
 _WORD = re.compile(r"\w+(?:['’-]\w+)*")
 
 
-def word_saliency(match: Match) -> tuple[TermWords, ...]:
-    """Measure the words of every term that is made of words; what is left out is also left out for the matcher."""
+def word_saliency(
+    match: Match, blocks: tuple[int, ...] = (), places: Vectors | None = None, grid: tuple[int, int] = (0, 0)
+) -> tuple[TermWords, ...]:
+    """Measure the words of every term that is made of words; what is left out is also left out for the matcher.
+
+    Args:
+        match: the query and the result.
+        blocks: of the encoder's vectors, whose shares stay while words go (see ``models.explain.blocks``).
+        places: ``(P, D)``, what each place of the result adds to its vector; then every word has a map, too.
+        grid: rows and columns of the places.
+    """
     return tuple(
-        TermWords(term.label, tuple(leave_one_out(term.text, partial(_scores, match, at))))
+        _words_of(match, at, term.label, term.text, blocks, places, grid)
         for at, term in enumerate(match.query.terms)
         if term.text is not None
     )
+
+
+def _words_of(
+    match: Match,
+    at: int,
+    label: str,
+    text: str,
+    blocks: tuple[int, ...],
+    places: Vectors | None,
+    grid: tuple[int, int],
+) -> TermWords:
+    left_out = _LeftOut(match, at, blocks)
+    words = leave_one_out(text, left_out.scores)
+    if not words:
+        return TermWords(label, ())
+    if places is not None:
+        lost = match.query.vector - left_out.composed[1:]
+        maps = (lost @ places.T).reshape(len(words), *grid).astype(np.float32)
+        words = [replace(word, values=values) for word, values in zip(words, maps, strict=True)]
+    whole, nothing = left_out.scores([text, ""])
+    return TermWords(label, tuple(words), whole - nothing - sum(word.value for word in words))
 
 
 def leave_one_out(text: str, scores_of: Callable[[Sequence[str]], Sequence[float]]) -> list[WordSaliency]:
@@ -42,15 +76,48 @@ def leave_one_out(text: str, scores_of: Callable[[Sequence[str]], Sequence[float
     return [WordSaliency(w.group(), w.start(), w.end(), whole - score) for w, score in zip(words, rest, strict=True)]
 
 
-def _scores(match: Match, at: int, texts: Sequence[str]) -> list[float]:
-    """Return the score of a match with each of several texts in place of one term's; an empty text is no term."""
-    terms = match.query.terms
-    written = [text for text in texts if text]
-    vectors = dict(zip(written, match.encode_texts(written), strict=True))
-    scores = []
-    for text in texts:
-        instead = [replace(terms[at], text=text, vector=vectors[text])] if text else []
-        scores.append(score_of([*terms[:at], *instead, *terms[at + 1 :]], match.vector))
-        if at == 0 and text:  # the matcher reads the first term
-            scores[-1] += rerank_share(match, text)
-    return scores
+class _LeftOut:
+    """Scores a match with other texts in place of one term's.
+
+    Attributes:
+        composed: ``(N, D)``, of the first texts that were scored, the query's vector with each.
+    """
+
+    def __init__(self, match: Match, at: int, blocks: tuple[int, ...]) -> None:
+        self._match, self._at, self._blocks = match, at, blocks
+        self._vectors: dict[str, Vectors] = {}
+        self.composed: Vectors = np.empty((0, 0), np.float32)
+
+    def scores(self, texts: Sequence[str]) -> list[float]:
+        """Return the score with each of several texts; an empty one is no term."""
+        match, at = self._match, self._at
+        self._encode([text for text in texts if text])
+        queries = [self._terms(text) for text in texts]
+        if not self.composed.size:
+            self.composed = np.stack([_composed(terms, match.vector.size) for terms in queries])
+        scores = [score_of(terms, match.vector) for terms in queries]
+        if at == 0:  # the matcher reads the first term
+            scores = [
+                score + (rerank_share(match, text) if text else 0) for score, text in zip(scores, texts, strict=True)
+            ]
+        return scores
+
+    def _encode(self, texts: Sequence[str]) -> None:
+        """Encode texts, the shares of their blocks as the term itself has them."""
+        new = [text for text in texts if text not in self._vectors]
+        if new:
+            like = self._match.query.terms[self._at].vector
+            self._vectors.update(zip(new, held(self._match.encode_texts(new), like, self._blocks), strict=True))
+
+    def _terms(self, text: str) -> list[Term]:
+        terms = self._match.query.terms
+        instead = [replace(terms[self._at], text=text, vector=self._vectors[text])] if text else []
+        return [*terms[: self._at], *instead, *terms[self._at + 1 :]]
+
+
+def _composed(terms: Sequence[Term], dimension: int) -> Vectors:
+    """Return the query's vector ``(D,)``, zeros where nothing is left of it."""
+    try:
+        return compose(terms).vector if terms else np.zeros(dimension, np.float32)
+    except QueryError:  # what is left cancels out
+        return np.zeros(dimension, np.float32)

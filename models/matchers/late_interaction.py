@@ -51,7 +51,12 @@ class LateInteractionMatcher:
 
     def score(self, text: str, features: Features) -> NDArray[np.float32]:
         """Score one sentence against M images, ``(M,)``."""
-        return _interact(self._tokens(*self._tokenise([text]))[0], features)
+        return _interact(self.tokens(text), features)
+
+    def tokens(self, text: str) -> NDArray[np.float32]:
+        """Return the words of a sentence as the score takes them: unit vectors, their shares behind, ``(T, 129)``."""
+        tokens: NDArray[np.float32] = self._tokens(*self._tokenise([text]))[0]
+        return tokens
 
     def score_pairs(self, texts: Sequence[str], features: Features) -> NDArray[np.float32]:
         """Score S sentences against K images each, ``(S, K)``; the words that pad a sentence have no share."""

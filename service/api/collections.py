@@ -56,7 +56,11 @@ def _describe(state: State, name: str) -> CollectionAnswer:
             captions=generation.catalog.caption_count,
             created_at=generation.created_at,
             models=[
-                ModelAnswer(name=model_name, dimension=model.images.dimension)
+                ModelAnswer(
+                    name=model_name,
+                    dimension=model.images.dimension,
+                    explain_methods=list(state.explanations.methods(model_name)),
+                )
                 for model_name, model in served.models.items()
             ],
             matchers=[

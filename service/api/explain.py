@@ -2,28 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from time import perf_counter
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
+import numpy as np
 from fastapi import APIRouter, Request
 from fastapi import Query as Parameters
+from numpy.typing import NDArray
 from starlette.responses import Response
 
-from models.evidence import Evidence
-from service.api.schemas import ExplainParameters, ExplanationAnswer, HeatMap, TermWords, Word
+from models.evidence import Evidence, EvidenceMap, WordSaliency
+from models.explain.measured import measured
+from service.api.schemas import ExplainParameters, ExplanationAnswer, HeatMap, PlaceMap, TermWords, Word
 from service.api.shaping import collection_used, contributions, is_known, json_response, query_echo
 from service.api.sources import explain_form, explained_query, wait_until_gone
 from service.api.state import State, StateNow
 from service.errors import problems
 from service.search.grammar import as_query
-from service.search.query import Query, Sentence
+from service.search.query import Sentence
 from service.serving.admission import while_connected
+from service.serving.explanations import ExplainRequest
 from service.serving.generations import ServedGeneration
 
 router = APIRouter(tags=["explain"])
 
 _HEAT_DECIMALS = 4
+_VALUE_DECIMALS = 6
 _CACHE_CONTROL = "private, max-age=300"
 _AS_READ = {"negation": "off", "correct": "off"}
 """Of a sentence that was read: what is absent is a modifier already, and what was wrong is right."""
@@ -80,26 +86,28 @@ async def _answer(request: Request, state: State, parameters: ExplainParameters,
             picture = await while_connected(gone, state.queries.overlay(serving, asked))
             return Response(picture, headers=headers, media_type="image/png")
         evidence = await while_connected(gone, state.queries.explain(serving, asked))
-        address = None if query.image_files else _overlay_url(serving, parameters, query, request.scope["root_path"])
-        answer = _shape(serving, parameters, query, evidence, address, (perf_counter() - started) * 1e3)
+        address = None if query.image_files else _overlay_url(serving, parameters, asked, request.scope["root_path"])
+        methods = state.explanations.methods(serving.model)
+        answer = _shape(serving, asked, evidence, methods, address, (perf_counter() - started) * 1e3)
         return json_response(answer, headers)
 
 
 def _shape(
     serving: ServedGeneration,
-    parameters: ExplainParameters,
-    query: Query,
+    asked: ExplainRequest,
     evidence: Evidence,
+    methods: Sequence[str],
     overlay_url: str | None,
     took_ms: float,
 ) -> ExplanationAnswer:
     heat = evidence.heat()
     rows, columns = heat.shape
     return ExplanationAnswer(
-        image_id=parameters.image_id,
+        image_id=asked.image_id,
         collection=collection_used(serving),
-        query=query_echo(query),
-        method=parameters.method,
+        query=query_echo(asked.query),
+        method=asked.method,
+        methods=list(methods),
         score=evidence.score,
         contributions=contributions(evidence.contributions),
         heat_map=HeatMap(
@@ -108,10 +116,17 @@ def _shape(
             values=heat.astype(float).round(_HEAT_DECIMALS).tolist(),
             region=evidence.whole().region,
         ),
+        maps=[_place_map(found) for found in evidence.maps],
+        scale=round(evidence.scale, _VALUE_DECIMALS),
+        baseline=_rounded(evidence.baseline),
+        sum_error=_rounded(evidence.rest),
+        unrelated=evidence.silent,
+        faithfulness=measured(serving.model, serving.encoder.encoder.card.weights_sha256, asked.method),
         words=[
             TermWords(
                 term=term.label,
-                words=[Word(word=w.word, start=w.start, end=w.end, value=round(w.value, 6)) for w in term.words],
+                words=[_word(word) for word in term.words],
+                together=round(term.together, _VALUE_DECIMALS),
             )
             for term in evidence.words
         ],
@@ -120,7 +135,41 @@ def _shape(
     )
 
 
-def _overlay_url(serving: ServedGeneration, parameters: ExplainParameters, query: Query, root_path: str) -> str:
+def _place_map(found: EvidenceMap) -> PlaceMap:
+    rows, columns = found.values.shape
+    return PlaceMap(
+        term=found.term,
+        image=found.image,
+        rows=rows,
+        columns=columns,
+        values=_listed(found.values),
+        region=found.region,
+    )
+
+
+def _word(word: WordSaliency) -> Word:
+    return Word(
+        word=word.word,
+        start=word.start,
+        end=word.end,
+        value=round(word.value, _VALUE_DECIMALS),
+        map=None if word.values is None else _listed(word.values),
+    )
+
+
+def _listed(values: NDArray[np.float32]) -> list[list[float]]:
+    listed: list[list[float]] = values.astype(float).round(_VALUE_DECIMALS).tolist()
+    return listed
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, _VALUE_DECIMALS)
+
+
+def _overlay_url(
+    serving: ServedGeneration, parameters: ExplainParameters, request: ExplainRequest, root_path: str
+) -> str:
+    query = request.query
     asked = {
         "image_id": parameters.image_id,
         "collection": serving.collection,
@@ -129,7 +178,7 @@ def _overlay_url(serving: ServedGeneration, parameters: ExplainParameters, query
         **(_AS_READ if isinstance(query.source, Sentence) else {}),
         "model": parameters.model,
         "modifier": [modifier.label for modifier in query.modifiers],
-        "method": parameters.method,
+        "method": request.method,
         "format": "png",
     }
     return f"{root_path}/explain?{urlencode({name: value for name, value in asked.items() if value}, doseq=True)}"

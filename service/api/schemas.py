@@ -203,7 +203,9 @@ class ExplainParameters(_Request):
     negation: Negation = "on"
     correct: Correct = "on"
     model: ModelName = None
-    method: _Name = "grad-cam"
+    method: Annotated[_Name | None, BeforeValidator(_empty_is_none)] = Field(
+        None, description="how the map is made; the model's first one where none is named"
+    )
     format: Literal["json", "png"] = "json"
 
 
@@ -400,6 +402,17 @@ class HeatMap(TypedDict):
     region: tuple[float, float, float, float]
 
 
+class PlaceMap(TypedDict):
+    """What each place adds to the score: positive for the query, negative against it, over ``region`` of the image."""
+
+    term: Annotated[str | None, Field(description="of which it is the map; null for that of the whole query")]
+    image: Literal["result", "query"]
+    rows: int
+    columns: int
+    values: list[list[float]]
+    region: tuple[float, float, float, float]
+
+
 class Word(TypedDict):
     """What one word adds: the score less the score without it; ``start`` and ``end`` are offsets in the term."""
 
@@ -407,13 +420,15 @@ class Word(TypedDict):
     start: int
     end: int
     value: float
+    map: Annotated[list[list[float]] | None, Field(description="what it adds at each place, where the method tells")]
 
 
 class TermWords(TypedDict):
-    """The words of one term."""
+    """The words of one term; ``together`` is what they have together and not alone."""
 
     term: str
     words: list[Word]
+    together: float
 
 
 class ExplanationAnswer(TypedDict):
@@ -423,9 +438,21 @@ class ExplanationAnswer(TypedDict):
     collection: CollectionUsed
     query: QueryEcho
     method: str
+    methods: Annotated[list[str], Field(description="all that fit the model, the default first")]
     score: float
     contributions: list[Contribution]
     heat_map: HeatMap
+    maps: list[PlaceMap]
+    scale: Annotated[float, Field(description="the value that is painted at full strength, in units of the score")]
+    baseline: Annotated[
+        float | None, Field(description="the score of a mean picture, from which the map leads; null without one")
+    ]
+    sum_error: Annotated[float | None, Field(description="score - baseline - the sum of the map")]
+    unrelated: Annotated[bool, Field(description="nothing in the picture speaks for the query")]
+    faithfulness: Annotated[
+        dict[str, dict[str, float]] | None,
+        Field(description="of the method, measured, by the set of photographs; null where it was not measured"),
+    ]
     words: list[TermWords]
     overlay_url: Annotated[
         str | None, Field(description="the heat map painted on the photograph; null for an uploaded query")
@@ -434,10 +461,11 @@ class ExplanationAnswer(TypedDict):
 
 
 class ModelAnswer(TypedDict):
-    """A model that can answer."""
+    """A model that can answer, and the methods that explain its scores, the default first."""
 
     name: str
     dimension: int
+    explain_methods: list[str]
 
 
 class MatcherAnswer(TypedDict):

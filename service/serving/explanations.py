@@ -10,6 +10,7 @@ import hashlib
 import os
 import sys
 import threading
+from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -69,15 +70,21 @@ class Explanations:
         self._lock = threading.Lock()
         self._thread = ThreadPoolExecutor(1, "explain", initializer=_yield_to_searches)
 
-    def request(self, served: ServedGeneration, query: Query, image_id: str, method: str) -> ExplainRequest:
-        """Name what is to be explained.
+    def methods(self, model: str) -> Sequence[str]:
+        """Return the methods that fit a model, the default first."""
+        return self._library.explain_methods(model)
+
+    def request(self, served: ServedGeneration, query: Query, image_id: str, method: str | None) -> ExplainRequest:
+        """Name what is to be explained, by the model's default where no method is named.
 
         Raises:
             ExplainMethodError: the method does not fit the model that answers.
         """
-        fitting = self._library.explain_methods(served.model)
-        if method not in fitting:
-            raise ExplainMethodError(method, served.model, fitting)
+        fitting = self.methods(served.model)
+        if method is None and fitting:
+            method = fitting[0]
+        if method is None or method not in fitting:
+            raise ExplainMethodError(method or "", served.model, fitting)
         return ExplainRequest(query, image_id, method, self._key(served, query, image_id, method))
 
     def known(self, asked: ExplainRequest) -> Evidence | None:
@@ -154,7 +161,7 @@ class Explanations:
 
     def _overlay(self, served: ServedGeneration, image_id: str, evidence: Evidence) -> bytes:
         photograph = self._photograph(served, image_id)
-        return overlay_png(photograph, evidence.heat(), evidence.whole().region, self._overlay_side_px)
+        return overlay_png(photograph, evidence.strength(), evidence.whole().region, self._overlay_side_px)
 
     def _photograph(self, served: ServedGeneration, image_id: str) -> Photograph:
         content = read_original(served.generation, image_id)

@@ -12,7 +12,7 @@
  *   exact: boolean}, took_ms: {total: number}, next: ?number, next_cursor: ?string, total: number, warnings: string[]}} Answer
  * @typedef {{score: number, contributions: Contribution[], heat_map: {rows: number, columns: number,
  *   values: number[][], region: number[]}, words: {term: string, words: {word: string, start: number, end: number,
- *   value: number}[]}[]}} Explanation
+ *   value: number, map: ?number[][]}[]}[]}} Explanation
  */
 import { hasPicture, hasSource, signed } from './state.js';
 import { uploadOf } from './uploads.js';
@@ -118,9 +118,9 @@ export async function writeCaption(state, signal) {
 }
 
 /** @param {import('./state.js').State} state @param {string} imageId @returns {Promise<Explanation>} */
-export function explain(state, imageId, collection, signal) {
+export function explain(state, imageId, collection, signal, method = '') {
   const modifier = state.modifiers.map(signed);
-  const asked = { image_id: imageId, collection, modifier };
+  const asked = { image_id: imageId, collection, modifier, method };
   if (state.image) asked.query_image_id = state.image;
   if (state.query) Object.assign(asked, { query: state.query, ...AS_WRITTEN }); // it is as the service read it
   else if (!hasPicture(state)) Object.assign(asked, { query: modifier.join(' '), modifier: [] }); // words may be signed, too

@@ -51,11 +51,34 @@ function roundedTogether(values, total) {
  * The query's sentences, each word tinted by what it adds or takes and its number beneath.
  * @param {HTMLElement} place
  * @param {import('./api.js').Explanation['words']} terms
+ * @param {(map: ?number[][]) => void} onPoint told of the map of the word that is pointed at; null when none is any more
+ * @returns {(at: ?[number, number]) => void} tints the words by what they add at one place, or again by all of it
  */
-export function showWords(place, terms) {
-  const strongest = Math.max(1e-9, ...terms.flatMap(({ words }) => words.map(({ value }) => Math.abs(value))));
+export function showWords(place, terms, onPoint) {
+  const all = terms.flatMap(({ words }) => words);
+  const shown = new Map();
   place.replaceChildren(...terms.map(({ term, words }) => element('p', { title: termText(term) },
-    ...words.map(({ word, value }) => element(value < 0 ? 'span.word.minus' : 'span.word.plus',
-      { '--strength': (Math.abs(value) / strongest).toFixed(3) },
-      element('span', {}, word), element('data', { value }, signedText(value, 3)))))));
+    ...words.map((word) => {
+      const tag = word.map ? 'button.word' : 'span.word';
+      const one = element(tag, word.map ? { type: 'button' } : {},
+        element('span', {}, word.word), element('data', { value: word.value }, signedText(word.value, 3)));
+      if (word.map) {
+        for (const event of ['pointerenter', 'focus', 'click']) one.addEventListener(event, () => onPoint(word.map));
+        for (const event of ['pointerleave', 'blur']) one.addEventListener(event, () => onPoint(null));
+      }
+      shown.set(word, one);
+      return one;
+    }))));
+  const tint = (at) => {
+    const values = all.map(({ value, map }) => (at && map ? map[at[0]][at[1]] : value));
+    const strongest = Math.max(1e-9, ...values.map(Math.abs));
+    all.forEach((word, i) => {
+      const one = shown.get(word);
+      one.style.setProperty('--strength', (Math.abs(values[i]) / strongest).toFixed(3));
+      one.classList.toggle('minus', values[i] < 0);
+      one.classList.toggle('plus', values[i] >= 0);
+    });
+  };
+  tint(null);
+  return tint;
 }

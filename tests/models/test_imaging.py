@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from models.cards import Preprocessing
-from models.imaging.overlay import overlay_png
+from models.imaging.overlay import AGAINST, FOR, overlay_png
 from models.imaging.photograph import Photograph
 from models.imaging.thumbnail import thumbnail_webp
 from models.imaging.transforms import fit_square, picture_box
@@ -89,15 +89,10 @@ def _overlay(photograph: Photograph, heat: np.ndarray, *more: object) -> np.ndar
     return np.asarray(Image.open(io.BytesIO(png))).astype(int)
 
 
-@pytest.mark.parametrize(
-    ("heat", "colour"),
-    [(0, (0, 0, 4)), (1 / 7, (40, 11, 84)), (0.5, (185, 57, 82)), (1, (252, 255, 164))],
-)
-def test_overlay_paints_the_colour_of_the_heat_up_to_seven_tenths_opaque(
-    heat: float, colour: tuple[int, int, int]
-) -> None:
-    painted = _overlay(_grey(), np.full((4, 4), heat))
-    expected = 128 * (1 - 0.7 * heat) + 0.7 * heat * np.array(colour)
+@pytest.mark.parametrize("strength", [0, 0.25, 1, -0.25, -1])
+def test_overlay_paints_for_and_against_in_two_colours_up_to_seven_tenths_opaque(strength: float) -> None:
+    painted = _overlay(_grey(), np.full((4, 4), strength))
+    expected = 128 * (1 - 0.7 * abs(strength)) + 0.7 * abs(strength) * np.array(FOR if strength > 0 else AGAINST)
     np.testing.assert_allclose(painted, np.full((40, 80, 3), expected), atol=1)
 
 
@@ -107,14 +102,14 @@ def test_overlay_leaves_the_photograph_as_it_is_where_nothing_is_hot() -> None:
     painted = _overlay(_grey(), heat)
     assert painted.shape == (40, 80, 3)
     assert (painted[:, 60:] == 128).all()
-    np.testing.assert_allclose(painted[:, :5], np.full((40, 5, 3), 0.3 * 128 + 0.7 * np.array([252, 255, 164])), atol=1)
+    np.testing.assert_allclose(painted[:, :5], np.full((40, 5, 3), 0.3 * 128 + 0.7 * np.array(FOR)), atol=1)
 
 
 def test_overlay_never_paints_beyond_full_strength_or_below_none() -> None:
-    """Bicubic interpolation overshoots at both sides of an edge."""
+    """Some interpolations overshoot at both sides of an edge."""
     painted = _overlay(_grey(), np.array([[1, 1, 1, 0, 0, 0]]))[20]
-    strongest = 0.3 * 128 + 0.7 * 255
-    assert painted[:, 1].max() <= strongest + 1
+    np.testing.assert_allclose(painted[0], 0.3 * 128 + 0.7 * np.array(FOR), atol=1)
+    assert painted[:, 2].min() >= 0.3 * 128 - 1
     assert (painted[60:] == 128).all()
 
 

@@ -19,6 +19,7 @@ from starlette.testclient import TestClient
 from toy_explainer import ToyExplainer
 
 from models.evidence import Evidence
+from models.imaging.overlay import FOR
 from models.protocols import Match
 from service.api.schemas import ExplanationAnswer
 
@@ -96,7 +97,7 @@ def test_the_picture_is_the_photograph_with_the_heat_painted_over(client: TestCl
     assert answer.headers["content-type"] == "image/png"
     picture = Image.open(io.BytesIO(answer.content))
     assert picture.size == (60, 40)
-    paint = 0.7 * np.array([252, 255, 164])  # where the heat is 1, as everywhere in a plain picture
+    paint = 0.7 * np.array(FOR)  # where the strength is 1, as everywhere in a plain picture
     np.testing.assert_allclose(np.asarray(picture), np.full((40, 60, 3), 0.3 * np.array([255, 0, 0]) + paint), atol=1)
 
 

@@ -23,8 +23,12 @@ def heat(page: Page) -> dict[str, float]:
     """Return the mean opacity of the left and the right half of the heat map, 0..1."""
     return page.evaluate(
         """() => {
-            const { width, height } = document.querySelector('#heat');
-            const { data } = document.querySelector('#heat').getContext('2d').getImageData(0, 0, width, height);
+            const heat = document.querySelector('#heat');
+            const { width, height } = heat;
+            const copy = Object.assign(document.createElement('canvas'), { width, height })
+                .getContext('2d', { willReadFrequently: true });
+            copy.drawImage(heat, 0, 0);
+            const { data } = copy.getImageData(0, 0, width, height);
             const opacity = [...data].filter((_, i) => i % 4 === 3).map((alpha) => alpha / 255);
             const mean = (half) => half.reduce((sum, one) => sum + one, 0) / half.length;
             const isLeft = (_, i) => i % width < width / 2;
@@ -51,6 +55,106 @@ def test_slider_fades_the_heat_map(page: Page, address: str) -> None:
     explain(page, "a bright red picture")
     page.get_by_role("slider", name="Heat map").fill("20")
     expect(page.locator("#heat")).to_have_css("opacity", "0.2")
+
+
+def colour_at(page: Page, x: float, y: float) -> list[int]:
+    """Return red, green, blue and opacity of the map at a place, fractions of the photograph."""
+    return page.evaluate(
+        """([x, y]) => {
+            const canvas = document.querySelector('#heat');
+            const at = [Math.floor(x * canvas.width), Math.floor(y * canvas.height), 1, 1];
+            const copy = Object.assign(document.createElement('canvas'), { width: canvas.width, height: canvas.height })
+                .getContext('2d', { willReadFrequently: true });
+            copy.drawImage(canvas, 0, 0);
+            return [...copy.getImageData(...at).data];
+        }""",
+        [x, y],
+    )
+
+
+def test_what_speaks_for_the_query_is_orange_and_what_speaks_against_it_blue(page: Page, address: str) -> None:
+    page.goto(f"{address}/?q=red&m=-blue")
+    explain(page, HALVES)
+    red, _, blue, opacity = colour_at(page, 0.1, 0.5)
+    assert red > blue
+    assert opacity > 100
+    red, _, blue, opacity = colour_at(page, 0.9, 0.5)
+    assert blue > red
+    assert opacity > 50
+    expect(page.locator("#heat-legend")).to_be_visible()
+    legend = [float(text.replace("−", "-")) for text in page.locator("#heat-legend data").all_inner_texts()]
+    assert legend == [-1, 1], "of the scale, in units of the score"
+
+
+def test_a_picture_that_has_nothing_to_do_with_the_query_says_so_and_shows_no_map(page: Page, address: str) -> None:
+    page.goto(f"{address}/?q=-red")
+    with page.expect_response(re.compile("/explain")):
+        page.locator("#list button.photo").first.click()
+    expect(page.locator("#heat-note")).to_have_text("Nothing in this picture speaks for the query.")
+    expect(page.locator("#heat-legend")).to_be_hidden()
+    assert heat(page) == {"left": 0, "right": 0}
+
+
+def test_a_word_that_is_pointed_at_shows_its_places(page: Page, address: str) -> None:
+    page.goto(f"{address}/?q=red+blue")
+    explain(page, HALVES)
+    whole = heat(page)
+    assert whole["left"] == pytest.approx(whole["right"], abs=0.05)
+    page.locator("#words").get_by_role("button", name="red").hover()
+    of_red = heat(page)
+    assert of_red["left"] > 0.1
+    assert colour_at(page, 0.1, 0.5)[0] > 200
+    assert colour_at(page, 0.9, 0.5)[2] > 150, "without red, blue would score more: red speaks against it there"
+    page.locator("#explain-title").hover()
+    assert heat(page) == whole
+
+
+def test_a_word_is_reached_by_the_keyboard(page: Page, address: str) -> None:
+    page.goto(f"{address}/?q=red+blue")
+    explain(page, HALVES)
+    whole = heat(page)
+    page.locator("#words").get_by_role("button", name="blue").focus()
+    assert heat(page) != whole
+
+
+def test_a_place_that_is_pointed_at_tints_the_words(page: Page, address: str) -> None:
+    page.goto(f"{address}/?q=red+blue")
+    explain(page, HALVES)
+    box = page.locator("#stage-frame").bounding_box()
+    page.mouse.move(box["x"] + 0.1 * box["width"], box["y"] + 0.5 * box["height"])
+    expect(page.locator("#words .word", has_text="red")).to_have_class("word plus")
+    expect(page.locator("#words .word", has_text="blue")).to_have_class("word minus")
+    page.mouse.move(box["x"] + 0.9 * box["width"], box["y"] + 0.5 * box["height"])
+    expect(page.locator("#words .word", has_text="red")).to_have_class("word minus")
+
+
+def test_another_method_can_be_chosen_and_stays_chosen(page: Page, address: str) -> None:
+    page.goto(f"{address}/?q=red")
+    explain(page, HALVES)
+    choice = page.get_by_label("Method")
+    assert choice.locator("option").all_inner_texts() == ["brightest", "covered"]
+    with page.expect_response(re.compile("/explain.*method=covered")):
+        choice.select_option("covered")
+    expect(choice).to_have_value("covered")
+    with page.expect_response(re.compile("/explain.*method=covered")):
+        page.get_by_role("button", name=re.compile("(Next|Previous) result"), disabled=False).first.click()
+
+
+def test_a_picture_that_was_searched_by_has_its_map_beside_the_result_s(page: Page, address: str, photographs) -> None:
+    page.goto(address)
+    page.set_input_files("#file", photographs / "blue-bright.jpg")
+    explain(page, HALVES)
+    expect(page.locator("#asked-frame")).to_be_visible()
+    opaque = """() => {
+        const { width, height } = document.querySelector('#asked-heat');
+        const copy = Object.assign(document.createElement('canvas'), { width, height })
+            .getContext('2d', { willReadFrequently: true });
+        copy.drawImage(document.querySelector('#asked-heat'), 0, 0);
+        return [...copy.getImageData(0, 0, width, height).data].some((one) => one);
+    }"""
+    page.wait_for_function(opaque)
+    page.get_by_label("Method").select_option("covered")
+    expect(page.locator("#asked-frame")).to_be_hidden()
 
 
 def test_breakdown_adds_up_to_the_score(page: Page, address: str) -> None:

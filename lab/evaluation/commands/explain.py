@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -33,6 +34,12 @@ def explain(
     steps: Annotated[int, typer.Option("--steps", help="Of each deletion and insertion curve.", min=2)] = 16,
     seed: Seed = 0,
     output: OutputFile = None,
+    write: Annotated[
+        Path | None,
+        typer.Option(
+            "--write", help="Write what answers tell of the methods here: explanations.json beside the weights."
+        ),
+    ] = None,
     device: DeviceName = "auto",
 ) -> None:
     """Delete and insert places, point into montages, ask for what is not there: what of an explanation is true."""
@@ -41,6 +48,7 @@ def explain(
     from lab.evaluation.explain.pairs import draw_pairs
     from lab.evaluation.explain.run import evaluate_explanations
     from lab.evaluation.explain.subjects import load_subjects
+    from models.explain.measured import write_measured
     from models.inference.cache_folder import cache_folder
     from models.inference.execution import Execution
     from models.library import InstalledModels
@@ -58,6 +66,8 @@ def explain(
         )
     _say(figures)
     write_figures(output, figures)
+    if write:
+        write_measured(write, library.encoder(model).card.weights_sha256, data.name, figures["methods"])
 
 
 def _say(figures: dict[str, Any]) -> None:

@@ -1,0 +1,31 @@
+"""Vectors of several blocks, whose share in a query depends on more than what it means.
+
+``semblance-base`` counts a query's word pieces to tell a bare name from a sentence, and gives the block of class names
+its share by that. Left out, any word would move that share, even one that means nothing: what the word adds is asked
+with the shares held fixed.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from models.types import Vectors
+
+BLOCKS = {"two_tower": (512, 128)}
+"""Dimensions of the blocks, by the architecture of the encoder."""
+
+
+def held(vectors: Vectors, like: Vectors, blocks: tuple[int, ...]) -> Vectors:
+    """Give the blocks of ``(N, D)`` vectors the lengths that those of one ``(D,)`` have; without blocks, as they are.
+
+    A block of length 0 has no direction and stays.
+    """
+    if not blocks or not len(vectors):
+        return vectors
+    fixed, start = vectors.copy(), 0
+    for size in blocks:
+        part = slice(start, start + size)
+        lengths = np.linalg.norm(fixed[:, part], axis=1, keepdims=True)
+        fixed[:, part] *= np.linalg.norm(like[part]) / np.maximum(lengths, np.finfo(np.float32).tiny)
+        start += size
+    return fixed
