@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from models.evidence import Evidence, EvidenceMap, ImageRole
 from models.explain.breakdown import breakdown
-from models.explain.words import word_saliency
 from models.protocols import Match
 
 SIDE = 7
@@ -48,4 +47,4 @@ class CentreMap:
 
 def _evidence(match: Match, values: NDArray[np.float32]) -> Evidence:
     found = EvidenceMap(values, match.images["result"].region)
-    return Evidence((found,), float(values.max()), word_saliency(match), breakdown(match))
+    return Evidence((found,), float(values.max()), (), breakdown(match))
