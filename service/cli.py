@@ -147,6 +147,51 @@ def search(
                 typer.launch(lines[0].file)
 
 
+@app.command()
+def explain(
+    image: Annotated[str, typer.Argument(help="A photograph, or the id of an image of a collection.")],
+    query: Annotated[str, typer.Argument(help='What was searched for, such as "mountain +snow -castle".')],
+    collection: Annotated[
+        str | None, typer.Option("--collection", "-c", help="Name of the collection that an id is of.")
+    ] = None,
+    modifier: Annotated[list[str] | None, typer.Option(help="Signed words, +beach or -people; repeatable.")] = None,
+    method: Annotated[str | None, typer.Option(help="How the map is made; the model's default if not given.")] = None,
+    output: Annotated[Path | None, typer.Option(help="Write the photograph with its map here, as PNG.")] = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Explain why a photograph matches, without a server: by places, terms and words."""
+    from service.logs import configure_quiet_logging
+    from service.offline_explain import explain_offline
+    from service.settings import load_settings
+
+    configure_quiet_logging()
+    settings = load_settings(data_dir=folder_of(data_dir))
+    found = explain_offline(settings, image, query, modifier or [], collection, method)
+    evidence = found.evidence
+    print(f"score {evidence.score:.4f} by {found.method}")
+    if evidence.silent:
+        print("nothing in this picture speaks for the query")
+    for term, value in evidence.contributions:
+        print(f"  {value:+.4f}  {term}")
+    for words in evidence.words:
+        print("  words: " + "  ".join(f"{word.word} {word.value:+.3f}" for word in words.words))
+    if output is not None:
+        _write(output, found.png)
+        print(f"orange speaks for it, blue against, at full strength {evidence.scale:.3f}: {output}")
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Write a file that was asked for.
+
+    Raises:
+        InputError: it cannot be written.
+    """
+    try:
+        path.write_bytes(content)
+    except OSError as error:
+        raise InputError(f"{path} cannot be written: {error.strerror or error}") from error
+
+
 def _print(
     query: str, lines: list[Line], several: bool, target: str, *, as_json: bool, files: bool, null: bool
 ) -> None:

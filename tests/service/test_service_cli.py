@@ -56,7 +56,7 @@ print("HEAVY", [name for name in {HEAVY!r} if name in sys.modules])
 """
     output = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
     assert "HEAVY []" in output
-    for command in ("serve", "search", "index", "verify", "collections", "models", "train", "evaluate"):
+    for command in ("serve", "search", "explain", "index", "verify", "collections", "models", "train", "evaluate"):
         assert f" {command} " in output
 
 

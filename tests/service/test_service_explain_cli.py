@@ -1,0 +1,81 @@
+"""``semblance explain``: why a photograph matches, without a server."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import structlog
+from PIL import Image
+from toy_library import ToyLibrary
+from typer.testing import CliRunner
+
+import service.offline
+import service.offline_explain
+from models.imaging.overlay import AGAINST, FOR
+from service.cli import app
+
+
+@pytest.fixture(autouse=True)
+def toy_model(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    for module in (service.offline, service.offline_explain):
+        monkeypatch.setattr(module, "InstalledModels", lambda *_arguments, **_options: ToyLibrary())
+    yield
+    structlog.reset_defaults()
+
+
+@pytest.fixture
+def halves(tmp_path: Path) -> Path:
+    """A photograph, red on the left and blue on the right."""
+    pixels = np.zeros((40, 40, 3), np.uint8)
+    pixels[:, :20, 0] = pixels[:, 20:, 2] = 255
+    path = tmp_path / "halves.png"
+    Image.fromarray(pixels).save(path)
+    return path
+
+
+def run(*arguments: str | Path) -> tuple[int, str, str]:
+    result = CliRunner().invoke(app, [str(argument) for argument in arguments])
+    assert result.exception is None or isinstance(result.exception, SystemExit)
+    return result.exit_code, result.stdout, result.stderr
+
+
+def test_a_file_is_explained_and_painted(halves: Path, tmp_path: Path) -> None:
+    output = tmp_path / "map.png"
+    code, told, errors = run("explain", halves, "red -blue", "--output", output, "--data-dir", tmp_path)
+    assert (code, errors) == (0, "")
+    assert "by grad-cam" in told
+    parts = [line.split()[1] for line in told.splitlines() if line.startswith(("  +", "  -"))]
+    assert parts == ["red", "-blue"]
+    picture = np.asarray(Image.open(io.BytesIO(output.read_bytes()))).astype(int)
+    np.testing.assert_allclose(picture[20, 2], 0.3 * np.array([255, 0, 0]) + 0.7 * np.array(FOR), atol=2)
+    against = picture[20, 37] - np.array([0, 0, 255])
+    assert np.sign(against).tolist() == np.sign(np.array(AGAINST) - [0, 0, 255]).tolist()
+
+
+def test_an_image_of_a_collection_has_the_score_of_a_search(data_dir: Path) -> None:
+    found = json.loads(run("search", "colours", "red", "-k", "1", "--json", "--data-dir", data_dir)[1])
+    code, told, _ = run("explain", found["id"], "red", "-c", "colours", "--data-dir", data_dir)
+    assert code == 0
+    assert told.splitlines()[0] == f"score {found['score']:.4f} by grad-cam"
+
+
+def test_what_speaks_against_a_picture_is_said(halves: Path, tmp_path: Path) -> None:
+    assert "nothing in this picture speaks for the query" in run("explain", "--modifier=-blue", "--", halves, "-red")[1]
+
+
+def test_what_is_wrong_is_told_in_one_line(data_dir: Path, halves: Path, tmp_path: Path) -> None:
+    for arguments, wrong in (
+        (("no-such-file.jpg", "red", "--data-dir", data_dir), "There is no image 'no-such-file.jpg'"),
+        ((halves, "red", "--method", "guess"), "there are: grad-cam"),
+        ((halves, "red", "--output", tmp_path / "no" / "map.png"), "cannot be written"),
+        ((__file__, "red"), "image"),
+    ):
+        code, _, errors = run("explain", *arguments)
+        assert code == 1
+        assert wrong in errors
+        assert len(errors.splitlines()) == 1
