@@ -10,6 +10,7 @@ from models.errors import UnknownModelError
 
 RECIPES = {
     "semblance-base": "semblance_base.ship",
+    "semblance-base-short-queries": "short_over_shipped.ship",
     "late-interaction": "late_interaction.ship",
     "linear-mapping": "linear_mapping.ship",
     "limited-text-space": "limited_text_space.ship",

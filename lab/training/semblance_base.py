@@ -1,14 +1,17 @@
-"""Trains ``semblance-base`` in two stages: the heads alone, then the backbones' last blocks and MiniLM with them.
+"""Trains ``semblance-base`` in three stages: heads, then the last blocks with them, then the head of short queries.
+
+First the heads of images and sentences alone; then the backbones' last blocks and MiniLM with them; at last, over both
+towers as they are then, the head of short queries (``short_queries``).
 
 The output of the backbones' first blocks for each photograph, its mirror image and its crops never changes: it is
 computed once and cached. The first stage takes minutes; without it, the large gradients of untrained heads would damage
-the layers below in the second. At the end the class block is set to the names of ImageNet's classes.
+the layers below in the second. After it the class block is set to the names of ImageNet's classes.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any, NamedTuple
@@ -40,6 +43,7 @@ from lab.training.semblance_towers import (
 )
 from lab.training.sentences import encode_by_length
 from lab.training.shipped_encoder import ship_encoder
+from lab.training.short_queries import ShortQueries, ShortRecipe
 from lab.training.stage import run_stage
 from models.backbones.lite_pair import BACKBONES, FEATURES, INPUT
 from models.cards import EncoderCard
@@ -121,7 +125,7 @@ class Training:
         ]
         tuned = TunedEmbedding(self._pair, self._tokenise)
         self._stage("tune", tuned, groups, recipe.tune_batch, recipe.tune_passes)
-        towers.name_classes(torch.from_numpy(self._pool_texts(imagenet_classes())))
+        towers.name_classes(torch.from_numpy(self.pool_texts(imagenet_classes())))
         return towers
 
     def _stage(self, name: str, embedding: Embedding, groups: list[Group], size: int, passes: int) -> None:
@@ -207,12 +211,12 @@ class Training:
 
     def _sentences(self, texts: Sequence[str]) -> Sentences:
         key = hashlib.sha256("\n".join(texts).encode()).hexdigest()[:16]
-        frozen = cached_array(self._job.features / f"released-minilm-{key}.npy", lambda: self._pool_texts(texts))
+        frozen = cached_array(self._job.features / f"released-minilm-{key}.npy", lambda: self.pool_texts(texts))
         masks = (torch.from_numpy(self._tokenise([text])[1]) for text in texts)
         word_share = torch.cat([bareness_of(mask, *_WORD_PIECES) for mask in masks])
         return Sentences(texts, torch.from_numpy(frozen).float(), word_share)
 
-    def _pool_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
+    def pool_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Return MiniLM's vectors with its present weights, ``(M, 384)``."""
         examples = list(map(torch.from_numpy, self._tokenise(["a dog", "a dog runs"])))
         pooled = compile_module(PooledTexts(self._towers), examples, [(0, 1), (0, 1)])
@@ -227,12 +231,26 @@ def _recall(dev: Prepared, embedding: Embedding) -> float:
     return mean_recall(torch.cat(images), torch.cat(texts), photographs.image_of_caption)
 
 
-def ship(job: Job, recipe: Recipe | None = None) -> EncoderCard:
+def ship(job: Job, recipe: Recipe | None = None, short: ShortRecipe | None = None) -> EncoderCard:
     """Train, write the folder (weights, tokeniser, card) and measure what was written on both dev splits."""
-    recipe = recipe or Recipe()
-    towers = Training(job, recipe).run()
+    recipe, short = recipe or Recipe(), short or ShortRecipe()
+    training = Training(job, recipe)
+    towers = training.run()
+    ShortQueries(job, short, towers, training.pool_texts).run()
+    return ship_towers(job, towers, {**job.card(recipe)["training"], "short_queries": asdict(short)})
+
+
+def ship_towers(job: Job, towers: TwoTower, training: Mapping[str, Any]) -> EncoderCard:
+    """Write the folder of trained towers and measure it.
+
+    Args:
+        job: its output becomes the folder.
+        towers: to be written.
+        training: how they were trained, for the card.
+    """
     card: dict[str, Any] = {
-        **job.card(recipe),
+        **job.card(Recipe()),
+        "training": training,
         "description": "Two EfficientNet-Lites (Lite0 at 224 and Lite2 at 260 pixels) and a MiniLM-L6, tuned together "
         "on captioned photographs and joined on one unit sphere, with a block that knows ImageNet's classes by name. "
         "English only. Trained on photographs that are licensed for research only.",

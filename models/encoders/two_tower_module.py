@@ -35,6 +35,8 @@ _BARE_PIECES, _SENTENCE_PIECES = 4, 6
 _CLASS_WEIGHT_IMAGE, _CLASS_WEIGHT_SENTENCE, _CLASS_WEIGHT_BARE = 0.5, 0.2, 1.0
 """What the class block weighs beside the learned one in an image's vector, a sentence's and a bare name's."""
 
+_HEAD, _SHORT = "text.head.", "text.short."
+
 
 class ImageTower(LitePair):
     """``(B, 260, 260, 3)`` uint8 pixels to ``(B, 640)`` unit vectors."""
@@ -100,18 +102,32 @@ class FeatureTower(nn.Module):
 
 
 class TextTower(MiniLM):
-    """Token ids and mask ``(B, T)`` to ``(B, 640)`` unit vectors: MiniLM, mean over tokens, head."""
+    """Token ids and mask ``(B, T)`` to ``(B, 640)`` unit vectors: MiniLM, mean over tokens, one of two heads.
+
+    One head is for sentences, which are about one photograph; the other for a word or two, which many photographs show.
+    """
 
     def __init__(self, dropout: float = 0.0, noise: float = 0.0) -> None:
         super().__init__()
         self.head = ResidualHead(SENTENCE, LEARNED, HIDDEN, dropout, noise)
+        self.short = ResidualHead(SENTENCE, LEARNED, HIDDEN, dropout, noise)
         self.names = NameSpace(SENTENCE, _CLASSES)
 
     def forward(self, ids: Tensor, mask: Tensor) -> Tensor:
-        """Embed sentences."""
+        """Embed sentences and shorter queries."""
         pooled, bareness = self.pooled(ids, mask), bareness_of(mask, _BARE_PIECES, _SENTENCE_PIECES)
+        return self.join(torch.lerp(self.head(pooled), self.short(pooled), bareness), pooled, bareness)
+
+    def join(self, learned: Tensor, pooled: Tensor, bareness: Tensor) -> Tensor:
+        """Put both blocks together: ``(B, 512)`` by the heads, and MiniLM's vectors ``(B, 384)`` for the class names.
+
+        Args:
+            learned: of any length above 0.
+            pooled: MiniLM's vectors.
+            bareness: ``(B, 1)``, see ``bareness_of``.
+        """
         weight = _CLASS_WEIGHT_SENTENCE + (_CLASS_WEIGHT_BARE - _CLASS_WEIGHT_SENTENCE) * bareness
-        return F.normalize(torch.cat([self.head(pooled), weight * self.names(pooled)], dim=1), dim=1)
+        return F.normalize(torch.cat([F.normalize(learned, dim=1), weight * self.names(pooled)], dim=1), dim=1)
 
 
 def bareness_of(mask: Tensor, bare: int, sentence: int) -> Tensor:
@@ -139,13 +155,14 @@ class TwoTower(nn.Module):
 
 
 def load_two_tower(card: EncoderCard, folder: Path) -> TwoTower:
-    """Load shipped weights.
+    """Load shipped weights; without a head of short queries among them that of sentences is for both.
 
     Raises:
         CheckpointError: missing or damaged, or not of this architecture.
     """
-    towers = TwoTower()
-    load_into(towers, read_weights(folder, card), card)
+    towers, tensors = TwoTower(), read_weights(folder, card)
+    heads = {name.removeprefix(_HEAD): value for name, value in tensors.items() if name.startswith(_HEAD)}
+    load_into(towers, {**{_SHORT + name: value for name, value in heads.items()}, **tensors}, card)
     return towers.eval()
 
 

