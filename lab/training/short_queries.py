@@ -54,7 +54,7 @@ class ShortRecipe:
     words: int = 2000
     pairs: int = 10_000
     texts: int = 512
-    kept: float = 1.0
+    kept: float = 3.0
     """Weight of the names' distance, in 0..2, from where the head of sentences puts them."""
     image_noise: float = 0.3
     text_noise: float = 0.3

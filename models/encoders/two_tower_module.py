@@ -116,7 +116,8 @@ class TextTower(MiniLM):
     def forward(self, ids: Tensor, mask: Tensor) -> Tensor:
         """Embed sentences and shorter queries."""
         pooled, bareness = self.pooled(ids, mask), bareness_of(mask, _BARE_PIECES, _SENTENCE_PIECES)
-        return self.join(torch.lerp(self.head(pooled), self.short(pooled), bareness), pooled, bareness)
+        sentence = self.head(pooled)
+        return self.join(sentence + bareness * (self.short(pooled) - sentence), pooled, bareness)
 
     def join(self, learned: Tensor, pooled: Tensor, bareness: Tensor) -> Tensor:
         """Put both blocks together: ``(B, 512)`` by the heads, and MiniLM's vectors ``(B, 384)`` for the class names.

@@ -28,7 +28,7 @@ def two_words(
     """Ask for the 80 commonest pairs of words of the captions: how many of the ten best images have both."""
     from lab.evaluation.two_words import evaluate_two_words
 
-    encoder, encoded = encode_set(images, captions, split, model, device)
+    encoder, encoded = encode_set(images, captions, split, model, device, texts=False)
     figures = evaluate_two_words(encoded, encoder.encode_texts)
     typer.echo(
         f"  {figures['pairs']} pairs of words: {100 * figures['precision']:.1f} % of the ten best images have both, "
