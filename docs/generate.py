@@ -10,6 +10,7 @@ import json
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from benchmarks.figures import read_csv
 from benchmarks.quality_page import quality_page
@@ -130,18 +131,26 @@ def _facts() -> str:
     )
 
 
+def _choices(training: Mapping[str, Any]) -> str:
+    """List how a model was trained; a stage that has choices of its own comes with them in brackets."""
+    told = (
+        f"{name.replace('_', ' ')} {f'({_choices(value)})' if isinstance(value, Mapping) else value}"
+        for name, value in training.items()
+    )
+    return ", ".join(told)
+
+
 def _card() -> str:
     """Return what the shipped model's card says of it, measured quality apart."""
     card = encoder_card(DEFAULT_MODEL)
     shape = card.preprocessing
-    choices = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in card.training.items() if name != "data")
     rows = {
         "dimension": f"{card.dimension}",
         "weights": f"{card.weights_bytes / 1e6:.1f} MB, float16 safetensors, SHA-256 `{card.weights_sha256}`",
         "input": f"{shape.size} x {shape.size} pixels, {shape.fit}, {shape.resample}",
         "licence": card.licence,
         "trained on": ", ".join(card.training["data"]),
-        "trained by": choices,
+        "trained by": _choices({name: value for name, value in card.training.items() if name != "data"}),
     }
     return _table(("", "card"), [{"": name, "card": value} for name, value in rows.items()])
 

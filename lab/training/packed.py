@@ -23,7 +23,8 @@ from lab.data.captioned import CaptionedImages
 from models.types import Pixels
 
 SIZE = 224
-_QUALITY = 50
+_QUALITY = 18
+"""Four kilobytes a picture: the 15,465 photographs of all sets take 60 MB with their captions."""
 
 
 def pack(sets: Sequence[CaptionedImages], file: Path) -> None:
