@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from benchmarks.explanations_page import explanation_figures
 from benchmarks.figures import read_csv
 from benchmarks.quality_page import quality_page
 from benchmarks.reliability_page import reliability_page
@@ -43,7 +44,7 @@ _BENCHMARKS = {
 """The columns that are shown of each benchmark's results."""
 
 _MODEL_PAGE = ROOT / "docs" / "models" / f"{DEFAULT_MODEL}.md"
-_WITH_MARKS = (ROOT / "README.md", _MODEL_PAGE, ROOT / "docs" / "security.md")
+_WITH_MARKS = (ROOT / "README.md", _MODEL_PAGE, ROOT / "docs" / "security.md", ROOT / "docs" / "explanations.md")
 
 Row = Mapping[str, str]
 
@@ -90,6 +91,7 @@ def with_figures(page: str) -> str:
         "quality": _quality(),
         "limits": limits_table(),
         "confidence": _confidence(),
+        "explanations": explanation_figures(),
     }.items():
         before, mark, rest = page.partition(f"<!-- {name} -->")
         _, end, after = rest.partition(f"<!-- /{name} -->")
