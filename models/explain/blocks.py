@@ -26,6 +26,6 @@ def held(vectors: Vectors, like: Vectors, blocks: tuple[int, ...]) -> Vectors:
     for size in blocks:
         part = slice(start, start + size)
         lengths = np.linalg.norm(fixed[:, part], axis=1, keepdims=True)
-        fixed[:, part] *= np.linalg.norm(like[part]) / np.maximum(lengths, np.finfo(np.float32).tiny)
+        fixed[:, part] *= np.linalg.norm(like[part]) / np.where(lengths > 0, lengths, 1)
         start += size
     return fixed

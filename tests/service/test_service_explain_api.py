@@ -78,6 +78,29 @@ def test_a_query_of_a_single_word_is_worth_its_whole_score(client: TestClient, r
     assert answer["words"][0]["words"][0]["value"] == pytest.approx(answer["score"], abs=2e-6)
 
 
+def test_without_a_method_the_first_of_the_model_s_answers_and_collections_list_them(
+    client: TestClient, red: dict[str, Any]
+) -> None:
+    (model,) = client.get("/collections/colours").json()["models"]
+    answer = explain(client, red["id"], query="red").json()
+    assert [answer["method"]] == answer["methods"] == model["explain_methods"] == ["grad-cam"]
+    assert explain(client, red["id"], query="red", method="").json()["method"] == "grad-cam"
+    assert "method=grad-cam" in answer["overlay_url"]
+
+
+def test_the_map_has_its_values_in_units_of_the_score_beside_their_scale(
+    client: TestClient, red: dict[str, Any]
+) -> None:
+    answer = explain(client, red["id"], query="red").json()
+    (whole,) = answer["maps"]
+    assert (whole["term"], whole["image"], whole["region"]) == (None, "result", [0, 0, 1, 1])
+    np.testing.assert_allclose(np.array(whole["values"]) / answer["scale"], answer["heat_map"]["values"], atol=1e-4)
+    assert (answer["unrelated"], answer["baseline"], answer["sum_error"], answer["faithfulness"]) == (
+        False, None, None, None,
+    )  # fmt: skip
+    assert answer["words"][0]["words"][0]["map"] is None
+
+
 def test_the_heat_map_has_a_value_for_each_place_and_covers_its_region(client: TestClient, red: dict[str, Any]) -> None:
     heat = explain(client, red["id"], query="red").json()["heat_map"]
     assert (heat["rows"], heat["columns"]) == (8, 8)
