@@ -83,6 +83,7 @@ class DamagedCatalogError(StorageError):
     """The indexer's working catalog is not what it wrote."""
 
     def __init__(self, path: Path, reason: str) -> None:
+        reason = " ".join(reason.split())  # which may quote a statement of several lines
         super().__init__(
             f"{path} is damaged ({reason}): delete it and run the same command again, "
             "which goes on from the index that there is"

@@ -124,7 +124,10 @@ def _say_what_to_do(path: Path, failure: ExceptionContext) -> None:
 
 def _prepare_connection(connection: Any, _record: object) -> None:
     connection.isolation_level = None  # the driver would begin no transaction for DDL; ours begin in ``_begin``
-    connection.execute("PRAGMA journal_mode=WAL")
+    try:
+        connection.execute("PRAGMA journal_mode=WAL")
+    except UnicodeDecodeError as error:  # SQLite quotes what is damaged
+        raise sqlite3.DatabaseError("its schema is damaged") from error
     connection.execute("PRAGMA synchronous=NORMAL")  # a power cut may lose the last commits, never the consistency
     connection.execute("PRAGMA foreign_keys=ON")
 

@@ -121,7 +121,9 @@ class SqlWriter(ABC):
             told_again = {one for one, count in Counter(ids).items() if count > 1}
             told_again.update(connection.scalars(select(images.c.id).where(images.c.id.in_(ids))))
             if new_images:
-                connection.execute(self._insert(images).on_conflict_do_nothing(), new_images)
+                known = self._insert(images)
+                mended = {"sha256": known.excluded.sha256}  # the id is half of it: the other half may have been damaged
+                connection.execute(known.on_conflict_do_update(index_elements=["id"], set_=mended), new_images)
                 connection.execute(delete(departed).where(departed.c.sha256.in_([one.sha256 for one in facts])))
             if new_files:
                 upsert = self._insert(files)

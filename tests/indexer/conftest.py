@@ -52,6 +52,10 @@ class Workshop:
         with self.open() as generation:
             return [record.name for record in generation.catalog.images_at(range(generation.catalog.image_count))]
 
+    def ids(self) -> list[str]:
+        with self.open() as generation:
+            return [record.id for record in generation.catalog.images_at(range(generation.catalog.image_count))]
+
     def captions(self) -> dict[str, tuple[str, ...]]:
         with self.open() as generation:
             records = generation.catalog.images_at(range(generation.catalog.image_count))

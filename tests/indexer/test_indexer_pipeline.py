@@ -586,6 +586,36 @@ def test_damage_in_the_working_state_is_not_published_and_the_way_out_that_is_to
     assert encoder.images_encoded <= 1  # the new one, where it was not stored before the damage was found
 
 
+@pytest.mark.parametrize("place", [0, 31])
+def test_an_image_whose_hash_was_damaged_is_read_again_and_stays(workshop, place):
+    """Its id is one half of the hash, and the key of its vector the whole."""
+    workshop.paint_all()
+    workshop.index()
+    ids = sorted(workshop.ids())
+    with closing(sqlite3.connect(workshop.root / "work" / "catalog.sqlite")) as catalog, catalog:
+        (key,) = catalog.execute("SELECT sha256 FROM images WHERE name = 'red.png'").fetchone()
+        damaged = bytes(byte ^ (number == place) for number, byte in enumerate(key))
+        catalog.execute("UPDATE images SET sha256 = ? WHERE sha256 = ?", (damaged, key))
+    workshop.paint("new.png", (9, 9, 9))
+    report = workshop.index()
+    assert (report.images, report.failed) == (5, ())
+    assert set(ids) < set(workshop.ids())
+    assert workshop.index().generation is None
+
+
+@pytest.mark.parametrize("damage", [b"\xcc", b"\n"])
+def test_a_schema_that_cannot_be_read_is_told_in_one_line(workshop, damage):
+    workshop.paint_all()
+    workshop.index()
+    file = workshop.root / "work" / "catalog.sqlite"
+    content = file.read_bytes()
+    place = content.index(b"CREATE TABLE images")
+    file.write_bytes(content[: place + 3] + damage + content[place + 4 :])
+    with pytest.raises(DamagedCatalogError, match="delete it and run the same command again") as told:
+        workshop.index()
+    assert "\n" not in str(told.value)
+
+
 @pytest.mark.parametrize("content", [b"", b"{}", b'{"generation": 99}'])
 def test_a_damaged_pointer_is_replaced(workshop, content):
     workshop.paint_all()
