@@ -124,12 +124,12 @@ class WholeTowers:
         with torch.no_grad():
             for value, parameter in zip(average.values, trained, strict=True):
                 parameter.copy_(value)
-        self.towers.eval()
         return step
 
     @torch.no_grad()
     def measure(self) -> dict[str, dict[str, dict[str, float]]]:
         """Return recall on each dev set, whole photographs, both ways."""
+        self.towers.eval()
         figures = {}
         for name, (data, at) in self._sets.items():
             if name.endswith("-dev"):

@@ -50,3 +50,13 @@ def test_it_trains_measures_and_writes_weights_in_parts(tmp_path: Path, monkeypa
     after, before = read_weights(output, card), read_weights(weights_folder(card.name), encoder_card(card.name))
     changed = {name.split(".")[1] for name in before if not (after[name] == before[name]).all()}
     assert changed == {"backbones", "head", "bert"}  # not the classifier, nor the names
+
+
+@pytest.mark.slow
+def test_it_measures_without_dropout_and_noise(tmp_path: Path) -> None:
+    root = write_training_sets(tmp_path / "data")
+    pack([load_split(name, root) for name in DEV_SETS], tmp_path / "packed.safetensors")
+    run = whole_towers.WholeTowers(tmp_path / "packed.safetensors", whole_towers.WholeRecipe(), "cpu", limit=None)
+    figures = run.measure()
+    assert not any(module.training for module in run.towers.modules())
+    assert all(one["text_to_image"]["r@1"] == 1 for one in figures.values())  # of four photographs each
