@@ -52,7 +52,7 @@ $(VENV)/run: $(VENV)/torch pyproject.toml
 	@touch $@
 
 $(VENV)/dev: $(VENV)/run
-	@$(PIP) --editable '.[$(EXTRA),heic,jxl,raw,postgres,evaluate,train,dev]'
+	@$(PIP) --editable '.[$(EXTRA),heic,jxl,raw,milvus,postgres,evaluate,train,dev]'
 	@touch $@
 
 demo: $(VENV)/run

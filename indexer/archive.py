@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import IO, Literal
+from typing import IO, Any, Literal
 
 from pydantic import ValidationError
 
@@ -26,6 +26,7 @@ from indexer.catalog.base import SQLITE_NAME
 from indexer.catalog.opening import write_as_file
 from indexer.errors import ArchiveError, DamagedGenerationError
 from indexer.layout import CollectionLayout
+from indexer.store.index_kind import MILVUS
 from indexer.store.manifest import MANIFEST_NAME, FileEntry, Manifest, Pointer, Strict, read_manifest, read_pointer
 from models.files import file_sha256
 
@@ -56,6 +57,9 @@ def write_archive(layout: CollectionLayout, target: IO[bytes]) -> Manifest:
         content = (folder / MANIFEST_NAME).read_bytes()
         if manifest.catalog_name != SQLITE_NAME:
             manifest, files = _with_catalog_as_file(layout, manifest, files, opened)
+        if any(entry.index_kind == MILVUS for entry in manifest.vector_sets):
+            manifest, files = _with_vectors_alone(manifest, files)
+        if (folder / MANIFEST_NAME).read_bytes() != manifest.model_dump_json(indent=1).encode():
             content = manifest.model_dump_json(indent=1).encode()
             pointer = Pointer(generation=pointer.generation, manifest_sha256=hashlib.sha256(content).hexdigest())
         with tarfile.open(fileobj=target, mode="w|", format=tarfile.GNU_FORMAT) as archive:
@@ -193,6 +197,23 @@ def _with_catalog_as_file(
     entry = FileEntry(name=SQLITE_NAME, bytes=path.stat().st_size, sha256=file_sha256(path))
     kept = [(entry, opened.enter_context(path.open("rb"))), *(one for one in files if one[0].name != locator.name)]
     return manifest.model_copy(update={"files": tuple(entry for entry, _ in kept)}), kept
+
+
+def _with_vectors_alone(
+    manifest: Manifest, files: list[tuple[FileEntry, IO[bytes]]]
+) -> tuple[Manifest, list[tuple[FileEntry, IO[bytes]]]]:
+    """Return what an archive holds of indexes that a server keeps: the exact vectors, searched as they are."""
+    there = {entry.index_file for entry in manifest.vector_sets if entry.index_kind == MILVUS}
+    flat: dict[str, Any] = {
+        "index_kind": "flat",
+        "index_file": None,
+        "index_parameters": {},
+        "exact": True,
+        "recall_at_10": 1.0,
+    }
+    sets = [one.model_copy(update=flat) if one.index_kind == MILVUS else one for one in manifest.vector_sets]
+    kept = [one for one in files if one[0].name not in there]
+    return manifest.model_copy(update={"vector_sets": tuple(sets), "files": tuple(entry for entry, _ in kept)}), kept
 
 
 def _add(archive: tarfile.TarFile, name: str, content: bytes) -> None:

@@ -13,7 +13,8 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from indexer.catalog.base import CatalogDatabase
-from indexer.catalog.opening import catalog_database, check_reach, drop_elsewhere, open_frozen
+from indexer.catalog.opening import catalog_database, drop_elsewhere, open_frozen
+from indexer.catalog.opening import check_reach as catalog_reach
 from indexer.errors import (
     AccessDeniedError,
     CollectionBusyError,
@@ -26,6 +27,8 @@ from indexer.store.durable import clear_storage_errors
 from indexer.store.generation import open_current
 from indexer.store.manifest import Manifest, damaged_files, read_manifest, read_pointer
 from indexer.store.soundness import unsoundness
+from indexer.store.vector_engine import check_reach as vectors_reach
+from indexer.store.vector_engine import drop_vectors
 from models.files import flush
 
 _DELETED_PREFIX = ".deleted-"
@@ -160,14 +163,17 @@ def delete_collection(data_dir: Path, name: str) -> None:
     """
     layout = CollectionLayout(collection_dir(data_dir, name))
     with clear_storage_errors(layout.root), locked(layout) as database:
-        check_reach(layout)
+        for check in (catalog_reach, vectors_reach):
+            check(layout)
         # Out of sight in one step, so that nobody opens what is half gone; a killed deletion is finished by the next.
         gone = layout.root.rename(layout.root.with_name(f"{_DELETED_PREFIX}{name}-{time.time_ns()}"))
         flush(layout.root.parent)  # what is emptied must not come back under its name
         database.drop()
+        drop_vectors(CollectionLayout(gone))
         for leftover in layout.root.parent.glob(f"{_DELETED_PREFIX}*"):
             if leftover != gone:
                 drop_elsewhere(CollectionLayout(leftover))  # first: the folder knows what is its own
+                drop_vectors(CollectionLayout(leftover))
             shutil.rmtree(leftover)
 
 

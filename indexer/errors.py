@@ -9,7 +9,10 @@ StorageError (models.errors)
 ├── DamagedCatalogError         the indexer's working catalog is not what it wrote
 ├── NewerCatalogError           the indexer's working catalog is of a newer version
 ├── EngineAwayError             a server that keeps a part of the collection does not answer
-│   └── CatalogAwayError        the PostgreSQL server of the catalog
+│   ├── CatalogAwayError        the PostgreSQL server of the catalog
+│   └── VectorsAwayError        the Milvus server of the vectors
+├── VectorsGoneError            the Milvus server does not have the vectors of a generation
+├── VectorsUrlMissingError      Milvus keeps the vectors, and no URL is set
 ├── CatalogGoneError            the PostgreSQL server does not have the catalog of a generation
 ├── CatalogUrlMissingError      PostgreSQL keeps the catalog, and no URL is set
 ├── AccessDeniedError           a file or a folder that this user may not read or change
@@ -120,6 +123,30 @@ class CatalogAwayError(EngineAwayError):
 
     def __init__(self, reason: str) -> None:
         super().__init__("the database of the catalog", reason)
+
+
+class VectorsAwayError(EngineAwayError):
+    """The Milvus server of the vectors does not answer."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__("the database of the vectors", reason)
+
+
+class VectorsGoneError(StorageError):
+    """The server does not have the vectors of a generation."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(
+            f"the vectors of this generation are not in the database ({reason}): is SEMBLANCE_VECTORS_URL that of "
+            "another one? semblance index with the same folders publishes anew"
+        )
+
+
+class VectorsUrlMissingError(StorageError):
+    """Milvus keeps the vectors, and no URL is set."""
+
+    def __init__(self, variable: str) -> None:
+        super().__init__(f"the index of these vectors is in a Milvus database: set {variable} to its address")
 
 
 class CatalogGoneError(StorageError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -9,13 +10,14 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from indexer.collections import collection_dir, locked
-from indexer.errors import AccessDeniedError, DamagedGenerationError, GenerationChoiceError
+from indexer.errors import AccessDeniedError, DamagedGenerationError, EngineAwayError, GenerationChoiceError
 from indexer.layout import CollectionLayout
 from indexer.publish import current_number, generation_numbers, point_at
 from indexer.store.durable import clear_storage_errors
 from indexer.store.generation import open_unpublished
 from indexer.store.manifest import MANIFEST_NAME, Manifest, damaged_files
 from indexer.store.soundness import unsoundness
+from indexer.store.vector_engine import point_aliases
 
 
 @dataclass(frozen=True)
@@ -77,6 +79,8 @@ def roll_back(data_dir: Path, name: str, number: int | None = None) -> Manifest:
         chosen = _chosen(layout, number)
         manifest, content = _checked(layout, chosen)
         point_at(layout, chosen, content)
+        with suppress(EngineAwayError):  # an alias is for outsiders
+            point_aliases(layout)
     return manifest
 
 

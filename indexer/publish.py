@@ -151,7 +151,7 @@ def _write_sets(staging: Path, card: EncoderCard, content: Content) -> list[Vect
     entries = []
     for side, own in matrices.items():
         other = matrices["text" if side == "image" else "image"]
-        chosen = choose_index(own, sample_queries(own, other), index_kind.KINDS.values())
+        chosen = choose_index(own, sample_queries(own, other), index_kind.kinds_at(staging / f"{stem}.{side}"))
         saved = chosen.kind.save(chosen.store, staging / f"{stem}.{side}")
         entries.append(
             VectorSetEntry(

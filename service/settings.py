@@ -52,6 +52,22 @@ class Settings(BaseSettings):
         "PostgreSQL database of the catalogs, as postgresql://user:password@host/database; unset: SQLite",
     )
     catalog_timeout_s: float = _setting(5.0, "seconds", "to connect to that database, and for each look-up", gt=0)
+    vectors_url: str | None = _setting(
+        None,
+        "address",
+        "Milvus server of the vectors, such as http://host:19530; unset: FAISS in this process",
+    )
+    vectors_token: SecretStr | None = _setting(None, "text", "user:password or a key for that server")
+    vectors_consistency: Literal["Strong", "Bounded", "Session", "Eventually"] = _setting(
+        "Bounded", "name", "consistency level of its searches; a generation is complete before it is searched"
+    )
+    vectors_timeout_s: float = _setting(
+        5.0, "seconds", "for one search there, reconnecting and asking again included", beyond="503", gt=0
+    )
+    vectors_build_timeout_s: float = _setting(3600.0, "seconds", "for each step of building an index there", gt=0)
+    vectors_keep_s: float = _setting(
+        600.0, "seconds", "that an index stays there when no generation names it any more, for those who read it", ge=0
+    )
     default_collection: str | None = _setting(
         None, "name", "collection that answers when a request names none; not needed where there is only one"
     )

@@ -27,3 +27,23 @@ def postgres() -> Iterator[Any]:
     server = PostgresServer()
     yield server
     server.stop()
+
+
+@pytest.fixture(scope="session")
+def milvus() -> Iterator[Any]:
+    """A real Milvus server, see ``benchmarks.milvus_server``."""
+    from benchmarks.milvus_server import INSTALL, MilvusProcess, can_start
+
+    if not can_start():
+        pytest.skip(f"Milvus is not tested: this {INSTALL}")
+    server = MilvusProcess()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def milvus_lite(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The address of Milvus in this process."""
+    pytest.importorskip("pymilvus", reason="needs Milvus' client: pip install pymilvus milvus-lite")
+    pytest.importorskip("milvus_lite", reason="needs Milvus in this process: pip install milvus-lite")
+    return str(tmp_path_factory.mktemp("milvus") / "lite.db")

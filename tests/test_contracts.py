@@ -28,6 +28,7 @@ PLANTED = {
         "import starlette",
     ),
     "SQL stays in the catalog": ("indexer/store/manifest.py", "import sqlalchemy"),
+    "Milvus's client stays behind its store": ("indexer/store/vector_log.py", "import pymilvus"),
     "PostgreSQL's driver stays behind its catalog": ("indexer/catalog/tables.py", "import psycopg"),
     "Torch stays in models and the laboratory": ("models/protocols.py", "import torch"),
     "OpenVINO stays behind the inference interface": ("models/encoders/compiled.py", "import openvino"),

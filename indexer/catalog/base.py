@@ -19,9 +19,6 @@ from typing import Literal, Protocol
 from indexer.sources.base import ListingOptions
 from models.types import Side
 
-IDENTITY_FILE = "catalog-id"
-"""In a collection's folder: what of a server's catalogs is its own."""
-
 BrowseOrder = Literal["taken", "added", "name"]
 
 SQLITE_NAME, POSTGRES_NAME = "catalog.sqlite", "catalog.json"

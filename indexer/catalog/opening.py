@@ -10,9 +10,10 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from indexer.catalog.base import IDENTITY_FILE, POSTGRES_NAME, CatalogDatabase, CatalogReader
+from indexer.catalog.base import POSTGRES_NAME, CatalogDatabase, CatalogReader
 from indexer.catalog.sqlite_database import SqliteDatabase
 from indexer.errors import CatalogGoneError, CatalogUrlMissingError
+from indexer.identity import CATALOG_IDENTITY
 from indexer.layout import CollectionLayout
 from models.errors import StorageError
 
@@ -85,7 +86,7 @@ def check_reach(layout: CollectionLayout) -> None:
     Raises:
         CatalogUrlMissingError: PostgreSQL keeps some of it, and no URL is set.
     """
-    if (layout.root / IDENTITY_FILE).exists():
+    if (layout.root / CATALOG_IDENTITY).exists():
         _postgres(layout)
 
 
@@ -95,7 +96,7 @@ def drop_elsewhere(layout: CollectionLayout) -> None:
     Raises:
         CatalogUrlMissingError: PostgreSQL keeps some of it, and no URL is set.
     """
-    if (layout.root / IDENTITY_FILE).exists():
+    if (layout.root / CATALOG_IDENTITY).exists():
         _postgres(layout).drop()
 
 

@@ -18,6 +18,7 @@ from indexer.catalog.postgres_writer import PostgresWriter, read_locator
 from indexer.catalog.schema_revision import NEWEST, REVISIONS, migration_error, revision, upgrade
 from indexer.catalog.session import open_snapshot
 from indexer.errors import CatalogAwayError, NewerCatalogError
+from indexer.identity import CATALOG_IDENTITY, identity_of, make_identity
 
 
 class PostgresDatabase:
@@ -55,7 +56,7 @@ class PostgresDatabase:
 
     def has_working(self) -> bool:
         """See ``CatalogDatabase``."""
-        identity = schemas.identity_of(self._root)
+        identity = identity_of(self._root, CATALOG_IDENTITY)
         if identity is None:
             return False
         with (self._session or self._reading()).connect() as connection:
@@ -100,7 +101,7 @@ class PostgresDatabase:
 
     def drop(self) -> None:
         """See ``CatalogDatabase``."""
-        if self._session is not None or schemas.identity_of(self._root) is not None:
+        if self._session is not None or identity_of(self._root, CATALOG_IDENTITY) is not None:
             self._drop_but(())
 
     def _adopt_file(self, path: Path) -> bool:
@@ -149,7 +150,7 @@ class PostgresDatabase:
     @cached_property
     def _identity(self) -> str:
         """Of the collection, wherever its folder is moved meanwhile."""
-        return schemas.make_identity(self._root)
+        return make_identity(self._root, CATALOG_IDENTITY)
 
     def _working(self) -> str:
         return schemas.working_schema(self._identity)

@@ -14,34 +14,11 @@ from pathlib import Path
 
 from sqlalchemy import Connection, Engine, MetaData, inspect, text
 
-from indexer.catalog.base import IDENTITY_FILE
 from indexer.catalog.browsing import indexes
 from indexer.catalog.postgres_session import lock_key
 from indexer.catalog.tables import metadata
-from models.files import flush
 
 _TABLES = ("alembic_version", *(table.name for table in metadata.sorted_tables))
-
-
-def identity_of(root: Path) -> str | None:
-    """Return the identity of the collection in a folder, None where it has none yet."""
-    try:
-        return (root / IDENTITY_FILE).read_text().strip()
-    except FileNotFoundError:
-        return None
-
-
-def make_identity(root: Path) -> str:
-    """Return the identity of the collection in a folder; one that has none is given one, durably."""
-    if known := identity_of(root):
-        return known
-    made = secrets.token_hex(6)
-    temporary = root / f".{IDENTITY_FILE}.new"
-    temporary.write_text(made)
-    flush(temporary)
-    temporary.replace(root / IDENTITY_FILE)
-    flush(root)
-    return made
 
 
 def working_schema(identity: str) -> str:

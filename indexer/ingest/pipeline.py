@@ -28,6 +28,7 @@ from indexer.ingest.restore import restore_work
 from indexer.layout import CollectionLayout, collection_layout
 from indexer.publish import sweep
 from indexer.store.durable import clear_storage_errors
+from indexer.store.vector_engine import drop_unused, point_aliases
 from models.cards import EncoderCard, MatcherCard
 from models.errors import InputError
 from models.files import flush, make_folder
@@ -112,6 +113,8 @@ def _opened(
             is_new = not layout.work.exists() and not layout.generations.exists()
             sweep(layout)
             database.keep_only(frozen_locators(layout))
+            with suppress(EngineAwayError):  # publishing will tell
+                drop_unused(layout)
             try:
                 had_vectors = (layout.work / "vectors").exists()
                 with ExitStack() as opened:
@@ -120,6 +123,8 @@ def _opened(
                     yield opened.enter_context(closing(database.open_writer())), vectors
                     with suppress(EngineAwayError):  # all is published; the next run drops what this one left
                         database.keep_only(frozen_locators(layout))
+                        drop_unused(layout)
+                        point_aliases(layout)
             except InputError:
                 if is_new:  # nothing to index: leave no empty collection behind
                     database.drop()

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,6 +49,19 @@ class VectorStore(Protocol):
         Returns:
             Scores ``(Q, k)``, descending, and rows ``(Q, k)``. The scores are inner products with the exact vectors,
             whatever the index is. Where fewer than k rows exist the row is -1 and the score -inf.
+        """
+        ...
+
+
+@runtime_checkable
+class RemoteStore(Protocol):
+    """A store that needs a server."""
+
+    def check(self) -> None:
+        """Ask the server whether it can be searched.
+
+        Raises:
+            EngineAwayError: it does not answer.
         """
         ...
 

@@ -15,7 +15,7 @@ from indexer.catalog.opening import open_frozen
 from indexer.errors import DamagedGenerationError, ModelMismatchError, NoGenerationError
 from indexer.layout import CollectionLayout
 from indexer.store.arrays import FeatureArray, VectorSet, load_matrix
-from indexer.store.base import SavedIndex, VectorStore
+from indexer.store.base import RemoteStore, SavedIndex, VectorStore
 from indexer.store.index_kind import kind_named
 from indexer.store.manifest import (
     MANIFEST_NAME,
@@ -80,6 +80,9 @@ class Generation:
             EngineAwayError: one does not.
         """
         self.catalog.check()
+        for vectors in self._sets.values():
+            if isinstance(vectors.store, RemoteStore):
+                vectors.store.check()
 
     def close(self) -> None:
         """Let go of the catalog's files; the generation must not be used afterwards."""

@@ -11,7 +11,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy import create_engine, inspect
 from test_indexer_catalog import base_name, digest, facts, identity
 
-from indexer.catalog.base import IDENTITY_FILE, SeenFile
+from indexer.catalog.base import SeenFile
 from indexer.catalog.opening import check_url
 from indexer.catalog.postgres_database import PostgresDatabase
 from indexer.catalog.schema_revision import NEWEST, downgrade, revision, upgrade
@@ -19,6 +19,7 @@ from indexer.catalog.session import open_snapshot
 from indexer.catalog.sqlite_database import SqliteDatabase
 from indexer.catalog.tables import metadata
 from indexer.errors import CatalogAwayError, CatalogGoneError, CatalogUrlError, CollectionBusyError, StorageError
+from indexer.identity import CATALOG_IDENTITY
 
 SECONDS = 5.0
 
@@ -67,7 +68,7 @@ def content(database, locator: str) -> tuple:
 
 
 def schemas_of(sql, folder: Path) -> list[str]:
-    start = f"semblance_{(folder / IDENTITY_FILE).read_text()}_"
+    start = f"semblance_{(folder / CATALOG_IDENTITY).read_text()}_"
     return [name for (name,) in sql("SELECT nspname FROM pg_namespace ORDER BY 1") if name.startswith(start)]
 
 
@@ -75,7 +76,7 @@ def test_one_indexer_at_a_time_holds_a_collection_on_whatever_machine(database, 
     with database.lock():
         other = tmp_path / "as another machine sees it"
         other.mkdir()
-        shutil.copy(tmp_path / IDENTITY_FILE, other)
+        shutil.copy(tmp_path / CATALOG_IDENTITY, other)
         with pytest.raises(CollectionBusyError), PostgresDatabase(postgres.url, SECONDS, other).lock():
             pass
         with PostgresDatabase(postgres.url, SECONDS, make(tmp_path / "apart")).lock():

@@ -8,7 +8,6 @@ from test_indexer_killed import run
 from test_indexer_postgres_catalog import schemas_of, sql  # noqa: F401 - a fixture
 from toy_encoder import ToyEncoder
 
-from indexer.catalog.base import IDENTITY_FILE
 from indexer.catalog.opening import URL_VARIABLE
 from indexer.collections import collection_dir, collection_roots, delete_collection, list_collections, verify_collection
 from indexer.errors import (
@@ -20,6 +19,7 @@ from indexer.errors import (
     GenerationChoiceError,
 )
 from indexer.generations import list_generations, roll_back
+from indexer.identity import CATALOG_IDENTITY
 from indexer.store.generation import open_current
 from indexer.transfer import export_collection, import_collection
 
@@ -61,7 +61,7 @@ def test_a_collection_lives_in_postgresql_from_its_first_index_to_its_end(worksh
     workshop.root.joinpath("work").rename(workshop.root / "lost")
     assert workshop.index().generation == 5
     assert workshop.encoder.images_encoded == 7 + 1  # this machine has the vectors of generation 3 alone
-    start = (workshop.root / IDENTITY_FILE).read_text()
+    start = (workshop.root / CATALOG_IDENTITY).read_text()
     delete_collection(workshop.data_dir, "toy")
     assert not [name for (name,) in sql("SELECT nspname FROM pg_namespace") if start in name]
 
