@@ -263,7 +263,7 @@ def test_collections_are_described(client: TestClient) -> None:
     assert listed["default"] == "colours"
     assert client.get("/collections/colours").json() == colours
     assert (colours["images"], colours["captions"]) == (len(COLOURS), len(COLOURS))
-    assert colours["models"] == [{"name": "toy", "dimension": 4}]
+    assert colours["models"] == [{"name": "toy", "dimension": 4, "explain_methods": ["grad-cam"]}]
     assert colours["matchers"] == []
     assert colours["index"] == {"kind": "flat", "exact": True, "recall_at_10": 1.0}
     assert_problem(client.get("/collections/sounds"), 404, "colours")
