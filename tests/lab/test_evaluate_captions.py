@@ -14,6 +14,7 @@ from lab.evaluation.commands import options
 from lab.evaluation.described import describe_files
 from lab.metrics.cider import CiderD
 from lab.metrics.meteor import meteor
+from models import shipped
 from models.captioning.decoders import make_decoder
 from models.captioning.decoding import BeamSearch, Greedy, Sampling
 from models.errors import InputError
@@ -59,7 +60,7 @@ def test_every_file_gets_its_own_caption_and_progress_is_told(tmp_path: Path) ->
 
 
 def test_figures_are_noted_on_the_card(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(options, "weights_folder", tmp_path.joinpath)
+    monkeypatch.setattr(shipped, "weights_folder", tmp_path.joinpath)
     (tmp_path / "one").mkdir()
     card = tmp_path / "one" / "card.json"
     card.write_text('{"name": "one", "quality": {"a": {"bleu-1": 1}, "b": 2}}')

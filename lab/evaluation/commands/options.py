@@ -12,8 +12,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from lab.progress import progress_bar
-from models.cards import CARD
-from models.shipped import weights_folder
 
 if TYPE_CHECKING:
     from lab.data.pixels import Progress
@@ -120,6 +118,9 @@ OnCard = Annotated[
 
 def note_on_card(model: str, data: str, figures: dict[str, Any]) -> None:
     """Set the ``quality`` that the card of a model that ships tells for a data set."""
+    from models.cards import CARD
+    from models.shipped import weights_folder
+
     path = weights_folder(model) / CARD
     fields = json.loads(path.read_text(encoding="utf-8"))
     fields["quality"] = {**fields.get("quality", {}), data: figures}
