@@ -60,7 +60,7 @@ def _commands(root: Path, names: Path | None) -> Iterator[tuple[str, list[str | 
             yield "captions", [*own, "--model", card.name, "--output", folder / f"captions-{card.name}.json"]
     flickr8k = RESULTS / "flickr8k-dev"
     both = [option for name, own in options.items() for option in (*own, "--distractors", _distractors(root, name))]
-    yield "calibration", [*both, "--output", flickr8k / "calibration.json", "--write", CALIBRATION]
+    yield "calibration", [*both, "--rerank", MATCHER, "--output", flickr8k / "calibration.json", "--write", CALIBRATION]
     if names:
         yield "names", ["--images", names, "--output", RESULTS / "names.json"]
     files: list[str | Path] = ["--results", flickr8k, "--no-pictures", "--output", flickr8k / "report.html"]

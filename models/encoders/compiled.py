@@ -14,6 +14,7 @@ from models.imaging.transforms import fit_square
 from models.inference.batches import TEXT_BATCH, image_batches
 from models.inference.runner import Runner
 from models.load_once import LoadOnce
+from models.text.plain_phrase import plain_phrase
 from models.text.plurals import encode_plurals
 from models.types import Features, Pixels, Vectors
 
@@ -28,7 +29,8 @@ class CompiledDualEncoder:
         tokenise: sentences to arrays whose first axis is the batch.
         matchers: whose features the image tower gives, too.
         words_read: see ``DualEncoder``.
-        reads_plurals: read a bare plural as its singular, too (see ``models.text.plurals``).
+        reads_phrases: read a bare plural as its singular, too (see ``models.text.plurals``), and a phrase without its
+            article and quotes (``plain_phrase``).
     """
 
     def __init__(
@@ -40,10 +42,10 @@ class CompiledDualEncoder:
         matchers: Sequence[MatcherCard] = (),
         *,
         words_read: Callable[[str], int | None],
-        reads_plurals: bool = False,
+        reads_phrases: bool = False,
     ) -> None:
         self.card, self.matchers, self._tokenise, self.words_read = card, matchers, tokenise, words_read
-        self._reads_plurals = reads_plurals
+        self._reads_phrases = reads_phrases
         self._loaders = {"image": image_tower, "text": text_tower}
         self._towers: LoadOnce[str, Runner] = LoadOnce()
 
@@ -84,7 +86,9 @@ class CompiledDualEncoder:
 
     def encode_texts(self, texts: Sequence[str]) -> Vectors:
         """Embed N sentences as ``(N, D)`` unit vectors."""
-        return encode_plurals(self._encode, texts) if self._reads_plurals else self._encode(texts)
+        if not self._reads_phrases:
+            return self._encode(texts)
+        return encode_plurals(self._encode, [plain_phrase(text) for text in texts])
 
     def _encode(self, texts: Sequence[str]) -> Vectors:
         vectors = np.empty((len(texts), self.card.dimension), np.float32)

@@ -55,7 +55,7 @@ def load_encoder(
         tokenise,
         matchers,
         words_read=tokenise.words_read,
-        reads_plurals=True,
+        reads_phrases=True,
     )
 
 

@@ -10,9 +10,10 @@ from __future__ import annotations
 import re
 import unicodedata
 
-FORM = 1
-"""Number of all rules by which shipped models read sentences: these, ``plurals``, and how many word pieces are read. A
-change of any makes other vectors of captions, and so takes another number here and as ``text_form`` of the cards."""
+FORM = 2
+"""Number of all rules by which shipped models read sentences: these, ``plain_phrase``, ``plurals``, and how many word
+pieces are read. A change of any makes other vectors of captions, and so takes another number here and as ``text_form``
+of the cards."""
 
 SENTENCE_WORDS = 5
 """From how many words on a text is a sentence."""
