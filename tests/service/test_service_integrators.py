@@ -20,7 +20,7 @@ from fastapi import FastAPI
 from starlette.testclient import TestClient
 from toy_encoder import CALIBRATION, ToyEncoder
 
-from service.api.shaping import NO_CONFIDENCE
+from service.search.notices import NO_CONFIDENCE
 from service.server import behind_proxies
 from service.settings import Settings
 
@@ -213,7 +213,7 @@ def test_results_of_little_confidence_are_left_out(start: Callable[..., TestClie
     assert len(some["results"]) < len(every["results"])
     none = client.post("/search/text", json={"query": "red", "modifiers": ["+blue"], "min_confidence": 0.1}).json()
     assert none["results"] == []
-    assert none["warnings"] == [NO_CONFIDENCE]
+    assert none["warnings"] == [NO_CONFIDENCE.text]
     assert_problem(client.post("/search/text", json={"query": "red", "min_confidence": 2}), 422)
     counted = client.get("/metrics").text
     assert 'semblance_answers_total{found="match"} 2.0' in counted
