@@ -15,7 +15,7 @@ export HF_HUB_OFFLINE = 1
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 
-.PHONY: help demo test test-all check test-hostile test-load test-crash bench mutation sbom audit train docs clean
+.PHONY: help demo test test-all check test-hostile test-load test-crash test-differential bench mutation sbom audit train docs clean
 help:
 	@echo "make demo [PHOTOS=folder] [PORT=8000]  index photographs and serve them at http://127.0.0.1:8000"
 	@echo "make demo CHECK=1                      the same, asked and checked over HTTP, then stopped"
@@ -24,6 +24,7 @@ help:
 	@echo "make test-hostile                      100,000 altered images, damaged files, hostile requests (an hour)"
 	@echo "make test-load                         hostile uploads, overload, new generations, stopping, a long run (1 hour)"
 	@echo "make test-crash                        kill, fill the disk and cut the power at every system call (1 hour)"
+	@echo "make test-differential                 10,000 random operations on every kind of index (half an hour)"
 	@echo "make check                             lint, types and import contracts only"
 	@echo "make bench                             measure; results go to benchmarks/results"
 	@echo "make mutation                          plant faults and count those that the tests notice"
@@ -59,10 +60,13 @@ demo: $(VENV)/run
 	@$(BIN)/python demo/run.py $(if $(CHECK),--check) --photographs '$(PHOTOS)' --host $(HOST) --port $(PORT)
 
 test: check
-	@$(BIN)/python -m pytest -m 'not slow'
+	@$(BIN)/python -m pytest -m 'not slow and not long'
 
 test-all: check
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -m 'not long'
+
+test-differential: $(VENV)/dev
+	@$(BIN)/python -m pytest -m long
 
 test-hostile: $(VENV)/dev
 	@$(BIN)/python benchmarks/mutated_images.py

@@ -137,7 +137,7 @@ def live(folder: Path, lives_to_live: int, operations: int) -> dict[tuple[str, s
     ("where", "lives_to_live", "operations"),
     [
         ("milvus_lite", 4, 40),
-        pytest.param("milvus_lite", 100, 100, marks=pytest.mark.slow),
+        pytest.param("milvus_lite", 100, 100, marks=pytest.mark.long),
         pytest.param("milvus", 5, 60, marks=pytest.mark.slow),
     ],
 )
