@@ -24,7 +24,7 @@ help:
 	@echo "make test-hostile                      100,000 altered images, damaged files, hostile requests (an hour)"
 	@echo "make test-load                         hostile uploads, overload, new generations, stopping, a long run (1 hour)"
 	@echo "make test-crash                        kill, fill the disk and cut the power at every system call (1 hour)"
-	@echo "make test-differential                 10,000 random operations on every kind of index (half an hour)"
+	@echo "make test-differential                 10,000 random operations on every kind of index (an hour)"
 	@echo "make check                             lint, types and import contracts only"
 	@echo "make bench                             measure; results go to benchmarks/results"
 	@echo "make mutation                          plant faults and count those that the tests notice"

@@ -138,7 +138,7 @@ def live(folder: Path, lives_to_live: int, operations: int) -> dict[tuple[str, s
     [
         ("milvus_lite", 4, 40),
         pytest.param("milvus_lite", 100, 100, marks=pytest.mark.long),
-        pytest.param("milvus", 5, 60, marks=pytest.mark.slow),
+        pytest.param("milvus", 5, 60, marks=pytest.mark.long),
     ],
 )
 def test_every_kind_answers_as_the_oracle_does_through_the_lives_of_collections(
