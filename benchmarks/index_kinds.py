@@ -14,7 +14,6 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -23,10 +22,8 @@ from benchmarks.indexing import DATA_DIR
 from benchmarks.photographs import load_photographs
 from benchmarks.provenance import provenance
 from indexer.store.brute_force import BruteForceStore
-from indexer.store.faiss_flat import FlatKind
-from indexer.store.faiss_ivf import IvfKind
 from indexer.store.generation import open_current
-from indexer.store.index_kind import IndexKind
+from indexer.store.index_kind import kind_named
 from indexer.tune import RECALL_WANTED, recall_against
 from models.inference.execution import Execution
 from models.library import InstalledModels
@@ -35,7 +32,6 @@ from models.types import Vectors
 RESULTS = Path(__file__).parent / "results" / "index_kinds.csv"
 SIZES = {"flat": (10_000, 50_000, 200_000), "ivf_sq8": (100_000, 200_000, 400_000)}
 QUANTILES = (1, 5, 10, 25, 50, 75, 90, 95, 98, 99, 99.5)
-_KINDS: dict[str, IndexKind[Any]] = {"flat": FlatKind(), "ivf_sq8": IvfKind()}
 _QUERIES = 400
 _SEED = 7
 
@@ -78,7 +74,7 @@ def grown(vectors: Vectors, size: int) -> Vectors:
 
 def measure(name: str, vectors: Vectors, queries: Vectors) -> Iterator[Figure]:
     """Build one kind for ``(N, D)`` vectors and ask it ``(Q, D)`` queries one by one."""
-    kind, what = _KINDS[name], f"{name}, {len(vectors):,} vectors"
+    kind, what = kind_named(name), f"{name}, {len(vectors):,} vectors"
     truth = BruteForceStore(vectors).search(queries, 10)[0]
     started = time.process_time()
     stores = kind.build(vectors, seed=_SEED)

@@ -71,7 +71,7 @@ class Estimate:
     photographs: int
     shards: int
     machines: int
-    rows_s: float
+    of_search_s: float
     memory: float
     disk: float
     build_s: float
@@ -127,7 +127,7 @@ def estimate(photographs: int, cost: Costs, machine: Machine = Machine()) -> Est
         photographs,
         shards,
         machines,
-        rows_s=each_s,
+        of_search_s=each_s,
         memory=memory,
         disk=disk,
         build_s=cost.build_s(photographs / shards) / machine.cores,
@@ -140,18 +140,18 @@ def limits(cost: Costs, machine: Machine = Machine()) -> list[tuple[str, float]]
     """Return at how many photographs one machine reaches each limit, the first one first."""
     busy_s = machine.cores * machine.busy
 
-    def searches(size: float) -> bool:
-        return SEARCHES_PER_S * (cost.request_s + cost.search_s(size)) <= busy_s
+    def largest(holds: Callable[[float], bool]) -> float:
+        return max((size for size in sizes if holds(size)), default=0.0)
 
     sizes = [10 ** (exponent / 50) for exponent in range(250, 600)]
     found = {
         "memory for the index": machine.memory / cost.index_bytes,
         "disk for vectors, index and catalog": machine.disk / cost.disk_bytes,
         "a week to encode camera files anew": 7 * _DAY_S * machine.cores / cost.encode_large_s,
-        f"{SEARCHES_PER_S} searches a second": max((size for size in sizes if searches(size)), default=0.0),
-        "an hour to build the index at each publish": max(
-            (size for size in sizes if cost.build_s(size) / machine.cores <= 3600), default=0.0
+        f"{SEARCHES_PER_S} searches a second": largest(
+            lambda size: SEARCHES_PER_S * (cost.request_s + cost.search_s(size)) <= busy_s
         ),
+        "an hour to build the index at each publish": largest(lambda size: cost.build_s(size) / machine.cores <= 3600),
     }
     return sorted(found.items(), key=lambda limit: limit[1])
 
@@ -194,7 +194,7 @@ def scale_page(table: Table) -> str:
             "machines": f"{one.machines:,}",
             "memory": _bytes(one.memory),
             "disk": _bytes(one.disk),
-            "CPU of a search": f"{one.rows_s * 1e3:,.0f} ms",
+            "CPU of a search": f"{one.of_search_s * 1e3:,.0f} ms",
             "index built in": _time(one.build_s),
             "encoded in": _time(one.encode_s),
             "reads, each machine": f"{one.read_bytes_s * 8 / 1e9:.2g} Gbit/s",

@@ -28,7 +28,7 @@ def test_a_power_law_goes_through_its_points() -> None:
 def test_a_collection_is_cut_by_memory_and_searched_by_as_many_machines_as_it_needs() -> None:
     one = estimate(10_000_000, COSTS, MACHINE)
     assert one.shards == 10  # 10 GB of index
-    assert one.rows_s == pytest.approx(0.01 + 10 * 1_000_000 * 1e-8)  # 0.11 s of all
+    assert one.of_search_s == pytest.approx(0.01 + 10 * 1_000_000 * 1e-8)  # 0.11 s of all
     assert one.machines == 10  # 100 searches a second take 11 cores, of 5 that each machine may give
     assert one.encode_s == pytest.approx(10_000_000 * 0.1 / 100)
     assert one.read_bytes_s == pytest.approx(10_000_000 * 1e6 / 10_000 / 10)

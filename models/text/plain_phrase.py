@@ -19,5 +19,6 @@ def plain_phrase(text: str) -> str:
     unquoted = _QUOTES.sub(" ", text)
     if not unquoted.strip():
         return text
-    short = len(unquoted.split()) < SENTENCE_WORDS
-    return _ARTICLE.sub("", unquoted, count=1) if short and _ARTICLE.match(unquoted) else unquoted
+    article = _ARTICLE.match(unquoted)
+    is_phrase = len(unquoted.split()) < SENTENCE_WORDS
+    return unquoted[article.end() :] if article and is_phrase else unquoted
