@@ -38,16 +38,24 @@ class Server:
     @property
     def tree_memory_mb(self) -> float:
         """The proportional set size of the process and of those that it started."""
-        return sum(_memory_mb(pid) for pid in [self.process.pid, *_children(self.process.pid)])
+        return self._tree_mb("Pss")
+
+    @property
+    def tree_own_memory_mb(self) -> float:
+        """The part of it that is in no file: no other program that uses the same libraries has a part in it."""
+        return self._tree_mb("Pss_Anon")
+
+    def _tree_mb(self, field: str) -> float:
+        return sum(_memory_mb(pid, field) for pid in [self.process.pid, *_children(self.process.pid)])
 
 
-def _memory_mb(pid: int) -> float:
-    """Return the proportional set size of a process; none where it has ended."""
+def _memory_mb(pid: int, field: str) -> float:
+    """Return a proportional set size of a process, as the kernel names it; none where it has ended."""
     try:
         lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
     except OSError:
         return 0.0
-    return next((int(line.split()[1]) for line in lines if line.startswith("Pss:")), 0) / 1024
+    return next((int(line.split()[1]) for line in lines if line.startswith(f"{field}:")), 0) / 1024
 
 
 def _children(pid: int) -> list[int]:

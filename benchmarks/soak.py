@@ -1,9 +1,10 @@
 """Lets a service work for a long time, and looks for what grows: ``python benchmarks/soak.py [--minutes 30]``.
 
 Searches by words, by uploads (good ones and such as cannot be decoded), explanations, thumbnails and pages come mixed,
-at a third of what the service can answer. Memory (all of its processes), descriptors and threads are read every few
-seconds. A line is fitted to the second half of the memory's readings, when caches are full; its slope is told with the
-upper bound of its 95 % interval. Results go to ``benchmarks/results/soak.csv``.
+at a third of what the service can answer. Memory (of all its processes, without what is mapped from files, which others
+share), descriptors and threads are read every few seconds. A line is fitted to the second half of the memory's
+readings, when caches are full; its slope is told with the upper bound of its 95 % interval. Results go to
+``benchmarks/results/soak.csv``.
 """
 
 from __future__ import annotations
@@ -68,7 +69,7 @@ def measure(server: Server, photographs: Photographs, seconds: float) -> list[Fi
     return [
         Figure("memory's slope, upper bound of 95 %", bound, "MB/h", f"<= {_AIM_MB_PER_H}", note),
         Figure("memory's slope", slope, "MB/h", note="over the second half"),
-        Figure("memory at the end", late[-1].memory_mb, "MB", note="all processes"),
+        Figure("memory at the end", late[-1].memory_mb, "MB", note="all processes, without what is mapped from files"),
         Figure("descriptors, most of the second half less most of the first",
                _growth([one.descriptors for one in readings]), "descriptors", "<= 0"),
         Figure("threads, most of the second half less most of the first",
@@ -115,7 +116,7 @@ def _reading(server: Server, started: float) -> Reading:
     process = Path(f"/proc/{server.process.pid}")
     descriptors = len(list((process / "fd").iterdir()))
     threads = len(list((process / "task").iterdir()))
-    return Reading(time.perf_counter() - started, server.tree_memory_mb, descriptors, threads)
+    return Reading(time.perf_counter() - started, server.tree_own_memory_mb, descriptors, threads)
 
 
 def _growth(values: Sequence[int]) -> int:
