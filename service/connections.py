@@ -18,6 +18,9 @@ from uuid import uuid4
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from service.pace import Pace, PacedFlow
+from service.security.bodies import SMALL_BODY
+
 _LINGER_S = 2.0
 """How long what a refused client still sends is thrown away: closing at once would take the answer from it."""
 
@@ -31,12 +34,14 @@ class ConnectionLimits:
         header_bytes: of a request's first line and header fields.
         header_s: seconds from a connection's start, or the first byte after a request, to the end of a header.
         body_s: seconds that the rest of a body may take after its answer, and an answer to be taken.
+        body_bytes_per_s: of the bodies of all connections together; what comes faster waits.
     """
 
     connections: int
     header_bytes: int
     header_s: float
     body_s: float
+    body_bytes_per_s: float
 
 
 class Connections:
@@ -44,6 +49,7 @@ class Connections:
 
     def __init__(self, limits: ConnectionLimits) -> None:
         self.limits = limits
+        self.pace = Pace(limits.body_bytes_per_s)
         self._open: set[Connection] = set()
         self._waiting: OrderedDict[Connection, None] = OrderedDict()
 
@@ -83,7 +89,7 @@ class Connection(HttpToolsProtocol):
         self._connections = connections
         self._limits = connections.limits
         self._in_head = self._in_body = False
-        self._head_bytes = 0
+        self._head_bytes = self._body_bytes = 0
         self._too_large = False
         self._refused = False
         self._heard = False
@@ -93,6 +99,7 @@ class Connection(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Wait for a header."""
         super().connection_made(transport)
+        self.flow: PacedFlow = PacedFlow(transport, self.loop)
         self._connections.add(self)
         self._connections.tell(self, waits=True)
         self._read_within(self._limits.header_s, self._header_is_late)
@@ -101,6 +108,7 @@ class Connection(HttpToolsProtocol):
         """Forget the connection."""
         self._stop_reading_timer()
         self._stop_writing_timer()
+        self.flow.close()
         self._connections.remove(self)
         super().connection_lost(exc)
 
@@ -136,7 +144,15 @@ class Connection(HttpToolsProtocol):
             self._too_large = True
             raise _HeaderTooLargeError
         self._in_head, self._in_body = False, True
+        self._body_bytes = 0
         super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        """Slow a large body down, also one that nobody wants any more."""
+        self._body_bytes += len(body)
+        if self._body_bytes > SMALL_BODY and (seconds := self._connections.pace.wait_after(len(body))):
+            self.flow.wait(seconds)
+        super().on_body(body)
 
     def on_message_complete(self) -> None:
         """Note that the request is here as a whole."""

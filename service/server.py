@@ -103,7 +103,11 @@ def web_server(app: Any, settings: Settings) -> uvicorn.Server:
     from service.connections import ConnectionLimits, Connections
 
     limits = ConnectionLimits(
-        settings.max_connections, settings.max_header_bytes, settings.header_timeout_s, settings.body_timeout_s
+        settings.max_connections,
+        settings.max_header_bytes,
+        settings.header_timeout_s,
+        settings.body_timeout_s,
+        settings.body_bytes_per_s,
     )
     config = uvicorn.Config(
         app,

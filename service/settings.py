@@ -127,6 +127,13 @@ class Settings(BaseSettings):
     max_bodies_bytes: int = _setting(
         256 * 2**20, "bytes", "what has come of all of these together", beyond="503", ge=2**20
     )
+    body_bytes_per_s: int = _setting(
+        32 * 2**20,
+        "bytes a second",
+        "of all bodies together, but for the first 64 KB of each: faster ones would keep searches waiting",
+        beyond="they are read more slowly",
+        ge=2**16,
+    )
     body_timeout_s: float = _setting(
         60.0,
         "seconds",
