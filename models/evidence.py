@@ -83,6 +83,7 @@ class Evidence:
         baseline: the score of a picture without evidence, from which the map of the whole query leads to the score;
             None where the method's maps do not add up to anything.
         unrelated: the method found the query to have nothing to do with the picture.
+        unplaced: the part of the score that no place has, for it is of a matcher that sees pictures as a whole.
     """
 
     maps: tuple[EvidenceMap, ...]
@@ -91,6 +92,7 @@ class Evidence:
     contributions: tuple[tuple[str, float], ...]
     baseline: float | None = None
     unrelated: bool = False
+    unplaced: float = 0.0
 
     @property
     def score(self) -> float:
@@ -104,10 +106,10 @@ class Evidence:
 
     @property
     def rest(self) -> float | None:
-        """What places have together and not alone: score - baseline - the map's sum; None without a baseline."""
+        """What places have together and not alone: what has a place, less baseline and map; None without a baseline."""
         if self.baseline is None:
             return None
-        return self.score - self.baseline - float(self.whole().values.sum())
+        return self.score - self.unplaced - self.baseline - float(self.whole().values.sum())
 
     def whole(self, image: ImageRole = "result") -> EvidenceMap:
         """Return the map of the whole query on one image.

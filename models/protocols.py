@@ -96,6 +96,25 @@ class Matcher(Protocol):
 
 
 @runtime_checkable
+class RegionMatcher(Matcher, Protocol):
+    """A matcher whose score is a sum over the regions of a picture."""
+
+    @property
+    def grid(self) -> tuple[int, int]:
+        """Rows and columns of the regions, which cover what the matcher sees of a picture."""
+        ...
+
+    def region_scores(self, texts: Sequence[str], features: Features) -> NDArray[np.float32]:
+        """Return what each region gives to the score of each of S sentences, ``(S, rows, columns)``.
+
+        Args:
+            texts: the sentences, at least one.
+            features: of one image, ``(*feature_shape)``.
+        """
+        ...
+
+
+@runtime_checkable
 class FeatureNetwork(Protocol):
     """One network whose pass over an image gives what several matchers keep of it."""
 

@@ -62,6 +62,20 @@ class ToyMatcher:
         colours /= np.linalg.norm(colours, axis=1, keepdims=True)
         return np.einsum("wc,mqc->mwq", colours, features.astype(float)).max(axis=2).mean(axis=1).astype(np.float32)
 
+    @property
+    def grid(self) -> tuple[int, int]:
+        return 2, 2
+
+    def region_scores(self, texts: Sequence[str], features: Features) -> np.ndarray:
+        """Give each colour word's part of the score to the quarter that is most like it, ``(S, 2, 2)``."""
+        found = np.zeros((len(texts), 4), np.float32)
+        for given, text in zip(found, texts, strict=True):
+            colours = [WORDS[word] for word in text.lower().split() if word in WORDS]
+            for colour in colours:
+                cosines = features.astype(float) @ colour / np.linalg.norm(colour)
+                given[cosines.argmax()] += cosines.max() / len(colours)
+        return found.reshape(-1, 2, 2)
+
     def score_pairs(self, texts: Sequence[str], features: Features) -> np.ndarray:
         return np.stack([self.score(text, own) for text, own in zip(texts, features, strict=True)])
 

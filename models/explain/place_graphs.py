@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from models.backbones.lite_pair import FEATURES, INPUT
 from models.encoders.classes import CLASSES
 from models.encoders.two_tower_module import LEARNED, ImageTower
+from models.explain.grids import overlaps
 from models.explain.places import GRID
 from models.inference.graph import Graph
 from models.matchers.late_interaction_module import RegionHead
@@ -97,14 +98,6 @@ def regions_graph(load_head: Callable[[], RegionHead]) -> Graph:
 def mean_features(tower: ImageTower) -> NDArray[np.float32]:
     """Return the mean that the tower's head subtracts of features, ``(2560,)``."""
     return np.asarray(tower.head.mean.numpy(), np.float32)
-
-
-def overlaps(cells: int, places: int) -> NDArray[np.float32]:
-    """Return which part of each cell of a line lies in each place of a coarser or finer one, ``(places, cells)``."""
-    first, last = np.arange(places)[:, None] / places, np.arange(1, places + 1)[:, None] / places
-    start, end = np.arange(cells) / cells, np.arange(1, cells + 1) / cells
-    common: NDArray[np.float64] = (np.minimum(last, end) - np.maximum(first, start)).clip(min=0) * cells
-    return common.astype(np.float32)
 
 
 def _shared(feature_map: Tensor) -> Tensor:

@@ -12,7 +12,6 @@ from models.composition import Term, compose, score_of
 from models.errors import QueryError
 from models.evidence import TermWords, WordSaliency
 from models.explain.blocks import held
-from models.explain.breakdown import rerank_share
 from models.protocols import Match
 from models.types import Vectors
 
@@ -22,7 +21,9 @@ _WORD = re.compile(r"\w+(?:['’-]\w+)*")
 def word_saliency(
     match: Match, blocks: tuple[int, ...] = (), places: Vectors | None = None, grid: tuple[int, int] = (0, 0)
 ) -> tuple[TermWords, ...]:
-    """Measure the words of every term that is made of words; what is left out is also left out for the matcher.
+    """Measure the words of every term that is made of words, for what the vectors score.
+
+    What a matcher makes of them is its own, see ``models.explain.reranked``.
 
     Args:
         match: the query and the result.
@@ -90,17 +91,12 @@ class _LeftOut:
 
     def scores(self, texts: Sequence[str]) -> list[float]:
         """Return the score with each of several texts; an empty one is no term."""
-        match, at = self._match, self._at
+        match = self._match
         self._encode([text for text in texts if text])
         queries = [self._terms(text) for text in texts]
         if not self.composed.size:
             self.composed = np.stack([_composed(terms, match.vector.size) for terms in queries])
-        scores = [score_of(terms, match.vector) for terms in queries]
-        if at == 0:  # the matcher reads the first term
-            scores = [
-                score + (rerank_share(match, text) if text else 0) for score, text in zip(scores, texts, strict=True)
-            ]
-        return scores
+        return [score_of(terms, match.vector) for terms in queries]
 
     def _encode(self, texts: Sequence[str]) -> None:
         """Encode texts, the shares of their blocks as the term itself has them."""

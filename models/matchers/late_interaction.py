@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import Any
@@ -63,6 +64,17 @@ class LateInteractionMatcher:
         tokens = self._tokens(*self._tokenise(texts))
         return np.stack([_interact(words, regions) for words, regions in zip(tokens, features, strict=True)])
 
+    @property
+    def grid(self) -> tuple[int, int]:
+        """Rows and columns of the regions."""
+        side = math.isqrt(self.card.feature_shape[0])
+        return side, side
+
+    def region_scores(self, texts: Sequence[str], features: Features) -> NDArray[np.float32]:
+        """Return what each region gives to S scores, ``(S, 5, 5)``; of a word, its best region has all."""
+        tokens, regions = self._tokens(*self._tokenise(texts)), features.astype(np.float32)
+        return np.stack([_by_region(words, regions) for words in tokens]).reshape(-1, *self.grid)
+
 
 def _interact(tokens: NDArray[np.float32], features: Features) -> NDArray[np.float32]:
     """Score one sentence ``(T, 129)`` against images ``(M, 25, 128)``, ``(M,)``."""
@@ -71,6 +83,13 @@ def _interact(tokens: NDArray[np.float32], features: Features) -> NDArray[np.flo
     cosines = (flat @ tokens[:, :-1].T).reshape(images, regions, len(tokens))
     scores: NDArray[np.float32] = cosines.max(axis=1) @ tokens[:, -1]
     return scores
+
+
+def _by_region(tokens: NDArray[np.float32], regions: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return what each of R regions ``(R, 128)`` gives to the score of a sentence ``(T, 129)``, ``(R,)``."""
+    cosines = regions @ tokens[:, :-1].T
+    given = np.bincount(cosines.argmax(axis=0), cosines.max(axis=0) * tokens[:, -1], minlength=len(regions))
+    return given.astype(np.float32)
 
 
 def load_feature_head(source: MatcherSource) -> Any:

@@ -22,6 +22,7 @@ from service.api.state import State, StateNow
 from service.errors import problems
 from service.search.grammar import as_query
 from service.search.query import Sentence
+from service.search.rerank import NO_MATCHER
 from service.serving.admission import while_connected
 from service.serving.explanations import ExplainRequest
 from service.serving.generations import ServedGeneration
@@ -77,7 +78,8 @@ async def _answer(request: Request, state: State, parameters: ExplainParameters,
         correction = read.correction
     query = explained_query(parameters, image, state.settings, correction)
     with state.generations.pin(parameters.collection, parameters.model) as serving:
-        asked = state.explanations.request(serving, query, parameters.image_id, parameters.method)
+        reranking = state.queries.reranking(serving, query, "image", parameters.rerank)
+        asked = state.explanations.request(serving, query, parameters.image_id, parameters.method, reranking)
         headers = {"ETag": f'"{asked.key}-{parameters.format}"', "Cache-Control": _CACHE_CONTROL}
         if is_known(request, headers["ETag"]):
             return Response(status_code=304, headers=headers)
@@ -119,6 +121,7 @@ def _shape(
         maps=[_place_map(found) for found in evidence.maps],
         scale=round(evidence.scale, _VALUE_DECIMALS),
         baseline=_rounded(evidence.baseline),
+        unplaced=round(evidence.unplaced, _VALUE_DECIMALS),
         sum_error=_rounded(evidence.rest),
         unrelated=evidence.silent,
         faithfulness=measured(serving.model, serving.encoder.encoder.card.weights_sha256, asked.method),
@@ -179,6 +182,7 @@ def _overlay_url(
         "model": parameters.model,
         "modifier": [modifier.label for modifier in query.modifiers],
         "method": request.method,
+        "rerank": NO_MATCHER if request.reranking is None else request.reranking.matcher.card.name,
         "format": "png",
     }
     return f"{root_path}/explain?{urlencode({name: value for name, value in asked.items() if value}, doseq=True)}"

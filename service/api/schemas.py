@@ -203,6 +203,7 @@ class ExplainParameters(_Request):
     negation: Negation = "on"
     correct: Correct = "on"
     model: ModelName = None
+    rerank: RerankName = None
     method: Annotated[_Name | None, BeforeValidator(_empty_is_none)] = Field(
         None, description="how the map is made; the model's first one where none is named"
     )
@@ -424,7 +425,7 @@ class Word(TypedDict):
 
 
 class TermWords(TypedDict):
-    """The words of one term; ``together`` is what they have together and not alone."""
+    """The words of one term, or of the matcher; ``together`` is what they have together and not alone."""
 
     term: str
     words: list[Word]
@@ -447,7 +448,8 @@ class ExplanationAnswer(TypedDict):
     baseline: Annotated[
         float | None, Field(description="the score of a mean picture, from which the map leads; null without one")
     ]
-    sum_error: Annotated[float | None, Field(description="score - baseline - the sum of the map")]
+    unplaced: Annotated[float, Field(description="what a matcher adds that tells no places; it is in no map")]
+    sum_error: Annotated[float | None, Field(description="score - unplaced - baseline - the sum of the map")]
     unrelated: Annotated[bool, Field(description="nothing in the picture speaks for the query")]
     faithfulness: Annotated[
         dict[str, dict[str, float]] | None,

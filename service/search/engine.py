@@ -176,6 +176,19 @@ def search(
     )
 
 
+def reranked_contributions(
+    generation: Generation, model: str, query: ComposedQuery, row: int, reranking: Reranking
+) -> tuple[tuple[str, float], ...] | None:
+    """Return ``(label, value)`` of each part of a re-ranked image's score, as ``search`` gives it.
+
+    None where it is not among the best that are re-ranked, and keeps the score that it has without.
+    """
+    head = _rank(generation.vector_set(model, "image"), query, reranking.depth, None)
+    if row not in head.rows:
+        return None
+    return next(shares for found, _, shares in _rerank(generation, query, head, reranking).lines() if found == row)
+
+
 def find_image(generation: Generation, image_id: str) -> ImageRecord:
     """Return the catalog's entry of an image.
 

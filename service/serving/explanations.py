@@ -14,20 +14,22 @@ from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from cachetools import LRUCache
 
 from models.errors import ExplainMethodError
 from models.evidence import Evidence, ImageRole
+from models.explain.reranked import with_matcher
 from models.imaging.decode import ImageDecoder
 from models.imaging.overlay import overlay_png
 from models.imaging.photograph import Photograph
-from models.protocols import ModelLibrary, SeenImage
-from service.search.engine import find_image
+from models.protocols import Explainer, Match, ModelLibrary, SeenImage
+from service.search.engine import find_image, reranked_contributions
 from service.search.explanation import match_of
 from service.search.plan import EncodedQuery, resolve
 from service.search.query import CollectionImage, Query
+from service.search.rerank import Reranking
 from service.security.paths import read_original
 from service.serving.generations import ServedGeneration
 from service.serving.threads import run_in
@@ -43,12 +45,14 @@ class ExplainRequest:
         query: that was searched for.
         image_id: of the result.
         method: by name.
+        reranking: of the search that found the result, if it had any.
         key: a digest of all that the explanation depends on, what is served included; it names the explanation.
     """
 
     query: Query
     image_id: str
     method: str
+    reranking: Reranking | None
     key: str
 
 
@@ -74,7 +78,14 @@ class Explanations:
         """Return the methods that fit a model, the default first."""
         return self._library.explain_methods(model)
 
-    def request(self, served: ServedGeneration, query: Query, image_id: str, method: str | None) -> ExplainRequest:
+    def request(
+        self,
+        served: ServedGeneration,
+        query: Query,
+        image_id: str,
+        method: str | None,
+        reranking: Reranking | None = None,
+    ) -> ExplainRequest:
         """Name what is to be explained, by the model's default where no method is named.
 
         Raises:
@@ -85,7 +96,9 @@ class Explanations:
             method = fitting[0]
         if method is None or method not in fitting:
             raise ExplainMethodError(method or "", served.model, fitting)
-        return ExplainRequest(query, image_id, method, self._key(served, query, image_id, method))
+        reranked = None if reranking is None else (reranking.matcher.card.name, reranking.depth)
+        key = self._key(served, query, image_id, method, reranked)
+        return ExplainRequest(query, image_id, method, reranking, key)
 
     def known(self, asked: ExplainRequest) -> Evidence | None:
         """Return an explanation that is remembered."""
@@ -119,13 +132,13 @@ class Explanations:
         """Finish what runs; what waits is given up."""
         self._thread.shutdown(cancel_futures=True)
 
-    def _key(self, served: ServedGeneration, query: Query, image_id: str, method: str) -> str:
+    def _key(self, served: ServedGeneration, query: Query, *asked: object) -> str:
         generation = served.generation
         source = (served.collection, generation.number, generation.manifest.content_sha256)
         model = tuple(served.encoder.encoder.card.identity)
         files = [hashlib.sha256(content).digest() for content in query.image_files]  # repr(query) leaves them out
-        asked = (query, files, image_id, method, self._overlay_side_px)  # photographs are decoded by it
-        return hashlib.sha256(repr((source, model, asked)).encode()).hexdigest()[:32]
+        what = (query, files, asked, self._overlay_side_px)  # photographs are decoded by it
+        return hashlib.sha256(repr((source, model, what)).encode()).hexdigest()[:32]
 
     def _explain(self, served: ServedGeneration, asked: ExplainRequest, query: EncodedQuery) -> Evidence:
         known = self.known(asked)  # others may have asked the same in the meantime
@@ -142,10 +155,22 @@ class Explanations:
             served.encoder.texts_from_thread,
             served.matchers,
         )
-        evidence = explainer.explain(match)
+        evidence = self._as_shown(served, asked, record.row, match, explainer)
         with self._lock, suppress(ValueError):  # the cache's way to say that it keeps none at all
             self._known[asked.key] = evidence
         return evidence
+
+    def _as_shown(
+        self, served: ServedGeneration, asked: ExplainRequest, row: int, match: Match, explainer: Explainer
+    ) -> Evidence:
+        """Explain the score that a search shows: the re-ranked one where the result is among those re-ranked."""
+        shown = None
+        if asked.reranking is not None:
+            shown = reranked_contributions(served.generation, served.model, match.query, row, asked.reranking)
+        if asked.reranking is None or shown is None:
+            return explainer.explain(match)
+        match = replace(match, matcher=self._library.matcher(asked.reranking.matcher.card.name))
+        return with_matcher(replace(explainer.explain(match), contributions=shown), match)
 
     def _images(
         self, served: ServedGeneration, asked: ExplainRequest, looked_at: AbstractSet[ImageRole]

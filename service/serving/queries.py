@@ -20,7 +20,7 @@ from models.types import Pixels, Side, Vectors
 from service.search.engine import Found
 from service.search.plan import EncodedQuery, plan_search, words_read
 from service.search.query import Page, Query
-from service.search.rerank import NO_MATCHER, RerankChoice
+from service.search.rerank import NO_MATCHER, RerankChoice, Reranking, choose_reranking
 from service.serving.admission import Bounds
 from service.serving.captions import CaptionRequest, Captions, WrittenCaption
 from service.serving.encoder import Encoded
@@ -141,6 +141,15 @@ class Queries:
         """Return the unit vectors ``(D,)`` of sentences, then of image files, by the model; raises as ``search``."""
         with (self._bounds.uploads if images else self._bounds.searches).admit():
             return await self._vectors(served, words, images, lambda vectors: [*vectors.texts, *vectors.images])
+
+    def reranking(self, served: ServedGeneration, query: Query, target: Side, asked: str | None) -> Reranking | None:
+        """Return how a search for a query re-ranks; None where it does not.
+
+        Raises:
+            QueryError: the matcher that is asked for does not fit.
+        """
+        choice = RerankChoice(asked, self._rerank, self._rerank_depth)
+        return choose_reranking(choice, served.matchers, query, target)
 
     async def explain(self, served: ServedGeneration, asked: ExplainRequest) -> Evidence:
         """Explain a result's score; an explanation that is remembered waits for nobody.

@@ -53,3 +53,9 @@ def test_the_encoders_own_pass_gives_the_shipped_matchers_features() -> None:
     scores = matcher.score("a dog on the beach", features["late-interaction"])
     assert scores.shape == (2,)
     assert np.abs(scores).max() <= 1.001
+    texts = ["a dog on the beach", "grass"]
+    for regions in features["late-interaction"]:
+        found = matcher.region_scores(texts, regions)
+        assert found.shape == (2, *matcher.grid)
+        own = [matcher.score(text, regions[None])[0] for text in texts]
+        np.testing.assert_allclose(found.sum(axis=(1, 2)), own, atol=1e-5)

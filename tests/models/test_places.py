@@ -7,8 +7,9 @@ from toy_match import EVERYWHERE, toy_match, vector
 
 from models.composition import Term
 from models.encoders.two_tower_module import ImageTower
+from models.explain.grids import on_grid, overlaps
 from models.explain.place_evidence import LEAST_SCALE, MOVED, PlaceEvidence, load_explainer, moved
-from models.explain.place_graphs import Linear, Shares, Vectors, overlaps
+from models.explain.place_graphs import Linear, Shares, Vectors
 from models.explain.places import GRID, PlaceVectors
 from models.explain.word_regions import SHARPNESS, fit_of
 from models.inference.execution import Execution
@@ -124,6 +125,13 @@ def test_a_word_counts_at_the_places_that_it_fits_best() -> None:
 def test_the_parts_of_cells_that_lie_in_places_add_up_to_the_cells() -> None:
     np.testing.assert_allclose(overlaps(3, 2), [[1, 0.5, 0], [0, 0.5, 1]], atol=1e-6)
     np.testing.assert_allclose(overlaps(9, GRID).sum(axis=0), 1, atol=1e-6)
+
+
+def test_a_map_on_another_grid_is_shared_out_by_area_and_keeps_its_sum() -> None:
+    shared = on_grid(np.array([[3, 0, 0]], np.float32), (2, 2))
+    np.testing.assert_allclose(shared, [[1.5, 0], [1.5, 0]], atol=1e-6)
+    random = np.random.default_rng(0).normal(size=(5, 5)).astype(np.float32)
+    assert on_grid(random, (GRID, GRID)).sum() == pytest.approx(random.sum(), abs=1e-5)
 
 
 def test_the_pieces_together_are_the_tower() -> None:

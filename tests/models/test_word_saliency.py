@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
-from toy_encoder import WORDS, ToyEncoder
+from toy_encoder import ToyEncoder
 from toy_match import toy_match, vector
 from toy_matcher import NAME, WEIGHT, ToyMatcher
 
@@ -93,32 +93,6 @@ class TestWordSaliency:
     def test_a_text_of_no_words_is_a_term_without_words(self) -> None:
         found = word_saliency(toy_match([Term("?!", vector(1, 0), 1.0, "?!")], vector(1, 0), None, encode))
         assert [(term.label, term.words) for term in found] == [("?!", ())]
-
-    def test_the_matcher_misses_what_is_left_out_of_the_sentence_and_nothing_else(self) -> None:
-        """Of a red result, seen by a matcher that tells colours: see ``ToyMatcher``."""
-        red = ToyEncoder().encode_texts(["red"])[0]
-        terms = [
-            Term("red blue", ToyEncoder().encode_texts(["red blue"])[0], 1.0, "red blue"),
-            Term("+red", ToyEncoder().encode_texts(["red"])[0], 0.5, "red"),
-        ]
-        features = {NAME: np.array([WORDS["red"]] * 4, np.float16)}
-        plain, re_ranked = (
-            [
-                [word.value for word in term.words]
-                for term in word_saliency(toy_match(terms, red, None, ToyEncoder().encode_texts, matcher, features))
-            ]
-            for matcher in (None, ToyMatcher())
-        )
-        added = np.subtract(re_ranked[0], plain[0])
-        # the matcher's score: of "red blue" 1/2, without "red" 0, without "blue" 1
-        np.testing.assert_allclose(added, [WEIGHT * 0.5, WEIGHT * -0.5], atol=1e-6)
-        assert re_ranked[1] == plain[1]
-
-    def test_a_sentence_of_one_word_is_worth_all_of_the_matcher_s_score(self) -> None:
-        red = ToyEncoder().encode_texts(["red"])[0]
-        features = {NAME: np.array([WORDS["red"]] * 4, np.float16)}
-        match = toy_match([Term("red", red, 1.0, "red")], red, None, ToyEncoder().encode_texts, ToyMatcher(), features)
-        assert word_saliency(match)[0].words[0].value == pytest.approx(1 + WEIGHT, abs=1e-6)
 
 
 class TestBreakdown:
