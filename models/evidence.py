@@ -62,11 +62,14 @@ class TermWords:
         words: in the order of its text.
         together: what the score loses without any of them, less what it loses without each alone: what words have
             together and not alone.
+        of: whose words they are: of the query, whose maps lie on the result, or of a caption that was found, whose maps
+            lie on the image that was searched by.
     """
 
     label: str
     words: tuple[WordSaliency, ...]
     together: float = 0.0
+    of: ImageRole = "query"
 
 
 @dataclass(frozen=True)
@@ -75,6 +78,7 @@ class Evidence:
 
     Attributes:
         maps: of the whole query, one on each image that the method looks at; a method may add those of single terms.
+            There are none where a sentence found a caption.
         scale: the value of a map that is painted at full strength, 0 where nothing is to be painted; the same for all
             maps, so that they can be compared.
         words: of each term of the query that is made of words, in the query's order.
@@ -102,14 +106,20 @@ class Evidence:
     @property
     def silent(self) -> bool:
         """Whether nothing in the picture speaks for the query, by what the method says or because its map is empty."""
-        return self.unrelated or self.scale <= 0
+        return self.unrelated or (self.scale <= 0 and bool(self.maps))
 
     @property
     def rest(self) -> float | None:
         """What places have together and not alone: what has a place, less baseline and map; None without a baseline."""
-        if self.baseline is None:
+        if self.baseline is None or self.image is None:
             return None
-        return self.score - self.unplaced - self.baseline - float(self.whole().values.sum())
+        return self.score - self.unplaced - self.baseline - float(self.whole(self.image).values.sum())
+
+    @property
+    def image(self) -> ImageRole | None:
+        """The image that the score is found on: the result, or for a caption that of the query; None without any."""
+        held = {found.image for found in self.maps if found.term is None}
+        return "result" if "result" in held else "query" if held else None
 
     def whole(self, image: ImageRole = "result") -> EvidenceMap:
         """Return the map of the whole query on one image.

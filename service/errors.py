@@ -39,7 +39,7 @@ from models.errors import (
     UnknownModelError,
     UnsupportedImageError,
 )
-from service.search.engine import ImageNotFoundError
+from service.search.engine import CaptionNotFoundError, ImageNotFoundError
 from service.security.access import ForbiddenError
 from service.security.bodies import BodiesHeldError
 from service.security.keys import KeyRefusedError
@@ -69,6 +69,7 @@ _STATUSES: dict[type[SemblanceError], int] = {
     ImageTooLargeError: 413,
     UnsupportedImageError: 415,
     DecodeResourceError: 503,
+    CaptionNotFoundError: 404,
     ImageNotFoundError: 404,
     OriginalNotFoundError: 404,
     CollectionNotFoundError: 404,

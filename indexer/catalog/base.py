@@ -184,6 +184,10 @@ class CatalogReader(Protocol):
         """
         ...
 
+    def caption(self, caption_id: str) -> CaptionRecord | None:
+        """Return one caption, None where none has that id."""
+        ...
+
     def has_caption_with(self, word: str) -> bool:
         """Tell whether a caption holds a word as a whole, whatever its case."""
         ...

@@ -70,6 +70,12 @@ class SqlReader(ABC):
             by_row[row] = CaptionRecord(same[0].id, row, same[0].text, tuple(line.image_id for line in same))
         return [by_row[row] for row in rows]
 
+    def caption(self, caption_id: str) -> CaptionRecord | None:
+        """See ``CatalogReader``."""
+        with self._engine.connect() as connection:
+            row = connection.scalar(_CAPTION_ROW, {"id": caption_id})
+        return None if row is None else self.captions_at([row])[0]
+
     def has_caption_with(self, word: str) -> bool:
         """See ``CatalogReader``."""
         whole = re.compile(rf"\b{re.escape(word)}\b", re.IGNORECASE)
@@ -178,6 +184,7 @@ _CAPTIONS_AT = (
     .where(captions.c.row.in_(_ROWS))
     .order_by(captions.c.row, image_captions.c.image_id)
 )
+_CAPTION_ROW = select(captions.c.row).where(captions.c.id == bindparam("id"))
 _ORIGINAL_KEYS = select(files.c.path).where(files.c.image_id == bindparam("id")).order_by(files.c.path)
 _IMAGE_KEYS = select(images.c.sha256).order_by(images.c.row)
 _CAPTION_TEXTS = select(captions.c.text).order_by(captions.c.row)

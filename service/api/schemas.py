@@ -15,6 +15,7 @@ from typing_extensions import TypedDict
 from indexer.catalog.base import BrowseOrder
 from models.protocols import DecoderName
 from service.errors import Problem
+from service.search.confidence import Strength
 from service.search.notices import Code
 
 Target = Literal["image", "text"]
@@ -193,7 +194,8 @@ class EmbedParameters(_Request):
 class ExplainParameters(_Request):
     """The parameters of ``GET /explain`` and the fields of ``POST /explain``."""
 
-    image_id: _Id = Field(description="the image whose score is explained")
+    image_id: _Id = Field(description="the result whose score is explained: an image, or with target=text a caption")
+    target: Target = Field("image", description="what was searched for: images, or captions")
     collection: CollectionName = None
     query: str | None = Field(None, description="the sentence that was searched for")
     modifier: Modifiers = []
@@ -281,6 +283,12 @@ class ImageMetadata(TypedDict):
 ImagePath = Annotated[str, Field(description="of the file, relative to the folder that was indexed")]
 
 
+StrengthOfMatch = Annotated[
+    Strength,
+    Field(description="of the confidence: from 0.7, from 0.3, below; without one, of the score beside a reference set"),
+]
+
+
 class Result(TypedDict):
     """One result; its id is the image's, or the caption's where captions are searched."""
 
@@ -293,12 +301,7 @@ class Result(TypedDict):
             description="how likely a person would say that it shows what was asked; null where it is not calibrated"
         ),
     ]
-    strength: Annotated[
-        Literal["strong", "possible", "weak"],
-        Field(
-            description="of the confidence: from 0.7, from 0.3, below; without one, of the score beside a reference set"
-        ),
-    ]
+    strength: StrengthOfMatch
     caption: str | None
     image_id: str
     path: ImagePath
@@ -329,6 +332,10 @@ class GeneratedText(TypedDict):
         float, Field(description="natural logarithm of the sentence's probability under the model")
     ]
     words: list[GeneratedWord]
+    region: Annotated[
+        tuple[float, float, float, float],
+        Field(description="what the model saw of the image: left, top, right, bottom, as fractions"),
+    ]
 
 
 class CollectionUsed(TypedDict):
@@ -425,24 +432,31 @@ class Word(TypedDict):
 
 
 class TermWords(TypedDict):
-    """The words of one term, or of the matcher; ``together`` is what they have together and not alone."""
+    """The words of one term, of a found caption, or of the matcher; ``together`` is what none of them has alone."""
 
     term: str
+    of: Annotated[
+        Literal["query", "result"],
+        Field(description="whose they are: the query's, with maps on the result, or a caption's, on the query's image"),
+    ]
     words: list[Word]
     together: float
 
 
 class ExplanationAnswer(TypedDict):
-    """Why an image has its score."""
+    """Why an image, or a caption, has its score."""
 
     image_id: str
+    target: Target
     collection: CollectionUsed
     query: QueryEcho
     method: str
     methods: Annotated[list[str], Field(description="all that fit the model, the default first")]
     score: float
+    confidence: Annotated[float | None, Field(description="as in the search's answer")]
+    strength: StrengthOfMatch
     contributions: list[Contribution]
-    heat_map: HeatMap
+    heat_map: Annotated[HeatMap | None, Field(description="null where words found a caption")]
     maps: list[PlaceMap]
     scale: Annotated[float, Field(description="the value that is painted at full strength, in units of the score")]
     baseline: Annotated[
@@ -457,7 +471,8 @@ class ExplanationAnswer(TypedDict):
     ]
     words: list[TermWords]
     overlay_url: Annotated[
-        str | None, Field(description="the heat map painted on the photograph; null for an uploaded query")
+        str | None,
+        Field(description="the painted photograph; null where the address cannot hold the query"),
     ]
     took_ms: float
 

@@ -124,6 +124,7 @@ def generated_text(written: WrittenCaption) -> GeneratedText:
         decoder=written.decoder,
         log_probability=round(caption.log_probability, 4),
         words=[GeneratedWord(word=word, attention=look) for word, look in zip(caption.words, maps, strict=True)],
+        region=written.region,
     )
 
 

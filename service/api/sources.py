@@ -37,18 +37,30 @@ async def image_source(
         HTTPException: 415, a content type that is none of the three.
         RequestValidationError: JSON of another form.
     """
+    source, fields = await _source_and_fields(request, settings)
+    if fields:
+        parameters = parse_fields(ImageSearchParameters, [*request.query_params.multi_items(), *fields])
+    return source, parameters
+
+
+async def explained_source(request: Request, settings: Settings) -> tuple[Source, ExplainParameters]:
+    """Read what the search was by that ``POST /explain`` is to explain; as ``image_source``."""
+    source, fields = await _source_and_fields(request, settings)
+    return source, parse_fields(ExplainParameters, [*request.query_params.multi_items(), *fields])
+
+
+async def _source_and_fields(request: Request, settings: Settings) -> tuple[Source, list[tuple[str, str]]]:
+    """Read a source, and the parameters that a form carries beside it."""
     kind = media_type(request.headers)
     if kind == "multipart/form-data":
         form = await read_form(request)
         if form.file is None:
             raise QueryError(_ONE_SOURCE)
-        if form.fields:
-            parameters = parse_fields(ImageSearchParameters, [*request.query_params.multi_items(), *form.fields])
-        return ImageFile(form.file), parameters
+        return ImageFile(form.file), form.fields
     if kind.startswith("image/"):
-        return ImageFile(await request.body()), parameters
+        return ImageFile(await request.body()), []
     if kind == "application/json":
-        return await _json_source(await request.body(), settings), parameters
+        return await _json_source(await request.body(), settings), []
     if not kind and not await request.body():
         raise QueryError(_ONE_SOURCE)
     raise HTTPException(415, f"The content type {kind[:80]!r} is not accepted. {_ONE_SOURCE}")
@@ -72,31 +84,14 @@ async def texts_or_image(request: Request) -> list[str] | bytes:
     raise HTTPException(415, 'Send JSON {"texts": [...]}, an image/* body, or a form with an image in the field file.')
 
 
-async def explain_form(request: Request) -> tuple[ExplainParameters, bytes]:
-    """Read the fields and the query image of ``POST /explain``; the fields may stand in the address too.
-
-    Raises:
-        QueryError: no file.
-        HTTPException: 415, not a form.
-        RequestValidationError: fields of another form.
-    """
-    if media_type(request.headers) != "multipart/form-data":
-        raise HTTPException(415, "Send multipart/form-data with the query image in the field 'file'.")
-    form = await read_form(request)
-    parameters = parse_fields(ExplainParameters, [*request.query_params.multi_items(), *form.fields])
-    if form.file is None:
-        raise QueryError("The query image is missing: send it in the field 'file', or ask with GET.")
-    return parameters, form.file
-
-
 def explained_query(
-    parameters: ExplainParameters, image: bytes | None, settings: Settings, correction: Correction | None
+    parameters: ExplainParameters, source: Source | None, settings: Settings, correction: Correction | None
 ) -> Query:
     """Return the query whose match is to be explained.
 
     Args:
         parameters: of the request.
-        image: the uploaded one, where there is one.
+        source: that the request's body holds, where it has one.
         settings: of the service.
         correction: of the words of ``parameters``, where a word was corrected.
 
@@ -104,18 +99,17 @@ def explained_query(
         QueryError: not exactly one source.
     """
     limits = settings.query_limits
-    source: Source
-    match parameters.query, parameters.query_image_id, image:
+    match parameters.query, parameters.query_image_id, source:
         case str(text), None, None:
             text = correction.read if correction else text
             negation = parameters.negation == "on"
             return Query(*parse_query(text, parameters.modifier, limits, negation=negation), correction)
         case None, str(image_id), None:
             source = CollectionImage(image_id)
-        case None, None, bytes(content):
-            source = ImageFile(content)
+        case None, None, ImageFile() | CollectionImage() | Embedding():
+            pass
         case _:
-            raise QueryError("Name exactly one of query, query_image_id and an uploaded file.")
+            raise QueryError("Name exactly one of query, query_image_id and what the body holds.")
     return Query(source, parse_modifiers(parameters.modifier, limits, WEIGHT_BESIDE_IMAGE))
 
 

@@ -9,7 +9,7 @@ from time import perf_counter
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.catalog.base import ImageRecord
+from indexer.catalog.base import CaptionRecord, ImageRecord
 from indexer.store.arrays import VectorSet
 from indexer.store.generation import Generation
 from models.calibration import Calibrations
@@ -31,6 +31,10 @@ _ROUGH = 1e-5
 
 class ImageNotFoundError(InputError):
     """The collection has no image of that id."""
+
+
+class CaptionNotFoundError(InputError):
+    """The collection has no caption of that id."""
 
 
 @dataclass(frozen=True)
@@ -198,6 +202,18 @@ def find_image(generation: Generation, image_id: str) -> ImageRecord:
     record = generation.catalog.image(image_id)
     if record is None:
         raise ImageNotFoundError(f"There is no image {image_id[:64]!r} in this collection.")
+    return record
+
+
+def find_caption(generation: Generation, caption_id: str) -> CaptionRecord:
+    """Return the catalog's entry of a caption.
+
+    Raises:
+        CaptionNotFoundError: the collection has none of that id.
+    """
+    record = generation.catalog.caption(caption_id)
+    if record is None:
+        raise CaptionNotFoundError(f"There is no caption {caption_id[:64]!r} in this collection.")
     return record
 
 

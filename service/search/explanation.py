@@ -1,10 +1,12 @@
-"""A query and one image that it found, put together for the method that explains the image's score."""
+"""A query and one result of it, put together for the method that explains the result's score."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from indexer.catalog.base import ImageRecord
+import numpy as np
+
+from indexer.catalog.base import CaptionRecord, ImageRecord
 from indexer.store.generation import Generation
 from models.composition import Term, compose
 from models.evidence import ImageRole
@@ -44,3 +46,16 @@ def match_of(
         encode_texts=encode_texts,
         features={name: arrays[name].features([record.row])[0] for name in matchers},
     )
+
+
+def caption_match_of(
+    generation: Generation,
+    model: str,
+    record: CaptionRecord,
+    terms: Sequence[Term],
+    images: Mapping[ImageRole, SeenImage],
+    encode_texts: Callable[[Sequence[str]], Vectors],
+) -> Match:
+    """Return the match of a query and a caption; as ``match_of``, with that image alone which the query has."""
+    vector = np.asarray(generation.vector_set(model, "text").vectors([record.row])[0])
+    return Match(query=compose(terms), vector=vector, images=images, encode_texts=encode_texts)

@@ -20,7 +20,7 @@ SMALL_BODY = 64 * 2**10
 """No body of up to so many bytes waits for a place: words are searched for while uploads wait."""
 
 _TAKE_IMAGES = frozenset({"/search/image", "/explain", "/embed"})
-_TAKE_BASE64 = frozenset({"/search/image"})
+_TAKE_BASE64 = frozenset({"/search/image", "/explain"})
 
 
 class BodiesHeldError(SemblanceError):

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import structlog
 
 from models.errors import ModelError, QueryError, SemblanceError, UnknownModelError
+from models.evidence import Region
 from models.imaging.decode import ImageDecoder
 from models.protocols import Captioner, DecoderName, GeneratedCaption, ModelLibrary
 from models.types import Side
@@ -60,11 +61,12 @@ class CaptionRequest:
 
 @dataclass(frozen=True)
 class WrittenCaption:
-    """A caption, the name of the model that wrote it, and that of its decoder."""
+    """A caption, the name of the model that wrote it, that of its decoder, and what part of the image it saw."""
 
     caption: GeneratedCaption
     model: str
     decoder: DecoderName
+    region: Region
 
 
 def caption_request(query: Query, target: Side, captioner: str | None, decoding: Decoding) -> CaptionRequest:
@@ -137,12 +139,14 @@ class Captions:
                 content = request.image.content
             case CollectionImage():
                 content = read_original(served.generation, request.image.id)
-        shrink_to = captioner.card.preprocessing.size
-        prepared = captioner.prepare(self._decoder.decode(content, shrink_to=shrink_to).pixels)
+        preprocessing = captioner.card.preprocessing
+        photograph = self._decoder.decode(content, shrink_to=preprocessing.size)
+        prepared = captioner.prepare(photograph.pixels)
         how = request.decoding
         decoder = make_decoder(how.name, width=self._beam_width, temperature=how.temperature, seed=how.seed)
         (caption,) = captioner.describe(prepared[None], decoder)
-        return WrittenCaption(caption, captioner.card.name, how.name)
+        region = preprocessing.visible_region(photograph.width, photograph.height)
+        return WrittenCaption(caption, captioner.card.name, how.name, region)
 
     def _captioner(self, asked: str | None) -> Captioner:
         name = asked or self._default

@@ -16,18 +16,24 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
+import numpy as np
 from cachetools import LRUCache
 
-from models.errors import ExplainMethodError
+from models.composition import Term
+from models.errors import ExplainMethodError, QueryError
 from models.evidence import Evidence, ImageRole
+from models.explain.blocks import BLOCKS
+from models.explain.captions import explain_caption
 from models.explain.reranked import with_matcher
 from models.imaging.decode import ImageDecoder
 from models.imaging.overlay import overlay_png
 from models.imaging.photograph import Photograph
-from models.protocols import Explainer, Match, ModelLibrary, SeenImage
-from service.search.engine import find_image, reranked_contributions
-from service.search.explanation import match_of
-from service.search.plan import EncodedQuery, resolve
+from models.protocols import Match, ModelLibrary, SeenImage
+from models.types import Side
+from service.search.confidence import Strength, judge, kind_of_search, reranked_kind
+from service.search.engine import find_caption, find_image, reranked_contributions
+from service.search.explanation import caption_match_of, match_of
+from service.search.plan import EncodedQuery, check_same_model, resolve
 from service.search.query import CollectionImage, Query
 from service.search.rerank import Reranking
 from service.security.paths import read_original
@@ -43,17 +49,34 @@ class ExplainRequest:
 
     Attributes:
         query: that was searched for.
-        image_id: of the result.
+        result_id: of the image or the caption that was found.
+        target: which of both.
         method: by name.
         reranking: of the search that found the result, if it had any.
         key: a digest of all that the explanation depends on, what is served included; it names the explanation.
     """
 
     query: Query
-    image_id: str
+    result_id: str
+    target: Side
     method: str
     reranking: Reranking | None
     key: str
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """Why a result has its score, and how well it matches by that, as the search said it.
+
+    Attributes:
+        evidence: by a method.
+        confidence: the probability that the result shows what was asked; None where that is not calibrated.
+        strength: the same in a word.
+    """
+
+    evidence: Evidence
+    confidence: float | None
+    strength: Strength
 
 
 class Explanations:
@@ -70,7 +93,7 @@ class Explanations:
         self._library = library
         self._decoder = decoder
         self._overlay_side_px = overlay_side_px
-        self._known: LRUCache[str, Evidence] = LRUCache(kept)
+        self._known: LRUCache[str, Explanation] = LRUCache(kept)
         self._lock = threading.Lock()
         self._thread = ThreadPoolExecutor(1, "explain", initializer=_yield_to_searches)
 
@@ -82,8 +105,9 @@ class Explanations:
         self,
         served: ServedGeneration,
         query: Query,
-        image_id: str,
+        result_id: str,
         method: str | None,
+        target: Side = "image",
         reranking: Reranking | None = None,
     ) -> ExplainRequest:
         """Name what is to be explained, by the model's default where no method is named.
@@ -97,16 +121,16 @@ class Explanations:
         if method is None or method not in fitting:
             raise ExplainMethodError(method or "", served.model, fitting)
         reranked = None if reranking is None else (reranking.matcher.card.name, reranking.depth)
-        key = self._key(served, query, image_id, method, reranked)
-        return ExplainRequest(query, image_id, method, reranking, key)
+        key = self._key(served, query, result_id, target, method, reranked)
+        return ExplainRequest(query, result_id, target, method, reranking, key)
 
-    def known(self, asked: ExplainRequest) -> Evidence | None:
+    def known(self, asked: ExplainRequest) -> Explanation | None:
         """Return an explanation that is remembered."""
         with self._lock:
             return self._known.get(asked.key)
 
-    async def explain(self, served: ServedGeneration, asked: ExplainRequest, query: EncodedQuery) -> Evidence:
-        """Explain the score of an image.
+    async def explain(self, served: ServedGeneration, asked: ExplainRequest, query: EncodedQuery) -> Explanation:
+        """Explain the score of an image, or of a caption.
 
         Args:
             served: pinned by the caller, the one of the request.
@@ -115,6 +139,8 @@ class Explanations:
 
         Raises:
             ImageNotFoundError: no such image.
+            CaptionNotFoundError: no such caption.
+            ModelMismatchError: the captions' vectors are not the model's any more.
             OriginalNotFoundError: its file, or that of the query's image, is not there any more.
             QueryError: the terms cancel each other out.
         """
@@ -125,8 +151,9 @@ class Explanations:
 
         Raises:
             OriginalNotFoundError: its file is not there any more.
+            QueryError: there is no photograph: words found a caption.
         """
-        return await run_in(self._thread, self._overlay, served, asked.image_id, evidence)
+        return await run_in(self._thread, self._overlay, served, asked, evidence)
 
     def close(self) -> None:
         """Finish what runs; what waits is given up."""
@@ -140,37 +167,47 @@ class Explanations:
         what = (query, files, asked, self._overlay_side_px)  # photographs are decoded by it
         return hashlib.sha256(repr((source, model, what)).encode()).hexdigest()[:32]
 
-    def _explain(self, served: ServedGeneration, asked: ExplainRequest, query: EncodedQuery) -> Evidence:
+    def _explain(self, served: ServedGeneration, asked: ExplainRequest, query: EncodedQuery) -> Explanation:
         known = self.known(asked)  # others may have asked the same in the meantime
         if known is not None:
             return known
-        record = find_image(served.generation, asked.image_id)
-        explainer = self._library.explainer(served.model, asked.method)
-        match = match_of(
-            served.generation,
-            served.model,
-            record,
-            resolve(query, served.generation, served.model).terms,
-            self._images(served, asked, explainer.looks_at),
-            served.encoder.texts_from_thread,
-            served.matchers,
-        )
-        evidence = self._as_shown(served, asked, record.row, match, explainer)
+        explain = self._of_caption if asked.target == "text" else self._of_image
+        explanation = explain(served, asked, resolve(query, served.generation, served.model).terms)
         with self._lock, suppress(ValueError):  # the cache's way to say that it keeps none at all
-            self._known[asked.key] = evidence
-        return evidence
+            self._known[asked.key] = explanation
+        return explanation
 
-    def _as_shown(
-        self, served: ServedGeneration, asked: ExplainRequest, row: int, match: Match, explainer: Explainer
-    ) -> Evidence:
-        """Explain the score that a search shows: the re-ranked one where the result is among those re-ranked."""
-        shown = None
-        if asked.reranking is not None:
-            shown = reranked_contributions(served.generation, served.model, match.query, row, asked.reranking)
-        if asked.reranking is None or shown is None:
-            return explainer.explain(match)
-        match = replace(match, matcher=self._library.matcher(asked.reranking.matcher.card.name))
-        return with_matcher(replace(explainer.explain(match), contributions=shown), match)
+    def _of_image(self, served: ServedGeneration, asked: ExplainRequest, terms: Sequence[Term]) -> Explanation:
+        """Explain the score that a search shows: the re-ranked one where the image is among those re-ranked."""
+        record = find_image(served.generation, asked.result_id)
+        explainer = self._library.explainer(served.model, asked.method)
+        images = self._images(served, asked, explainer.looks_at)
+        encode = served.encoder.texts_from_thread
+        match = match_of(served.generation, served.model, record, terms, images, encode, served.matchers)
+        reranking, shown = asked.reranking, None
+        if reranking is not None:
+            shown = reranked_contributions(served.generation, served.model, match.query, record.row, reranking)
+        if reranking is None or shown is None:
+            return _judged(served, asked, match, explainer.explain(match))
+        matcher = reranking.matcher.card.name
+        match = replace(match, matcher=self._library.matcher(matcher))
+        evidence = with_matcher(replace(explainer.explain(match), contributions=shown), match)
+        return _judged(served, asked, match, evidence, matcher)
+
+    def _of_caption(self, served: ServedGeneration, asked: ExplainRequest, terms: Sequence[Term]) -> Explanation:
+        card = served.encoder.encoder.card
+        check_same_model(served.generation, card, "text")
+        record = find_caption(served.generation, asked.result_id)
+        images = self._images(served, asked, frozenset[ImageRole]({"query"}))
+        encode = served.encoder.texts_from_thread
+        match = caption_match_of(served.generation, served.model, record, terms, images, encode)
+        evidence = explain_caption(
+            match,
+            record.text,
+            lambda: self._library.explainer(served.model, asked.method),
+            BLOCKS.get(card.architecture, ()),
+        )
+        return _judged(served, asked, match, evidence)
 
     def _images(
         self, served: ServedGeneration, asked: ExplainRequest, looked_at: AbstractSet[ImageRole]
@@ -178,19 +215,39 @@ class Explanations:
         """Return the images that a method looks at, as the encoder sees them."""
         images: dict[ImageRole, SeenImage] = {}
         if "result" in looked_at:
-            images["result"] = _seen(served, self._photograph(served, asked.image_id))
+            images["result"] = _seen(served, self._photograph(served, asked, "result"))
         if "query" in looked_at and (content := _query_image(served, asked.query)) is not None:
             shrink_to = served.encoder.encoder.card.preprocessing.size  # as it was decoded to be encoded
             images["query"] = _seen(served, self._decoder.decode(content, shrink_to=shrink_to))
         return images
 
-    def _overlay(self, served: ServedGeneration, image_id: str, evidence: Evidence) -> bytes:
-        photograph = self._photograph(served, image_id)
-        return overlay_png(photograph, evidence.strength(), evidence.whole().region, self._overlay_side_px)
+    def _overlay(self, served: ServedGeneration, asked: ExplainRequest, evidence: Evidence) -> bytes:
+        if evidence.image is None:
+            raise QueryError("Words found a caption: there is no picture to paint on; leave format out.")
+        photograph = self._photograph(served, asked, evidence.image)
+        found = evidence.whole(evidence.image)
+        return overlay_png(photograph, evidence.strength(evidence.image), found.region, self._overlay_side_px)
 
-    def _photograph(self, served: ServedGeneration, image_id: str) -> Photograph:
-        content = read_original(served.generation, image_id)
+    def _photograph(self, served: ServedGeneration, asked: ExplainRequest, image: ImageRole) -> Photograph:
+        content = None if image == "result" else _query_image(served, asked.query)
+        if content is None:
+            content = read_original(served.generation, asked.result_id)
         return self._decoder.decode(content, shrink_to=self._overlay_side_px)
+
+
+def _judged(
+    served: ServedGeneration, asked: ExplainRequest, match: Match, evidence: Evidence, matcher: str | None = None
+) -> Explanation:
+    """Say how well the result matches, as a search does."""
+    kind = kind_of_search(asked.query, asked.target)
+    judgement = judge(
+        served.encoder.encoder.card.calibrations,
+        kind if matcher is None else reranked_kind(kind, matcher),
+        served.generation.vector_set(served.model, asked.target),
+        match.query.vector,
+        np.array([evidence.score]),
+    )
+    return Explanation(evidence, judgement.confidences[0], judgement.strengths[0])
 
 
 def _seen(served: ServedGeneration, photograph: Photograph) -> SeenImage:

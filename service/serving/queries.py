@@ -13,7 +13,6 @@ from time import perf_counter
 from typing import TypeVar
 
 from models.errors import SemblanceError
-from models.evidence import Evidence
 from models.imaging.decode_pool import DecoderPool
 from models.protocols import DualEncoder
 from models.types import Pixels, Side, Vectors
@@ -24,7 +23,7 @@ from service.search.rerank import NO_MATCHER, RerankChoice, Reranking, choose_re
 from service.serving.admission import Bounds
 from service.serving.captions import CaptionRequest, Captions, WrittenCaption
 from service.serving.encoder import Encoded
-from service.serving.explanations import ExplainRequest, Explanations
+from service.serving.explanations import ExplainRequest, Explanation, Explanations
 from service.serving.generations import Generations, ServedGeneration
 from service.serving.threads import result_of, run_in
 
@@ -151,7 +150,7 @@ class Queries:
         choice = RerankChoice(asked, self._rerank, self._rerank_depth)
         return choose_reranking(choice, served.matchers, query, target)
 
-    async def explain(self, served: ServedGeneration, asked: ExplainRequest) -> Evidence:
+    async def explain(self, served: ServedGeneration, asked: ExplainRequest) -> Explanation:
         """Explain a result's score; an explanation that is remembered waits for nobody.
 
         Raises:
@@ -166,10 +165,10 @@ class Queries:
     async def overlay(self, served: ServedGeneration, asked: ExplainRequest) -> bytes:
         """Return the PNG of an explanation's heat map over the photograph; raises as ``explain``."""
         with self._bounds.explanations.admit():
-            evidence = self._explanations.known(asked) or await self._explain_anew(served, asked)
-            return await self._explanations.overlay(served, asked, evidence)
+            known = self._explanations.known(asked) or await self._explain_anew(served, asked)
+            return await self._explanations.overlay(served, asked, known.evidence)
 
-    async def _explain_anew(self, served: ServedGeneration, asked: ExplainRequest) -> Evidence:
+    async def _explain_anew(self, served: ServedGeneration, asked: ExplainRequest) -> Explanation:
         encoded = await self._encode(served, asked.query, lambda encoded: encoded)
         return await self._explanations.explain(served, asked, encoded)
 

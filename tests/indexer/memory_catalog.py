@@ -154,6 +154,10 @@ class MemoryReader:
     def captions_at(self, rows: Sequence[int]) -> list[CaptionRecord]:
         return [self._caption(row, dict(enumerate(self._state.caption_rows))[row]) for row in rows]
 
+    def caption(self, caption_id: str) -> CaptionRecord | None:
+        records = self.captions_at(range(self.caption_count))
+        return next((record for record in records if record.id == caption_id), None)
+
     def has_caption_with(self, word: str) -> bool:
         texts = (record.text for record in self.captions_at(range(self.caption_count)))
         return any(word.lower() in re.findall(r"\w+", text.lower()) for text in texts)

@@ -165,6 +165,11 @@ class TestReading:
         assert reader.image("0" * 32) is None
         assert reader.original_keys("0" * 32) == []
 
+    def test_a_caption_is_found_by_id(self, reader):
+        for record in reader.captions_at([0, 1, 2]):
+            assert reader.caption(record.id) == record
+        assert reader.caption("0" * 32) is None
+
     def test_what_is_not_there_is_an_error(self, reader):
         with pytest.raises(KeyError):
             reader.images_at([0, 3])

@@ -48,6 +48,7 @@ def test_an_uploaded_picture_gets_a_caption_beside_the_found_ones(client: httpx.
             "decoder": "beam",
             "log_probability": -1.5,
             "words": [{"word": word, "attention": None} for word in ("a", "green", "square")],
+            "region": [0, 0, 1, 1],
         }
     ]
     assert answer.json()["took_ms"]["generate"] > 0

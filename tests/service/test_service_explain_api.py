@@ -175,7 +175,9 @@ def test_what_is_missing_is_named(client: TestClient, red: dict[str, Any]) -> No
     assert_problem(explain(client, "0" * 32, query="red"), 404)
     assert_problem(explain(client, red["id"], query_image_id="0" * 32), 404)
     assert_problem(explain(client, red["id"], query="red", collection="sounds"), 404)
-    assert_problem(client.post("/explain", json={"image_id": red["id"]}), 415)
+    assert_problem(client.post("/explain", json={"image_id": red["id"]}), 422, "body.image_id")
+    assert_problem(client.post(f"/explain?image_id={red['id']}", json={}), 422, "exactly one")
+    assert_problem(client.post("/explain", content=b"red", headers={"Content-Type": "text/plain"}), 415)
     assert_problem(client.post("/explain", data={"image_id": red["id"]}, files={"other": ("x", b"")}), 422)
     both = {"image_id": red["id"], "query": "red"}
     assert_problem(client.post("/explain", data=both, files={"file": ("x", png())}), 422, "exactly one")

@@ -11,7 +11,7 @@ import pytest
 from colour_collection import COLOURS, assert_problem
 from PIL import Image
 from starlette.testclient import TestClient
-from toy_encoder import ToyEncoder
+from toy_encoder import CALIBRATION, ToyEncoder
 from toy_indexing import index_with
 from toy_matcher import NAME, ToyMatcher
 
@@ -109,3 +109,128 @@ class TestReranked:
         by_image = {"image_id": image_id, "query_image_id": image_id}
         assert_problem(client.get("/explain", params={**by_image, "rerank": NAME}), 422, "sentence")
         assert client.get("/explain", params=by_image).status_code == 200  # the default holds where it fits
+
+
+class TestTerms:
+    """A query of several terms has a map of each."""
+
+    def test_an_embedding_is_explained_as_it_was_searched(self, start: Callable[..., TestClient], data: Path) -> None:
+        client = start(data_dir=data)
+        embedding = client.post("/embed", json={"texts": ["red"]}).json()["vectors"][0]
+        asked = {"modifier": ["-blue"]}
+        found = client.post("/search/image", params=asked, json={"embedding": embedding}).json()["results"]
+        for result in found:
+            answer = client.post("/explain", params={"image_id": result["id"], **asked}, json={"embedding": embedding})
+            assert answer.status_code == 200, answer.text
+            body = answer.json()
+            assert (body["score"], body["contributions"]) == (result["score"], result["contributions"])
+            assert (body["confidence"], body["strength"]) == (result["confidence"], result["strength"])
+            assert [one["term"] for one in body["contributions"]] == ["embedding", "-blue"]
+            assert [term["term"] for term in body["words"]] == ["-blue"]
+            assert body["overlay_url"] is None
+
+    def test_an_embedding_that_does_not_fit_is_refused(self, start: Callable[..., TestClient], data: Path) -> None:
+        client = start(data_dir=data)
+        image_id = search(client, query="red")[0]["id"]
+        answer = client.post("/explain", params={"image_id": image_id}, json={"embedding": [1, 2]})
+        assert_problem(answer, 422, "2 numbers")
+
+    def test_an_image_of_the_collection_may_be_named_in_either_way(
+        self, start: Callable[..., TestClient], data: Path
+    ) -> None:
+        client = start(data_dir=data)
+        found, asked = (result["id"] for result in search(client, query="red")[:2])
+        by_address = client.get("/explain", params={"image_id": found, "query_image_id": asked})
+        by_body = client.post("/explain", params={"image_id": found}, json={"id": asked})
+        assert by_address.headers["etag"] == by_body.headers["etag"]
+        assert by_address.json()["overlay_url"] == by_body.json()["overlay_url"]
+
+
+class TestCaptions:
+    """A caption that was found."""
+
+    def test_by_words_it_is_explained_by_those_of_the_query_and_its_own(
+        self, start: Callable[..., TestClient], data: Path
+    ) -> None:
+        client = start(data_dir=data)
+        for result in search(client, query="red light", modifiers=["-blue"], target="text"):
+            answer = explain(client, result["id"], query="red light", modifier="-blue", target="text")
+            assert (answer["score"], answer["contributions"]) == (result["score"], result["contributions"])
+            assert (answer["strength"], answer["target"]) == (result["strength"], "text")
+            assert (answer["maps"], answer["heat_map"], answer["overlay_url"]) == ([], None, None)
+            assert not answer["unrelated"]
+            assert [(term["term"], term["of"]) for term in answer["words"]] == [
+                ("red light", "query"), ("-blue", "query"), (result["caption"], "result"),
+            ]  # fmt: skip
+            left, beside, _ = answer["words"][2]["words"]
+            assert result["caption"][left["start"] : left["end"]] == left["word"]
+            assert beside["value"] == pytest.approx(0, abs=1e-6)  # the toy encoder knows colours only
+
+    def test_a_word_of_a_caption_is_worth_the_score_less_the_score_without_it(
+        self, start: Callable[..., TestClient], data: Path
+    ) -> None:
+        client = start(data_dir=data)
+        found = {one["caption"]: one for one in search(client, query="red", target="text")}["red beside blue"]
+        red, _, blue = explain(client, found["id"], query="red", target="text")["words"][1]["words"]
+        encoder = ToyEncoder()
+        asked, whole, without_red, without_blue = encoder.encode_texts(["red", "red beside blue", "blue", "red"])
+        assert red["value"] == pytest.approx(float(whole @ asked - without_red @ asked), abs=1e-5)
+        assert blue["value"] == pytest.approx(float(whole @ asked - without_blue @ asked), abs=1e-5)
+
+    @pytest.mark.parametrize("how", ["uploaded", "of the collection"])
+    def test_by_an_image_it_is_found_on_that_image(
+        self, start: Callable[..., TestClient], data: Path, how: str
+    ) -> None:
+        client = start(data_dir=data)
+        picture = {one["path"]: one["image_id"] for one in search(client, query="red")}["red-blue.png"]
+        content = (data.parent / "pictures" / "red-blue.png").read_bytes()
+        asked = {"target": "text", "modifier": ["-green"]}
+
+        def ask(path: str, **parameters: Any) -> dict[str, Any]:
+            if how == "uploaded":
+                answer = client.post(path, params={**asked, **parameters}, files={"file": ("query.png", content)})
+            else:
+                answer = client.post(path, params={**asked, **parameters}, json={"id": picture})
+            assert answer.status_code == 200, answer.text
+            body: dict[str, Any] = answer.json()
+            return body
+
+        found = {one["caption"]: one for one in ask("/search/image", k=20)["results"]}
+        for result in found.values():
+            body = ask("/explain", image_id=result["id"])
+            assert (body["score"], body["contributions"]) == (result["score"], result["contributions"])
+        red = ask("/explain", image_id=found["red beside red"]["id"])
+        (whole,) = red["maps"]
+        assert (whole["image"], whole["term"]) == ("query", None)
+        left, right = np.array(whole["values"])[:, :4].mean(), np.array(whole["values"])[:, 4:].mean()
+        assert left > right  # where the query's image is red
+        assert [(term["term"], term["of"]) for term in red["words"]] == [
+            ("-green", "query"),
+            ("red beside red", "result"),
+        ]
+        assert (red["overlay_url"] is None) == (how == "uploaded")
+        if red["overlay_url"]:
+            assert client.get(red["overlay_url"]).content.startswith(b"\x89PNG")
+
+    def test_what_there_is_not_is_refused(self, start: Callable[..., TestClient], data: Path) -> None:
+        client = start(data_dir=data)
+        found = search(client, query="red", target="text")[0]
+        asked = {"query": "red", "target": "text"}
+        assert_problem(client.get("/explain", params={**asked, "image_id": "0" * 32}), 404, "caption")
+        assert_problem(client.get("/explain", params={**asked, "image_id": found["image_id"]}), 404, "caption")
+        assert_problem(
+            client.get("/explain", params={**asked, "image_id": found["id"], "format": "png"}), 422, "picture"
+        )
+        assert_problem(
+            client.get("/explain", params={**asked, "image_id": found["id"], "rerank": NAME}), 422, "captions"
+        )
+
+
+def test_how_well_a_result_matches_is_told_as_by_the_search(start: Callable[..., TestClient], data: Path) -> None:
+    calibrations = {"text-to-image": CALIBRATION, f"text-to-image-{NAME}": CALIBRATION}
+    client = start(data_dir=data, load_encoder=lambda name: ToyEncoder(name, calibrations=calibrations))
+    for asked in ({}, {"rerank": NAME}):
+        for result in search(client, query="red", **asked):
+            answer = explain(client, result["id"], query="red", **asked)
+            assert answer["confidence"] == result["confidence"] is not None
+            assert answer["strength"] == result["strength"]
