@@ -40,7 +40,12 @@ _INTERRUPTED = 130  # what shells expect of a program that Ctrl-C stopped
 @app.command()
 def index(
     paths: Annotated[
-        list[Path] | None, typer.Argument(help="Folders of photographs, or single files.", metavar="PATH...")
+        list[str] | None,
+        typer.Argument(
+            help="Folders of photographs, or single files; s3://bucket/folder; tar files: wds://folder, "
+            "wds+s3://bucket/folder.",
+            metavar="PATH...",
+        ),
     ] = None,
     collection: Annotated[
         str | None, typer.Option(help="Collection to make or to bring up to date. Default: the first folder's name.")
@@ -152,7 +157,7 @@ def index(
         raise typer.Exit(_NOT_REMOVED)
 
 
-def _collection(data_dir: Path, paths: Sequence[Path], named: str | None, again: str | None, *, add: bool) -> str:
+def _collection(data_dir: Path, paths: Sequence[str], named: str | None, again: str | None, *, add: bool) -> str:
     """Return the name of the collection to index.
 
     Raises:
@@ -180,7 +185,7 @@ def _collection(data_dir: Path, paths: Sequence[Path], named: str | None, again:
     return name
 
 
-def _holds(data_dir: Path, name: str, paths: Sequence[Path]) -> bool:
+def _holds(data_dir: Path, name: str, paths: Sequence[str]) -> bool:
     """Tell whether a collection was last made of just these places."""
     from indexer.collections import collection_roots
     from indexer.sources.opening import as_root

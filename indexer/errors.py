@@ -10,7 +10,8 @@ StorageError (models.errors)
 ├── NewerCatalogError           the indexer's working catalog is of a newer version
 ├── EngineAwayError             a server that keeps a part of the collection does not answer
 │   ├── CatalogAwayError        the PostgreSQL server of the catalog
-│   └── VectorsAwayError        the Milvus server of the vectors
+│   ├── VectorsAwayError        the Milvus server of the vectors
+│   └── PhotographsAwayError    the object storage of the photographs
 ├── VectorsGoneError            the Milvus server does not have the vectors of a generation
 ├── VectorsUrlMissingError      Milvus keeps the vectors, and no URL is set
 ├── CatalogGoneError            the PostgreSQL server does not have the catalog of a generation
@@ -130,6 +131,13 @@ class VectorsAwayError(EngineAwayError):
 
     def __init__(self, reason: str) -> None:
         super().__init__("the database of the vectors", reason)
+
+
+class PhotographsAwayError(EngineAwayError):
+    """The object storage of the photographs does not answer, or refuses whoever asks."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__("the storage of the photographs", reason)
 
 
 class VectorsGoneError(StorageError):

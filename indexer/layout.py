@@ -102,13 +102,13 @@ def collection_layout(data_dir: Path, name: str) -> CollectionLayout:
     return CollectionLayout(collections_folder(data_dir) / name)
 
 
-def name_of_folder(path: Path) -> str:
-    """Return the name that a collection of a folder, or of a file in it, gets where none is chosen.
+def name_of_folder(path: str | Path) -> str:
+    """Return the name that a collection of a folder or an address, or of a file in it, gets where none is chosen.
 
     Raises:
         CollectionNameError: nothing of the folder's name can be in one.
     """
-    place = path.absolute()
+    place = Path(path).absolute()
     folder = place.parent if place.is_file() else place
     plain = unicodedata.normalize("NFKD", folder.name).encode("ascii", "ignore").decode().lower()
     name = re.sub(r"[^a-z0-9_]+", "-", plain).strip("-_")[:63].rstrip("-_")

@@ -68,6 +68,9 @@ class Settings(BaseSettings):
     vectors_keep_s: float = _setting(
         600.0, "seconds", "that an index stays there when no generation names it any more, for those who read it", ge=0
     )
+    storage_timeout_s: float = _setting(
+        10.0, "seconds", "to connect to an object storage of photographs, and for each answer; asked three times", gt=0
+    )
     default_collection: str | None = _setting(
         None, "name", "collection that answers when a request names none; not needed where there is only one"
     )

@@ -30,6 +30,30 @@ def postgres() -> Iterator[Any]:
 
 
 @pytest.fixture(scope="session")
+def object_storage_server() -> Iterator[Any]:
+    """A real server of object storage, see ``benchmarks.s3_server``."""
+    for library in ("moto", "flask", "s3fs"):
+        pytest.importorskip(library, reason="needs a server of object storage: pip install moto flask flask-cors s3fs")
+    from benchmarks.s3_server import S3Server
+
+    server = S3Server()
+    yield server
+    server.kill()
+
+
+@pytest.fixture
+def object_storage(object_storage_server: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """That server, empty, which this process asks."""
+    from indexer.sources import objects
+
+    for name, value in object_storage_server.environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv(objects.TIMEOUT_VARIABLE, "5")
+    object_storage_server.empty()
+    return object_storage_server
+
+
+@pytest.fixture(scope="session")
 def milvus() -> Iterator[Any]:
     """A real Milvus server, see ``benchmarks.milvus_server``."""
     from benchmarks.milvus_server import INSTALL, MilvusProcess, can_start

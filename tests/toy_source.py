@@ -41,6 +41,9 @@ class MemorySource:
     def name(self, key: str) -> str:
         return key.rpartition("/")[2]
 
+    def stem(self, key: str) -> str:
+        return key.rpartition(".")[0]
+
     def relative_names(self, key: str) -> dict[str, str]:
         return {root: key.removeprefix(f"{root}/") for root in self.roots if key.startswith(f"{root}/")}
 

@@ -50,10 +50,9 @@ def scan(source: PhotoSource, options: ListingOptions = NO_OPTIONS) -> Scan:
         for key, what in listing.odd
         if key in source.roots or _suffix(source.name(key)).lower() in SUPPORTED_SUFFIXES
     ]
-    texts = {unicodedata.normalize("NFC", key): key for key in listing.keys if key.endswith(_CAPTIONS_SUFFIX)}
+    texts = {_stem(source, key): key for key in listing.keys if key.endswith(_CAPTIONS_SUFFIX)}
     for key in listing.keys:
-        written = _suffix(source.name(key))
-        suffix = written.lower()
+        suffix = _suffix(source.name(key)).lower()
         if suffix in KNOWN_UNSUPPORTED_SUFFIXES:
             found.unsupported[suffix] += 1
         if suffix not in SUPPORTED_SUFFIXES:
@@ -63,9 +62,13 @@ def scan(source: PhotoSource, options: ListingOptions = NO_OPTIONS) -> Scan:
         except OSError as error:
             found.unreadable.append((key, error.strerror or str(error)))
             continue
-        if beside := texts.get(unicodedata.normalize("NFC", key.removesuffix(written) + _CAPTIONS_SUFFIX)):
+        if beside := texts.get(_stem(source, key)):
             found.captions_beside[key] = beside
     return found
+
+
+def _stem(source: PhotoSource, key: str) -> str:
+    return unicodedata.normalize("NFC", source.stem(key))
 
 
 def _suffix(name: str) -> str:

@@ -20,7 +20,10 @@ class OutsideSourceError(PermissionError):
 
 @dataclass(frozen=True)
 class FoundFile:
-    """A file as its storage describes it: one whose size and time of change are as before holds what it held."""
+    """A file as its storage describes it: one whose size and time of change are as before holds what it held.
+
+    Of a storage that tells of changes by something else, such as an ETag, ``mtime_ns`` is a number made from that.
+    """
 
     key: str
     size: int
@@ -66,7 +69,11 @@ class Listing:
 
 
 class PhotoSource(Protocol):
-    """The photographs below some roots of one storage; safe in many threads. Construction reads nothing."""
+    """The photographs below some roots of one storage; safe in many threads. Construction reads nothing.
+
+    Every method that looks raises:
+        PhotographsAwayError: the storage as a whole does not answer; it ends a run, so that nothing is taken for gone.
+    """
 
     @property
     def roots(self) -> Sequence[str]:
@@ -117,6 +124,10 @@ class PhotoSource(Protocol):
 
     def name(self, key: str) -> str:
         """Return a file's name without its folder. Nothing is read; the file need not exist."""
+        ...
+
+    def stem(self, key: str) -> str:
+        """Return what a photograph and the text file of its captions have in common. Nothing is read."""
         ...
 
     def relative_names(self, key: str) -> dict[str, str]:

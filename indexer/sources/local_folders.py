@@ -47,6 +47,12 @@ class LocalFolders:
         """See ``PhotoSource``."""
         return read_regular_file(self.local_path(key))
 
+    def read_part(self, key: str, start: int, size: int) -> bytes:
+        """Return some bytes of a file, fewer at its end; raises as ``read``."""
+        with self.local_path(key).open("rb") as file:
+            file.seek(start)
+            return file.read(size)
+
     def local_path(self, key: str) -> Path:
         """See ``PhotoSource``. Symbolic links are resolved in the path that is returned."""
         path = _resolved(Path(key))
@@ -58,6 +64,10 @@ class LocalFolders:
     def name(self, key: str) -> str:
         """See ``PhotoSource``."""
         return os.path.basename(key)  # noqa: PTH119
+
+    def stem(self, key: str) -> str:
+        """See ``PhotoSource``."""
+        return os.path.splitext(key)[0]  # noqa: PTH122
 
     def relative_names(self, key: str) -> dict[str, str]:
         """See ``PhotoSource``."""

@@ -1,4 +1,4 @@
-"""What every source of photographs does, local folders and one in memory alike; and which source roots belong to."""
+"""What every source of photographs does, local folders, object storage and memory alike; and which one roots are of."""
 
 import os
 from collections.abc import Callable
@@ -16,7 +16,7 @@ from indexer.sources.opening import as_root, photo_source
 FILES = {"a/one.jpg": b"1", "a/one.txt": b"words", "a/sub/two.png": b"22", "ab/three.jpg": b"333", "four.jpg": b"4"}
 
 
-@pytest.fixture(params=["local", "memory"])
+@pytest.fixture(params=["local", "memory", "s3"])
 def make(request, tmp_path: Path) -> Callable[..., tuple[PhotoSource, str]]:
     """Make a source of the files above, with roots below the prefix that is returned beside it."""
 
@@ -24,6 +24,9 @@ def make(request, tmp_path: Path) -> Callable[..., tuple[PhotoSource, str]]:
         if request.param == "memory":
             prefix = "memory://photos/"
             return MemorySource([prefix + root for root in roots], {prefix + n: FILES[n] for n in FILES}), prefix
+        if request.param == "s3":
+            request.getfixturevalue("object_storage").put("contract", FILES)
+            return photo_source([f"s3://contract/{root}" for root in roots]), "s3://contract/"
         for name, content in FILES.items():
             (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
             (tmp_path / name).write_bytes(content)

@@ -149,6 +149,28 @@ def test_an_original_of_another_storage_is_read_checked_and_served_whole(
         assert_problem(client.get(f"/images/{image_id}/file"), 404, "index again")
 
 
+def test_an_original_in_object_storage_is_served_and_503_while_that_is_away(
+    start: Callable[..., TestClient], tmp_path: Path, object_storage: Any
+) -> None:
+    object_storage.put("photos", {"red.png": png("red"), "blue.png": png("blue")})
+    index(tmp_path / "far", "far", "s3://photos")
+    client = start(data_dir=tmp_path / "far")
+    found = client.post("/search/text", json={"query": "red"}).json()["results"]
+    assert client.get(f"/images/{found[0]['id']}/file").content == png("red")
+    assert Image.open(io.BytesIO(client.get(found[0]["thumbnail_url"]).content)).size == (20, 10)
+    object_storage.kill()
+    try:
+        for address in (f"/images/{found[0]['id']}/file", found[1]["thumbnail_url"]):
+            answer = client.get(address)
+            assert_problem(answer, 503, "The storage of the photographs does not answer at the moment; ask again.")
+            assert "retry-after" in answer.headers
+    finally:
+        object_storage.start()
+    object_storage.put("photos", {"red.png": png("red")})
+    assert client.get(f"/images/{found[0]['id']}/file").content == png("red")
+    assert_problem(client.get(f"/images/{found[1]['id']}/file"), 404, "index again")
+
+
 def test_a_file_is_saved_under_its_own_name(client: TestClient) -> None:
     found = client.post("/search/text", json={"query": "red", "k": 1}).json()["results"][0]
     answer = client.get(f"/images/{found['image_id']}/file")
