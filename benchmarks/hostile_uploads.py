@@ -18,7 +18,7 @@ from benchmarks.hostile_images import worst_files
 from benchmarks.http_client import load
 from benchmarks.indexing import DATA_DIR
 from benchmarks.open_loop import Request, Run, send
-from benchmarks.photographs import load_photographs
+from benchmarks.photographs import Photographs, load_photographs
 from benchmarks.provenance import provenance
 from benchmarks.sampling import sampled
 from benchmarks.serving import Server, semblance
@@ -29,6 +29,7 @@ _ATTACKERS = 8
 _PAUSE_S = 30
 _GRACE_S = 20
 _EVERY_S = 0.2
+_WARMING_S = 5
 
 
 def main() -> None:
@@ -41,7 +42,7 @@ def main() -> None:
     queries = [{"query": text, "collection": photographs.name} for text in photographs.queries()]
     files = {name: content for name, content in worst_files().items() if arguments.only in name}
     with semblance(DATA_DIR) as server:
-        figures = measure(server, queries, files, photographs.name, arguments.seconds)
+        figures = measure(server, queries, files, photographs, arguments.seconds)
     text = format_csv(figures, provenance("python benchmarks/hostile_uploads.py"))
     print(text)
     if not arguments.only:
@@ -49,14 +50,16 @@ def main() -> None:
 
 
 def measure(
-    server: Server, queries: list[dict[str, str]], files: dict[str, bytes], collection: str, seconds: float
+    server: Server, queries: list[dict[str, str]], files: dict[str, bytes], photographs: Photographs, seconds: float
 ) -> list[Figure]:
     """Return the figures of one service, which is stopped at the end."""
-    path = f"/search/image?collection={collection}"
+    path = f"/search/image?collection={photographs.name}"
     times, whole = load(server.port, "/search/text", queries[:2000], 8)
     rate = len(times) / whole / 2
     asked = [Request("/search/text", json.dumps(query).encode()) for query in queries]
     send(server.port, asked, rate, 3)
+    good = [Request(path, file.read_bytes(), "image/jpeg") for file in photographs.files[:100]]
+    send(server.port, good, len(good) / _WARMING_S, _WARMING_S)  # the encoder of images takes its memory now
     memory = server.tree_memory_mb
     figures = [Figure("searches sent", rate, "1/s", note="half of what eight clients are answered"),
                Figure("memory before, all processes", memory, "MB")]  # fmt: skip

@@ -2,7 +2,7 @@
 
 Searches by words, by uploads (good ones and such as cannot be decoded), explanations, thumbnails and pages come mixed,
 at a third of what the service can answer. Memory (of all its processes, without what is mapped from files, which others
-share), descriptors and threads are read every few seconds. A line is fitted to the second half of the memory's
+share), descriptors and threads are read every other second. A line is fitted to the last two thirds of the memory's
 readings, when caches are full; its slope is told with the upper bound of its 95 % interval. Results go to
 ``benchmarks/results/soak.csv``.
 """
@@ -30,7 +30,7 @@ from benchmarks.serving import Server, semblance
 
 RESULTS = Path(__file__).parent / "results" / "soak.csv"
 _AIM_MB_PER_H = 10
-_EVERY_S = 5
+_EVERY_S = 2
 _STUDENT_95 = 1.96
 """For many readings the t distribution is the normal one."""
 
@@ -63,12 +63,12 @@ def measure(server: Server, photographs: Photographs, seconds: float) -> list[Fi
     started = time.perf_counter()
     with sampled(lambda: _reading(server, started), _EVERY_S) as readings:
         run = send(server.port, requests, len(times) / whole / 3, seconds, connections=16)
-    late = readings[len(readings) // 2 :]
+    late = readings[len(readings) // 3 :]
     slope, bound = slope_per_h([(one.at_s, one.memory_mb) for one in late])
     note = f"{len(run.replies):,} requests in {seconds / 60:g} minutes"
     return [
         Figure("memory's slope, upper bound of 95 %", bound, "MB/h", f"<= {_AIM_MB_PER_H}", note),
-        Figure("memory's slope", slope, "MB/h", note="over the second half"),
+        Figure("memory's slope", slope, "MB/h", note="over the last two thirds"),
         Figure("memory at the end", late[-1].memory_mb, "MB", note="all processes, without what is mapped from files"),
         Figure("descriptors, most of the second half less most of the first",
                _growth([one.descriptors for one in readings]), "descriptors", "<= 0"),
