@@ -37,17 +37,26 @@ NO_OBSERVER = "delete window.IntersectionObserver"
 class BrightestCells:
     """Explains a toy score: each cell of a 4 x 4 grid is as hot as its colour agrees with the query.
 
-    Both images have a map, and each word; a query of a score below ``UNRELATED`` has nothing to do with the picture.
+    Both images have a map, each term and each word; a query of a score below ``UNRELATED`` has nothing to do with the
+    picture.
     """
 
     looks_at = frozenset[ImageRole]({"result", "query"})
 
     def explain(self, match: Match) -> Evidence:
         cells = {role: _cells(image.pixels) for role, image in match.images.items()}
+        sought = {"result": match.query.vector, "query": match.vector}
         maps = tuple(
-            EvidenceMap((of @ match.query.vector).reshape(4, 4).astype(np.float32), match.images[role].region, role)
+            EvidenceMap((of @ sought[role]).reshape(4, 4).astype(np.float32), match.images[role].region, role)
             for role, of in cells.items()
         )
+        if len(match.query.terms) > 1:
+            shares = (match.query.parts @ cells["result"].T).reshape(-1, 4, 4).astype(np.float32)
+            region = match.images["result"].region
+            maps += tuple(
+                EvidenceMap(values, region, term=term.label)
+                for values, term in zip(shares, match.query.terms, strict=True)
+            )
         words = word_saliency(match, (), cells["result"], (4, 4))
         unrelated = float(match.vector @ match.query.vector) < UNRELATED
         return Evidence(maps, 1.0, words, breakdown(match), unrelated=unrelated)

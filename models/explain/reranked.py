@@ -51,7 +51,7 @@ def _mapped(evidence: Evidence, match: Match, label: str, values: Map) -> Eviden
     if not any(found.term is not None for found in others):  # of a single term, the whole was the term's
         others.insert(0, replace(whole, term=match.query.labels[0]))
     maps = (sum_of_both, *others, EvidenceMap(values, whole.region, term=label))
-    return replace(evidence, maps=maps, scale=max(evidence.scale, *(float(found.values.max()) for found in maps)))
+    return replace(evidence, maps=maps, scale=max(evidence.scale, float(sum_of_both.values.max())))
 
 
 def _words(matcher: Matcher, sentence: str, features: Features, label: str) -> TermWords:

@@ -10,9 +10,10 @@
  *   strength?: 'strong'|'possible'|'weak'}} Result  a score only where something was searched for
  * @typedef {{results: Result[], collection: {name: string, generation: number, model: string, index: string,
  *   exact: boolean}, took_ms: {total: number}, next: ?number, next_cursor: ?string, total: number, warnings: string[]}} Answer
- * @typedef {{score: number, contributions: Contribution[], heat_map: {rows: number, columns: number,
- *   values: number[][], region: number[]}, words: {term: string, words: {word: string, start: number, end: number,
- *   value: number, map: ?number[][]}[]}[]}} Explanation
+ * @typedef {{term: ?string, image: 'result'|'query', values: number[][], region: number[]}} PlaceMap
+ * @typedef {{score: number, strength: 'strong'|'possible'|'weak', contributions: Contribution[], maps: PlaceMap[], scale: number,
+ *   unrelated: boolean, method: string, methods: string[], words: {term: string, of: 'query'|'result', words: {word: string,
+ *   start: number, end: number, value: number, map: ?number[][]}[]}[]}} Explanation
  */
 import { hasPicture, hasSource, signed } from './state.js';
 import { uploadOf } from './uploads.js';
@@ -109,7 +110,7 @@ export async function image(id, collection, signal) {
   return { ...entry, image_id: entry.id, caption: entry.captions[0] ?? null };
 }
 
-/** @param {import('./state.js').State} state with a picture @returns {Promise<{text: string, model: string}>} */
+/** @param {import('./state.js').State} state with a picture @returns {Promise<import('./written.js').Written>} */
 export async function writeCaption(state, signal) {
   const asked = { k: 1, target: 'text', generate: true, ...(state.collection && { collection: state.collection }) };
   const address = `search/image?${parameters(asked)}`;
@@ -117,10 +118,10 @@ export async function writeCaption(state, signal) {
   return answer.generated[0];
 }
 
-/** @param {import('./state.js').State} state @param {string} imageId @returns {Promise<Explanation>} */
-export function explain(state, imageId, collection, signal, method = '') {
+/** @param {import('./state.js').State} state @param {string} id of a result @returns {Promise<Explanation>} */
+export function explain(state, id, collection, signal, method = '') {
   const modifier = state.modifiers.map(signed);
-  const asked = { image_id: imageId, collection, modifier, method };
+  const asked = { image_id: id, target: state.target, collection, modifier, method };
   if (state.image) asked.query_image_id = state.image;
   if (state.query) Object.assign(asked, { query: state.query, ...AS_WRITTEN }); // it is as the service read it
   else if (!hasPicture(state)) Object.assign(asked, { query: modifier.join(' '), modifier: [] }); // words may be signed, too

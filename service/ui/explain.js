@@ -1,12 +1,11 @@
 /** The dialog that shows a photograph and, where something was searched for, why it matched. */
 import { Problem, explain, pictureAddress } from './api.js';
 import { byId, element } from './element.js';
-import { clearMap, paintMap, placeAt } from './heatmap.js';
 import { openWithKey, sharpenPicture, showPicture } from './pictures.js';
-import { showBreakdown, showWords, signedText } from './reasons.js';
-import { scoreText, titleOf } from './results.js';
+import { showBreakdown, showWords } from './reasons.js';
+import { MEANING, scoreText, titleOf } from './results.js';
+import { connectStage } from './stage.js';
 import { hasSource } from './state.js';
-import { uploadOf } from './uploads.js';
 
 /** @typedef {import('./api.js').Result} Result */
 
@@ -20,12 +19,6 @@ import { uploadOf } from './uploads.js';
 export function connectExplain({ onSimilar, neighbour, withKey, onShow, onClose }) {
   const dialog = /** @type {HTMLDialogElement} */ (byId('explain'));
   const photo = /** @type {HTMLImageElement} */ (byId('stage-photo'));
-  const heat = /** @type {HTMLCanvasElement} */ (byId('heat'));
-  const askedFrame = byId('asked-frame');
-  const askedPhoto = /** @type {HTMLImageElement} */ (byId('asked-photo'));
-  const askedHeat = /** @type {HTMLCanvasElement} */ (byId('asked-heat'));
-  const method = /** @type {HTMLSelectElement} */ (byId('heat-method'));
-  const strength = /** @type {HTMLInputElement} */ (byId('heat-strength'));
   const original = /** @type {HTMLAnchorElement} */ (byId('explain-original'));
   const download = /** @type {HTMLAnchorElement} */ (byId('explain-download'));
   const link = byId('explain-link');
@@ -34,8 +27,8 @@ export function connectExplain({ onSimilar, neighbour, withKey, onShow, onClose 
   let shown = null;
   let context = null;
   let silent = false;
-  let explained = null;
   let tintWords = () => {};
+  const stage = connectStage({ onMethod: askAnew, onPlace: (at, role) => tintWords(at, role) });
 
   /** @param {Result} result */
   function show(result) {
@@ -45,13 +38,10 @@ export function connectExplain({ onSimilar, neighbour, withKey, onShow, onClose 
     const { width, height } = result.metadata;
     byId('explain-title').textContent = titleOf(result);
     const scored = result.score !== undefined;
-    byId('explain-place').textContent = scored ? `Result ${result.rank} · score ${scoreText(result.score)}` : '';
+    showPlace(result);
     refresh();
-    byId('stage-frame').style.setProperty('--ratio', `${width / height || 1}`);
-    explained = null;
-    clearMap(heat);
-    clearMap(askedHeat);
-    askedFrame.hidden = true;
+    tintWords = () => {};
+    stage.clear(width / height, context, abort.signal);
     photo.alt = titleOf(result);
     photo.removeAttribute('src');
     original.href = pictureAddress(result.image_id, context.collection, 'file');
@@ -67,7 +57,6 @@ export function connectExplain({ onSimilar, neighbour, withKey, onShow, onClose 
     if (scored) showBreakdown(byId('breakdown'), result.contributions, result.score);
     byId('photo-facts').replaceChildren(...facts(result));
     byId('words-section').hidden = true;
-    byId('heat-legend').hidden = true;
     note('');
     if (asked) ask(result, abort.signal);
   }
@@ -78,24 +67,25 @@ export function connectExplain({ onSimilar, neighbour, withKey, onShow, onClose 
     byId('explain-next').disabled = !neighbour(shown, 1);
   }
 
+  /** The place among the results, the strength in words, and the score. @param {{rank?: number, strength?: string, score?: number}} of */
+  function showPlace({ rank, strength, score }) {
+    const told = [rank && `Result ${rank}`, strength && MEANING[strength], score !== undefined && `score ${scoreText(score)}`];
+    byId('explain-place').textContent = told.filter(Boolean).join(' · ');
+  }
+
   async function ask(result, signal) {
     byId('heat-note').textContent = 'Looking…';
     try {
-      const answer = await withKey(() => explain(context.state, result.image_id, context.collection, signal, method.value));
+      const answer = await withKey(() => explain(context.state, result.id, context.collection, signal, stage.method));
       if (signal.aborted) return;
-      explained = { answer, ratio: result.metadata.width / result.metadata.height || 1 };
       byId('heat-note').textContent = answer.unrelated ? 'Nothing in this picture speaks for the query.' : '';
-      paint(null);
-      showLegend(answer);
-      showMethods(answer);
-      showAsked(answer);
-      tintWords = showWords(byId('words'), answer.words, paint);
-      byId('words-hint').hidden = !answer.words.some(({ words }) => words.some(({ map }) => map));
+      stage.show(answer);
+      tintWords = showWords(byId('words'), answer.words, stage.point);
+      byId('words-hint').hidden = answer.unrelated || !answer.words.some(({ words }) => words.some(({ map }) => map));
       byId('words-section').hidden = answer.words.length === 0;
-      if (result.id === result.image_id) {
-        showBreakdown(byId('breakdown'), answer.contributions, answer.score);
-        byId('breakdown-section').hidden = false;
-      } else note(`The score is the caption's. Heat map and words are the photograph's, which scores ${scoreText(answer.score)}.`);
+      showPlace({ ...result, strength: answer.strength, score: answer.score });
+      showBreakdown(byId('breakdown'), answer.contributions, answer.score);
+      byId('breakdown-section').hidden = false;
     } catch (error) {
       if (signal.aborted) return;
       byId('heat-note').textContent = '';
@@ -103,41 +93,10 @@ export function connectExplain({ onSimilar, neighbour, withKey, onShow, onClose 
     }
   }
 
-  /** @param {?number[][]} values of the word that is pointed at; null for the map of the whole query */
-  function paint(values) {
-    if (!explained) return;
-    const { answer, ratio } = explained;
-    const whole = mapOn(answer, 'result');
-    if (answer.unrelated) clearMap(heat);
-    else paintMap(heat, values ? { ...whole, values } : whole, answer.scale, ratio);
-  }
-
-  function showLegend({ scale, unrelated }) {
-    byId('heat-legend').hidden = unrelated;
-    byId('heat-least').textContent = signedText(-scale, 3);
-    byId('heat-most').textContent = signedText(scale, 3);
-  }
-
-  function showMethods({ method: used, methods }) {
-    method.replaceChildren(...methods.map((name) => element('option', { value: name }, name)));
-    method.value = used;
-    method.hidden = byId('heat-method-label').hidden = methods.length < 2;
-  }
-
-  /** Show the picture that was searched by beside the result, where the method has looked at it. */
-  function showAsked(answer) {
-    const map = mapOn(answer, 'query');
-    askedFrame.hidden = !map || answer.unrelated;
-    if (askedFrame.hidden) return;
-    const { image, upload } = context.state;
-    askedPhoto.onload = () => {
-      const ratio = askedPhoto.naturalWidth / askedPhoto.naturalHeight || 1;
-      askedFrame.style.setProperty('--ratio', `${ratio}`);
-      paintMap(askedHeat, map, answer.scale, ratio);
-      if (!image) URL.revokeObjectURL(askedPhoto.src);
-    };
-    if (image) showPicture(askedPhoto, pictureAddress(image, context.collection, 'thumbnail'), abort.signal);
-    else askedPhoto.src = URL.createObjectURL(uploadOf(upload));
+  function askAnew() {
+    abort.abort();
+    abort = new AbortController();
+    ask(shown, abort.signal);
   }
 
   function note(text) {
@@ -157,23 +116,6 @@ export function connectExplain({ onSimilar, neighbour, withKey, onShow, onClose 
     dialog.close();
   }
 
-  const fade = () => {
-    for (const canvas of [heat, askedHeat]) canvas.style.opacity = `${Number(strength.value) / 100}`;
-  };
-  fade();
-  strength.addEventListener('input', fade);
-  method.addEventListener('change', () => {
-    abort.abort();
-    abort = new AbortController();
-    ask(shown, abort.signal);
-  });
-  byId('stage-frame').addEventListener('pointermove', (event) => {
-    if (!explained) return;
-    const { left, top, width, height } = byId('stage-frame').getBoundingClientRect();
-    const whole = mapOn(explained.answer, 'result');
-    tintWords(placeAt(whole, (event.clientX - left) / width, (event.clientY - top) / height));
-  });
-  byId('stage-frame').addEventListener('pointerleave', () => explained && tintWords(null));
   openWithKey(original);
   openWithKey(download);
   link.addEventListener('click', async () => {
@@ -200,7 +142,7 @@ export function connectExplain({ onSimilar, neighbour, withKey, onShow, onClose 
     if (shown) document.querySelector(`.photo[data-id="${CSS.escape(shown.id)}"]`)?.focus();
   });
   dialog.addEventListener('keydown', (event) => {
-    if (event.target === strength || event.target === method) return;
+    if (stage.takesArrows(event.target)) return;
     if (event.key === 'ArrowLeft') step(-1);
     if (event.key === 'ArrowRight') step(1);
   });
@@ -208,7 +150,7 @@ export function connectExplain({ onSimilar, neighbour, withKey, onShow, onClose 
   return {
     open(result, asked) {
       context = asked;
-      method.replaceChildren(); // the methods of another model
+      stage.forgetMethods(); // another model has others
       show(result);
       if (!dialog.open) dialog.showModal();
       dialog.scrollTop = 0;
@@ -217,9 +159,6 @@ export function connectExplain({ onSimilar, neighbour, withKey, onShow, onClose 
     refresh,
   };
 }
-
-/** @returns {?object} the map of the whole query on one of the images */
-const mapOn = ({ maps }, role) => maps.find(({ image, term }) => image === role && term === null);
 
 /** @param {string} text @returns {Promise<boolean>} whether it could be: on an address without HTTPS a browser refuses */
 async function copy(text) {

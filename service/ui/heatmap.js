@@ -29,16 +29,21 @@ export function clearMap(canvas) {
 }
 
 /**
- * @param {{values: number[][], region: number[]}} map
+ * @param {{region: number[]}} map
  * @param {number} x of a point, as a fraction of the photograph's width
  * @param {number} y
- * @returns {?[number, number]} row and column of the place there; null outside the region
+ * @returns {?[number, number]} how far down and across the region it lies, 0 to 1; null outside
  */
-export function placeAt({ values, region: [left, top, right, bottom] }, x, y) {
-  const row = Math.floor(((y - top) / (bottom - top)) * values.length);
-  const column = Math.floor(((x - left) / (right - left)) * values[0].length);
-  return values[row]?.[column] === undefined ? null : [row, column];
+export function placeAt({ region: [left, top, right, bottom] }, x, y) {
+  const [down, across] = [(y - top) / (bottom - top), (x - left) / (right - left)];
+  return [down, across].every((part) => part >= 0 && part < 1) ? [down, across] : null;
 }
+
+/** @param {number[][]} values of a map @param {[number, number]} place down and across @returns {number} what it has there */
+export const valueAt = (values, [down, across]) => {
+  const row = values[Math.floor(down * values.length)];
+  return row[Math.floor(across * row.length)];
+};
 
 /** @returns {HTMLCanvasElement} a pixel a place, as opaque as its value times the factor; the browser smooths it */
 function cells(values, colour, factor) {

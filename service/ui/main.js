@@ -14,6 +14,7 @@ import { hideMessage, showError, showMessage, showWarnings } from './messages.js
 import { askOffer, factsOf, isOutdated, offeredCollections, usualCollection } from './offer.js';
 import { EMPTY, describe, fromAddress, hasSource, lacksPicture, sameSearch, toAddress } from './state.js';
 import { showReading } from './reading.js';
+import { showSource } from './pictures.js';
 import { keepUpload } from './uploads.js';
 import { hideWritten, offerWritten } from './written.js';
 
@@ -236,7 +237,7 @@ function anew() {
 
 function showPage(answer, signal) {
   const asksForCaptions = hasSource(state) && state.target === 'text' && !state.query;
-  if (!listing.shown && asksForCaptions) offerWritten(() => withKey(() => writeCaption(state, signal)));
+  if (!listing.shown && asksForCaptions) offerWritten(() => withKey(() => writeCaption(state, signal)), (image) => showSource(image, state, signal));
   showReading(answer.query, answer.written, () => navigate({
     query: answer.written,
     modifiers: state.modifiers.filter(({ text }) => !answer.query.modifiers.some((read) => read.source && read.text === text)),

@@ -1,6 +1,7 @@
 /** Puts the collection's pictures into <img> elements, with the key where one is needed. */
-import { blob, key } from './api.js';
+import { blob, key, pictureAddress } from './api.js';
 import { element } from './element.js';
+import { uploadOf } from './uploads.js';
 
 /**
  * @param {string} address
@@ -29,6 +30,17 @@ export async function showPicture(image, address, signal) {
   } catch {
     if (!signal?.aborted) image.classList.add('missing'); // the box shows what it would have shown, in words
   }
+}
+
+/**
+ * Show the picture that is searched by.
+ * @param {HTMLImageElement} image
+ * @param {import('./state.js').State} state
+ * @param {AbortSignal} signal
+ */
+export function showSource(image, state, signal) {
+  if (state.image) showPicture(image, pictureAddress(state.image, state.collection, 'thumbnail'), signal);
+  else load(image, URL.createObjectURL(uploadOf(state.upload)));
 }
 
 /**

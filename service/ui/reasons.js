@@ -1,5 +1,6 @@
 /** A score taken apart: what each term of the query gives, and what each word does. */
 import { element } from './element.js';
+import { valueAt } from './heatmap.js';
 
 /** @typedef {import('./api.js').Contribution} Contribution */
 
@@ -31,8 +32,22 @@ export function showBreakdown(table, contributions, score) {
     element('tfoot', {}, row('tr', 'Score', score, signedText(score).replace('+', ''))));
 }
 
+/** A word with its number; a button where it has a map to show. */
+function wordElement({ word, value, map }, point, leave) {
+  const one = element(map ? 'button.word' : 'span.word', map ? { type: 'button' } : {},
+    element('span', {}, word), element('data', { value }, signedText(value, 3)));
+  if (map) {
+    for (const event of ['pointerenter', 'focus', 'click']) one.addEventListener(event, point);
+    for (const event of ['pointerleave', 'blur']) one.addEventListener(event, leave);
+  }
+  return one;
+}
+
+/** @param {TermWords} term @returns {string} whose words they are */
+const headOf = ({ term, of }) => (of === 'result' ? 'The caption' : termText(term));
+
 /** @param {string} term as the service names it: `image`, the query's words, or a signed modifier */
-export const termText = (term) => (term === 'image' ? 'the picture' : term.replace(/^\+\s*/, '+ ').replace(/^[-−–]\s*/, '− '));
+export const termText = (term) => (term === 'image' ? 'the picture' : term.replace(/^rerank: /, 'the matcher ').replace(/^\+\s*/, '+ ').replace(/^[-−–]\s*/, '− '));
 
 /**
  * Round values so that what is read adds up to the rounded total: those with the largest remainder give way.
@@ -47,32 +62,39 @@ function roundedTogether(values, total) {
   return floors.map((value) => signedText(value / unit));
 }
 
+/** @typedef {import('./api.js').Explanation['words'][number]} TermWords */
+
+/** @param {TermWords} term @returns {'result'|'query'} the image on which the maps of its words lie */
+const imageOf = ({ of }) => (of === 'result' ? 'query' : 'result');
+
 /**
- * The query's sentences, each word tinted by what it adds or takes and its number beneath.
+ * The sentences of the query, of a caption that was found and of the matcher, each word tinted by what it adds or takes
+ * and its number beneath.
  * @param {HTMLElement} place
- * @param {import('./api.js').Explanation['words']} terms
- * @param {(map: ?number[][]) => void} onPoint told of the map of the word that is pointed at; null when none is any more
- * @returns {(at: ?[number, number]) => void} tints the words by what they add at one place, or again by all of it
+ * @param {TermWords[]} terms
+ * @param {(word: ?{values: number[][], image: 'result'|'query', scale: number}) => void} onPoint told of the map of the word
+ *   that is pointed at, on which image it lies, and the largest value of its sentence's words; null when none is any more
+ * @returns {(at: ?[number, number], image?: 'result'|'query') => void} tints the words by what they add at one place of an
+ *   image, as `placeAt` gives it, or again by all of it
  */
 export function showWords(place, terms, onPoint) {
-  const all = terms.flatMap(({ words }) => words);
+  const all = terms.flatMap((term) => term.words.map((word) => ({ word, image: imageOf(term) })));
   const shown = new Map();
-  place.replaceChildren(...terms.map(({ term, words }) => element('p', { title: termText(term) },
-    ...words.map((word) => {
-      const tag = word.map ? 'button.word' : 'span.word';
-      const one = element(tag, word.map ? { type: 'button' } : {},
-        element('span', {}, word.word), element('data', { value: word.value }, signedText(word.value, 3)));
-      if (word.map) {
-        for (const event of ['pointerenter', 'focus', 'click']) one.addEventListener(event, () => onPoint(word.map));
-        for (const event of ['pointerleave', 'blur']) one.addEventListener(event, () => onPoint(null));
-      }
+  const sentence = (term) => {
+    const image = imageOf(term);
+    const scale = Math.max(1e-9, ...term.words.flatMap(({ map }) => map?.flat().map(Math.abs) ?? []));
+    return element('p', {}, ...term.words.map((word) => {
+      const one = wordElement(word, () => onPoint({ values: word.map, image, scale }), () => onPoint(null));
       shown.set(word, one);
       return one;
-    }))));
-  const tint = (at) => {
-    const values = all.map(({ value, map }) => (at && map ? map[at[0]][at[1]] : value));
+    }));
+  };
+  place.replaceChildren(...terms.flatMap((term) => (
+    terms.length > 1 ? [element('h4', {}, headOf(term)), sentence(term)] : [sentence(term)])));
+  const tint = (at, on = 'result') => {
+    const values = all.map(({ word: { value, map }, image }) => (at && map && image === on ? valueAt(map, at) : value));
     const strongest = Math.max(1e-9, ...values.map(Math.abs));
-    all.forEach((word, i) => {
+    all.forEach(({ word }, i) => {
       const one = shown.get(word);
       one.style.setProperty('--strength', (Math.abs(values[i]) / strongest).toFixed(3));
       one.classList.toggle('minus', values[i] < 0);

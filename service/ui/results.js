@@ -42,7 +42,7 @@ export const titleOf = (result) => result.caption ?? result.path;
 export const scoreText = (score) => score.toFixed(3).replace('-', '−');
 
 /** What a strength says of a result. */
-const MEANING = { strong: 'Strong match', possible: 'Possible match', weak: 'Weak match' };
+export const MEANING = { strong: 'Strong match', possible: 'Possible match', weak: 'Weak match' };
 
 function photograph(result, options) {
   return element('li.card', { '--ratio': ratioOf(result), 'data-strength': result.strength },

@@ -60,7 +60,7 @@ def test_the_whole_map_is_that_of_the_vectors_and_that_of_the_matcher_and_both_a
     assert [one.term for one in found.maps] == [None, "red blue", LABEL]
     upper = 0.01 + WEIGHT / 2 / 4  # a quarter is four places
     np.testing.assert_allclose(found.whole().values, [[upper] * 4] * 2 + [[0.01] * 4] * 2, atol=1e-6)
-    assert found.scale == pytest.approx(WEIGHT / 2)
+    assert found.scale == pytest.approx(max(0.1, upper))
 
 
 def test_maps_of_several_terms_are_kept_as_they_are() -> None:

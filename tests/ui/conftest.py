@@ -9,8 +9,11 @@ import structlog
 from browser_complaints import Complaints
 from PIL import Image
 from playwright.sync_api import sync_playwright
+from toy_captioner import NAMES as CAPTIONERS
 from toy_encoder import CALIBRATION, ToyEncoder
 from toy_indexing import index_with
+from toy_matcher import NAME as MATCHER
+from toy_matcher import ToyMatcher
 from toy_pages import ALBUM, save_dated, serving
 
 from indexer.ingest.request import IndexRequest
@@ -49,7 +52,7 @@ def photographs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def data_dir(photographs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Hold three collections: ``colours`` with captions, ``plain`` without, and ``album``, with dates and folders."""
     data = tmp_path_factory.mktemp("data")
-    index_with(IndexRequest(data_dir=data, collection="colours", paths=(photographs,)), [ToyEncoder()])
+    index_with(IndexRequest(data_dir=data, collection="colours", paths=(photographs,)), [ToyEncoder()], [ToyMatcher()])
     few = tmp_path_factory.mktemp("few")
     for colour in ("red", "blue"):
         Image.new("RGB", (64, 48), tuple(255 * c for c in COLOURS[colour])).save(few / f"plain-{colour}.jpg")
@@ -88,6 +91,13 @@ def calibrated_address(data_dir: Path) -> Iterator[str]:
     """Serve the same collections by a model that is sure of its answers to words, and says how sure."""
     encoder = ToyEncoder(calibrations={"text-to-image": CALIBRATION})
     with serving(encoder, data_dir=data_dir, default_collection="colours") as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def reranked_address(data_dir: Path) -> Iterator[str]:
+    """Serve the same collections with a matcher that re-ranks, and a captioner that tells where it looks."""
+    with serving(data_dir=data_dir, default_collection="colours", rerank=MATCHER, captioner=CAPTIONERS[1]) as url:
         yield url
 
 

@@ -45,6 +45,21 @@ def explanation(page: Page, address: str, photographs: Path) -> None:
     page.locator("#list button.photo").first.click()
     expect(page.locator("#heat-note")).to_have_text("")
     expect(page.locator("#words-section")).to_be_visible()
+    expect(page.locator("#heat-terms")).to_be_visible()
+
+
+def pair(page: Page, address: str, photographs: Path) -> None:
+    page.goto(address)
+    page.set_input_files("#file", photographs / "halves.jpg")
+    page.locator("#list button.photo").first.click()
+    expect(page.locator("#heat-note")).to_have_text("")
+    expect(page.locator("#asked-frame")).to_be_visible()
+
+
+def written(page: Page, address: str, photographs: Path) -> None:
+    captions(page, address, photographs)
+    page.get_by_role("button", name="Write a caption").click()
+    expect(page.locator("#written q")).to_be_visible()
 
 
 def failure(page: Page, address: str, _photographs: Path) -> None:
@@ -61,7 +76,7 @@ def lost(page: Page, address: str, _photographs: Path) -> None:
 @pytest.mark.parametrize("width", [320, 1200, 2200])
 @pytest.mark.parametrize(
     "state",
-    [home, wall, photograph, results, captions, explanation, failure, lost],
+    [home, wall, photograph, results, captions, written, explanation, pair, failure, lost],
     ids=lambda state: state.__name__,
 )
 def test_no_rule_of_axe_is_broken(
@@ -80,6 +95,15 @@ def test_no_rule_of_axe_is_broken(
     assert len(found.response["passes"]) > 15
     assert not found.response["violations"], found.generate_report()
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+
+
+def test_words_that_show_where_a_model_looked_break_no_rule(
+    page: Page, reranked_address: str, photographs: Path
+) -> None:
+    written(page, reranked_address, photographs)
+    page.locator("#written button.word").first.focus()
+    found = Axe().run(page)
+    assert not found.response["violations"], found.generate_report()
 
 
 def test_the_question_for_a_key_breaks_no_rule(page: Page, keyed_address: str, complaints: Complaints) -> None:

@@ -51,3 +51,28 @@ def test_a_captioner_that_fails_is_told_and_can_be_asked_again(
     page.get_by_role("button", name="Try again").click()
     expect(page.locator("#written q")).to_have_text("a blue square")
     complaints.expect("Failed to load resource")
+
+
+def test_each_word_shows_where_the_model_looked_for_it(page: Page, reranked_address: str, photographs: Path) -> None:
+    page.goto(f"{reranked_address}/?target=text")
+    page.set_input_files("#file", photographs / "blue-bright.jpg")
+    page.get_by_role("button", name="Write a caption").click()
+    words = page.locator("#written button.word")
+    expect(words).to_have_text(["a", "blue", "square"])
+    assert page.locator("#written q").inner_text() == "a blue square"
+    painted = """() => {
+        const canvas = document.querySelector('#written canvas');
+        const { width, height } = canvas;
+        const copy = Object.assign(document.createElement('canvas'), { width, height })
+            .getContext('2d', { willReadFrequently: true });
+        copy.drawImage(canvas, 0, 0);
+        const at = (x, y) => copy.getImageData(Math.floor(x * width), Math.floor(y * height), 1, 1).data[3];
+        return [at(0.95, 0.05), at(0.05, 0.95)];
+    }"""
+    words.nth(1).hover()
+    looked, elsewhere = page.evaluate(painted)
+    assert looked > 200 > 50 > elsewhere, "it looks at the upper right"
+    page.mouse.move(1, 1)
+    assert page.evaluate(painted) == [0, 0]
+    words.nth(2).focus()
+    assert page.evaluate(painted)[0] > 200
