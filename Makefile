@@ -53,7 +53,7 @@ $(VENV)/run: $(VENV)/torch pyproject.toml
 	@touch $@
 
 $(VENV)/dev: $(VENV)/run
-	@$(PIP) --editable '.[$(EXTRA),heic,jxl,raw,milvus,postgres,s3,evaluate,train,dev]'
+	@$(PIP) --editable '.[$(EXTRA),heic,jxl,raw,milvus,postgres,ray,s3,evaluate,train,dev]'
 	@touch $@
 
 demo: $(VENV)/run

@@ -113,6 +113,18 @@ def index(
     device: Annotated[
         str, typer.Option(envvar="SEMBLANCE_DEVICE", help="cpu, cuda, …; auto takes a GPU where there is one.")
     ] = "auto",
+    workers: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            help="Processes that read and encode, by Ray on this machine, or with --ray on that cluster, where 0 is "
+            "one for each GPU, or else for each machine. Default: this process alone.",
+        ),
+    ] = 0,
+    ray: Annotated[
+        str | None,
+        typer.Option(help="Encode on a Ray cluster: host:6379, or auto.", metavar="ADDRESS"),
+    ] = None,
     data_dir: DataDir = None,
 ) -> None:
     """Index folders of photographs: new and changed images are encoded, deleted ones go."""
@@ -143,6 +155,8 @@ def index(
         min_present=min_present,
         keep=keep,
         purge=purge,
+        workers=workers,
+        ray=ray,
         execution=execution,
     )
     try:

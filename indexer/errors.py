@@ -12,6 +12,8 @@ StorageError (models.errors)
 │   ├── CatalogAwayError        the PostgreSQL server of the catalog
 │   ├── VectorsAwayError        the Milvus server of the vectors
 │   └── PhotographsAwayError    the object storage of the photographs
+├── WorkersLostError            processes that encode die again and again, or do not start
+├── UnlikeWorkerError           a process that encodes has other models than the one that indexes
 ├── VectorsGoneError            the Milvus server does not have the vectors of a generation
 ├── VectorsUrlMissingError      Milvus keeps the vectors, and no URL is set
 ├── CatalogGoneError            the PostgreSQL server does not have the catalog of a generation
@@ -138,6 +140,23 @@ class PhotographsAwayError(EngineAwayError):
 
     def __init__(self, reason: str) -> None:
         super().__init__("the storage of the photographs", reason)
+
+    def __reduce__(self) -> tuple[type[PhotographsAwayError], tuple[str]]:  # it may come from another process
+        return type(self), (self.reason,)
+
+
+class WorkersLostError(StorageError):
+    """Processes that encode die again and again, or do not start."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"workers are lost ({reason}); what was encoded is kept, and the same command goes on")
+
+
+class UnlikeWorkerError(StorageError):
+    """A process that encodes has other models, or another decoder, than the one that indexes."""
+
+    def __init__(self) -> None:
+        super().__init__("a worker has other models than this process: install the same Semblance everywhere")
 
 
 class VectorsGoneError(StorageError):

@@ -31,6 +31,7 @@ PLANTED = {
     "Milvus's client stays behind its store": ("indexer/store/vector_log.py", "import pymilvus"),
     "PostgreSQL's driver stays behind its catalog": ("indexer/catalog/tables.py", "import psycopg"),
     "Object storage stays behind its source": ("indexer/sources/tar_shards.py", "import fsspec"),
+    "Ray stays behind the batches": ("indexer/ingest/image_worker.py", "import ray"),
     "Torch stays in models and the laboratory": ("models/protocols.py", "import torch"),
     "OpenVINO stays behind the inference interface": ("models/encoders/compiled.py", "import openvino"),
     "transformers serves hf: checkpoints alone": ("models/text/minilm.py", "import transformers"),

@@ -1,38 +1,28 @@
 """The second step: turns files into stored vectors and features; reading, encoding and writing overlap.
 
-Threads read and decode files before the encoder needs them; the encoder runs in the caller's thread; one more thread
-writes. How far each may be from the next is bounded, and with it memory: what waits is only what the models take in,
-``(S, S, 3)`` pixels an image.
+Batches come from this process or from others; a thread of its own writes. How far each may be from the next is bounded,
+and with it memory: what waits is only what the models take in, ``(S, S, 3)`` pixels an image, or what comes of them.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from functools import partial
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from indexer.catalog.base import CatalogWriter, SeenFile, content_id
 from indexer.errors import EmptyCollectionError
 from indexer.ingest.background_writer import BackgroundWriter
 from indexer.ingest.encoded_vectors import EncodedVectors
-from indexer.ingest.image_pass import PassWorker
-from indexer.ingest.image_reader import ImageReader, ReadFile
+from indexer.ingest.image_batches import EncodedBatch
+from indexer.ingest.image_reader import ReadFile
 from indexer.ingest.plan import Plan
-from indexer.ingest.prefetch import prefetch
 from indexer.ingest.removals import AwayFolder, away_folders
 from indexer.ingest.request import Progress
-from indexer.sources.base import FoundFile
-from models.imaging.decode import ImageDecoder
-from models.inference.batches import IMAGE_BATCH
-from models.inference.execution import available_cores
-
-_FILES_AHEAD = 4 * IMAGE_BATCH
-_BATCHES_BEHIND = 4
 
 
 @dataclass(frozen=True)
@@ -60,23 +50,19 @@ class EncodedImages:
 
 def encode_images(
     plan: Plan,
-    workers: Sequence[PassWorker],
+    batches: Iterable[EncodedBatch],
     vectors: EncodedVectors,
     catalog: CatalogWriter,
-    decoder: ImageDecoder,
     progress: Progress,
-    added_at: datetime,
 ) -> EncodedImages:
-    """Read, encode and note the files of a plan, and forget those that are gone.
+    """Store and note what comes of the files of a plan, and forget those that are gone.
 
     Args:
         plan: of the run.
-        workers: run the passes.
+        batches: read and encode its files as they are asked for; not begun where there are none to read.
         vectors: where rows are stored.
         catalog: where files are noted.
-        decoder: of the files.
         progress: told how many are done.
-        added_at: noted of images that are new.
 
     Raises:
         EmptyCollectionError: no image is left.
@@ -84,11 +70,9 @@ def encode_images(
         StorageError: the disk is full or cannot be written.
     """
     started = time.perf_counter()
-    by_name = {worker.card.name: worker for worker in workers}
-    encoding = _ImageEncoding(by_name, vectors, catalog)
+    encoding = _ImageEncoding(vectors, catalog)
     if plan.to_read:
-        reader = ImageReader(plan.source, by_name, vectors, plan.revisions, decoder, added_at)
-        encoding.run(reader, plan.to_read, progress)
+        encoding.run(batches, len(plan.to_read), progress)
     seconds = time.perf_counter() - started
     seen = catalog.seen_files().values()
     away, gone = _gone(plan, seen, encoding.former)
@@ -108,59 +92,35 @@ def encode_images(
 
 
 class _ImageEncoding:
-    """Runs several passes over image files and notes the files in the catalog.
+    """Stores the rows of image files and notes the files in the catalog.
 
     Args:
-        workers: run the passes, by the names of their models.
         vectors: where rows are stored.
         catalog: where files are noted.
     """
 
-    def __init__(self, workers: Mapping[str, PassWorker], vectors: EncodedVectors, catalog: CatalogWriter) -> None:
-        self._workers, self._vectors, self._catalog = workers, vectors, catalog
-        self._claimed: set[tuple[str, bytes]] = set()
+    def __init__(self, vectors: EncodedVectors, catalog: CatalogWriter) -> None:
+        self._vectors, self._catalog = vectors, catalog
         self.unreadable: list[tuple[str, str]] = []
         self.remarks: list[tuple[str, str]] = []
         self.encoded: set[bytes] = set()
         self.former: dict[bytes, bytes] = {}
 
-    def run(self, reader: ImageReader, files: Sequence[FoundFile], progress: Progress) -> None:
-        """Read, encode and store; files that do not decode are noted with the reason.
+    def run(self, batches: Iterable[EncodedBatch], count: int, progress: Progress) -> None:
+        """Store what comes of ``count`` files; those that do not decode are noted with the reason.
 
         Afterwards ``encoded`` holds the hashes of the images encoded, ``unreadable`` the files that could not be read,
         ``remarks`` what is wrong with others, and ``former`` the hashes of images by those that an earlier version knew
         them by.
         """
-        batch: list[ReadFile] = []
-        to_encode = done = 0
+        done = 0
         with BackgroundWriter() as writer:
-            for read in prefetch(reader.read, files, threads=available_cores(), depth=_FILES_AHEAD):
-                batch.append(read)
-                to_encode += bool(read.prepared)
-                if to_encode == IMAGE_BATCH or len(batch) == _FILES_AHEAD:
-                    writer.submit(self._encode(batch))
-                    done += len(batch)
-                    progress("images", done, len(files))
-                    batch, to_encode = [], 0
-            writer.submit(self._encode(batch))
-        progress("images", len(files), len(files))
+            for batch in batches:
+                writer.submit(partial(self._write, batch.reads, batch.rows))
+                done += len(batch.reads)
+                progress("images", done, count)
 
-    def _encode(self, batch: Sequence[ReadFile]) -> Callable[[], None]:
-        """Encode what no earlier file of the same content has brought; return what is left to do: to write it."""
-        new: list[tuple[str, list[bytes], NDArray[Any]]] = []
-        for name, worker in self._workers.items():
-            inputs = {
-                read.sha256: read.prepared[name]
-                for read in batch
-                if read.sha256 and name in read.prepared and (name, read.sha256) not in self._claimed
-            }
-            if inputs:
-                self._claimed.update((name, key) for key in inputs)
-                outputs = worker.run(np.stack(list(inputs.values())))
-                new += [(model, list(inputs), rows) for model, rows in outputs.items()]
-        return lambda: self._write(batch, new)
-
-    def _write(self, batch: Sequence[ReadFile], new: Iterable[tuple[str, list[bytes], NDArray[Any]]]) -> None:
+    def _write(self, batch: Sequence[ReadFile], new: Iterable[tuple[str, Sequence[bytes], NDArray[Any]]]) -> None:
         """Store rows, then note the files: a file is never noted as an image before its rows are safe."""
         former = {read.former: read.sha256 for read in batch if read.sha256 and read.former}
         anew = {read.sha256 for read in batch if read.sha256 and read.anew}

@@ -9,8 +9,9 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import ExitStack, closing
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +24,25 @@ from models.types import Side
 
 SIDES: tuple[Side, ...] = ("image", "text")
 _SUFFIX = ".vectors"
+
+
+class KnownRows(Protocol):
+    """Tells what has been encoded."""
+
+    def lacking(self, side: Side, key: bytes) -> list[str]:
+        """Return the models and matchers that have not encoded a key yet."""
+        ...
+
+
+@dataclass(frozen=True)
+class KnownImages:
+    """The images that had been encoded at some time, by model and matcher; it can be pickled."""
+
+    encoded: Mapping[str, frozenset[bytes]]
+
+    def lacking(self, side: Side, key: bytes) -> list[str]:
+        """See ``KnownRows``; images alone are known."""
+        return [model for model, keys in self.encoded.items() if side == "image" and key not in keys]
 
 
 class EncodedVectors:
@@ -46,6 +66,11 @@ class EncodedVectors:
     def lacking(self, side: Side, key: bytes) -> list[str]:
         """Return the models and matchers that have not encoded a key yet."""
         return [model for (model, of), log in self._logs.items() if of == side and key not in log]
+
+    def known_images(self) -> KnownImages:
+        """Return what is stored of images now."""
+        logs = {model: log for (model, side), log in self._logs.items() if side == "image"}
+        return KnownImages({model: frozenset(log.keys()) for model, log in logs.items()})
 
     def append(
         self, model: str, side: Side, keys: Sequence[bytes], rows: NDArray[Any], *, anew: Collection[bytes] = ()

@@ -9,7 +9,7 @@ from datetime import datetime
 
 from indexer.catalog.base import ImageFacts
 from indexer.ingest.content_key import content_key
-from indexer.ingest.encoded_vectors import EncodedVectors
+from indexer.ingest.encoded_vectors import KnownRows
 from indexer.ingest.failures import MAX_FILE_BYTES, Failure, failure_of, too_many_bytes
 from indexer.ingest.image_facts import facts_beside_pixels, facts_of_photograph
 from indexer.ingest.image_pass import PassWorker
@@ -52,7 +52,7 @@ class ImageReader:
     Args:
         source: of the files.
         workers: the passes that need pixels, by the names of their models.
-        vectors: tell which models lack an image.
+        known: tells which models lack an image.
         revisions: of the decoder that read it, by the SHA-256 of each image that the catalog has.
         decoder: of the files.
         added_at: noted of images that are new.
@@ -62,12 +62,12 @@ class ImageReader:
         self,
         source: PhotoSource,
         workers: Mapping[str, PassWorker],
-        vectors: EncodedVectors,
+        known: KnownRows,
         revisions: Mapping[bytes, int],
         decoder: ImageDecoder,
         added_at: datetime,
     ) -> None:
-        self._source, self._workers, self._vectors = source, workers, vectors
+        self._source, self._workers, self._known = source, workers, known
         self._revisions, self._decoder, self._added_at = revisions, decoder, added_at
         self._shrink_to = max(worker.card.preprocessing.size for worker in workers.values())
         self._any_former = any(revision == 0 for revision in revisions.values())
@@ -115,7 +115,7 @@ class ImageReader:
         """Return the models that have no vector of an image, or one that is wrong."""
         if anew:
             return [card.name for worker in self._workers.values() for card in worker.gives]
-        lacking = self._vectors.lacking("image", sha256)
+        lacking = self._known.lacking("image", sha256)
         if known_as is None or not lacking:
             return lacking
-        return [model for model in lacking if model in self._vectors.lacking("image", known_as)]
+        return [model for model in lacking if model in self._known.lacking("image", known_as)]

@@ -19,9 +19,12 @@ from indexer.errors import EngineAwayError
 from indexer.ingest.departed import KEPT_GENERATIONS, drop_departed
 from indexer.ingest.encode_images import encode_images
 from indexer.ingest.encoded_vectors import EncodedVectors
+from indexer.ingest.image_batches import EncodedBatch, batches_here
 from indexer.ingest.image_pass import ImagePass, PassWorker
+from indexer.ingest.image_reader import ImageReader
+from indexer.ingest.image_worker import WorkerTask, identities
 from indexer.ingest.place_captions import place_captions
-from indexer.ingest.plan import make_plan
+from indexer.ingest.plan import Plan, make_plan
 from indexer.ingest.publish_changes import publish_changes
 from indexer.ingest.request import IndexReport, IndexRequest, Progress
 from indexer.ingest.restore import restore_work
@@ -70,7 +73,8 @@ def run_passes(
     with _opened(layout, cards) as (catalog, vectors):
         started = time.perf_counter()
         plan, captions_before = make_plan(request, catalog, vectors, decoder.limits), catalog.caption_texts()
-        images = encode_images(plan, workers, vectors, catalog, decoder, progress, now())
+        batches = _batches(request, plan, passes, workers, vectors, decoder, now())
+        images = encode_images(plan, batches, vectors, catalog, progress)
         captions = place_captions(plan, images.ids, encoders, vectors, catalog, progress)
         captions_removed = len(captions_before - catalog.caption_texts())
         published = publish_changes(layout, plan, cards, vectors, catalog, now, request.keep)
@@ -99,6 +103,42 @@ def run_passes(
         captions_per_s=captions.captions_per_s,
         seconds=seconds,
     )
+
+
+def _batches(
+    request: IndexRequest,
+    plan: Plan,
+    passes: Sequence[ImagePass],
+    workers: Sequence[PassWorker],
+    vectors: EncodedVectors,
+    decoder: ImageDecoder,
+    added_at: datetime,
+) -> Iterator[EncodedBatch]:
+    """Read and encode the files of a plan as the batches are asked for, here or on a cluster."""
+    if not request.workers and request.ray is None:
+        by_name = {worker.card.name: worker for worker in workers}
+        reader = ImageReader(plan.source, by_name, vectors, plan.revisions, decoder, added_at)
+        yield from batches_here(reader, by_name, plan.to_read)
+        return
+    try:
+        from indexer.ingest.ray_batches import Cluster, batches_on_ray
+    except ImportError as error:
+        raise InputError(f"workers need the extra ray: pip install 'semblance[ray]' ({error})") from None
+
+    def task_for(cores: int) -> WorkerTask:
+        return WorkerTask(
+            passes=tuple(passes),
+            roots=tuple(plan.source.roots),
+            missing_roots=tuple(plan.source.missing_roots()),
+            made_by=identities(workers),
+            limits=decoder.limits,
+            known=vectors.known_images(),
+            revisions=plan.revisions,
+            added_at=added_at,
+            cores=cores,
+        )
+
+    yield from batches_on_ray(Cluster(request.workers, request.ray), task_for, plan.to_read)
 
 
 @contextmanager

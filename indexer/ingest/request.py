@@ -37,6 +37,9 @@ class IndexRequest:
         min_present: share of a folder's images that must be there for the others to count as deleted, 0 to 1.
         keep: how many generations stay where one is published, the new one among them; at least 1.
         purge: drop the vectors of what is gone now, and not after three generations.
+        workers: how many processes of a Ray cluster read and encode images; 0 is none but this one, or with ``ray`` as
+            many as fit it (see ``ingest.ray_batches``).
+        ray: address of a running cluster; None is one of this machine, where there are workers.
         execution: how models run where a process makes a library of its own.
     """
 
@@ -55,6 +58,8 @@ class IndexRequest:
     min_present: float = MIN_PRESENT
     keep: int = 2
     purge: bool = False
+    workers: int = 0
+    ray: str | None = None
     execution: Execution = Execution(device="auto")  # noqa: RUF009 - it is immutable
 
 

@@ -50,6 +50,10 @@ class VectorLog:
     def __contains__(self, key: bytes) -> bool:
         return key in self._positions
 
+    def keys(self) -> Collection[bytes]:
+        """Return the keys of all that is stored."""
+        return self._positions.keys()
+
     def __len__(self) -> int:
         return len(self._positions)
 
