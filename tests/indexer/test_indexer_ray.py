@@ -18,9 +18,11 @@ import pytest
 
 from benchmarks.drawn_photographs import draw_photographs
 from indexer.errors import SourceError, UnlikeWorkerError
+from indexer.indexing import index_collection
 from indexer.ingest.encoded_vectors import KnownImages
 from indexer.ingest.image_pass import ImagePass
 from indexer.ingest.image_worker import ImageWorker, WorkerTask, identities
+from indexer.ingest.request import IndexRequest
 from indexer.sources.local_folders import LocalFolders
 from indexer.store.generation import open_current
 from models.cards import ModelIdentity
@@ -44,6 +46,11 @@ def index(photographs: Path, data: Path, *options: str) -> str:
     done = subprocess.run(command(photographs, data, *options), cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout
+
+
+def index_here(photographs: Path, data: Path) -> None:
+    request = IndexRequest(data, COLLECTION, (photographs,), matchers=("none",), execution=HERE)
+    index_collection(request, InstalledModels(HERE, cache_folder()))
 
 
 def published(data: Path) -> tuple[str, list[str], list[str | None], np.ndarray]:
@@ -175,7 +182,7 @@ class TestACluster:
         pytest.importorskip("ray", reason="needs Ray: pip install 'semblance[ray]'")
 
     def test_two_workers_publish_what_one_process_does(self, photographs, tmp_path):
-        index(photographs, tmp_path / "one")
+        index_here(photographs, tmp_path / "one")
         report = index(photographs, tmp_path / "two", "--workers", "2")
         assert "40 images (40 encoded" in report
         assert "1 failed" in report
@@ -199,12 +206,12 @@ class TestACluster:
         report = index(photographs, data, "--workers", "2")
         encoded = int(report.partition(" images (")[2].partition(" encoded")[0])
         assert 0 < encoded < 600
-        index(photographs, tmp_path / "one")
+        index_here(photographs, tmp_path / "one")
         assert_alike(tmp_path / "one", data)
 
     @pytest.mark.slow
     def test_workers_on_a_running_cluster(self, photographs, tmp_path):
-        index(photographs, tmp_path / "one")
+        index_here(photographs, tmp_path / "one")
         with a_cluster() as address:
             index(photographs, tmp_path / "many", "--ray", address)
             assert "unchanged" in index(photographs, tmp_path / "many", "--ray", address, "--workers", "3")
