@@ -57,6 +57,11 @@ class ComposedQuery:
         """What the terms are called."""
         return tuple(term.label for term in self.terms)
 
+    @property
+    def first_weight(self) -> np.float32:
+        """What the unit vector of the first term weighs in ``vector``."""
+        return np.float32(self.parts[0] @ self.terms[0].vector)
+
     def contributions(self, vectors: Vectors) -> NDArray[np.float64]:
         """Return each term's share of the score of each of ``(N, D)`` vectors, ``(N, T)``."""
         shares: NDArray[np.float64] = np.round(vectors.astype(np.float64) @ self.parts.T, SHOWN_DECIMALS)

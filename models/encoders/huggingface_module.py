@@ -17,6 +17,7 @@ from torch.nn import functional as F
 
 from models.cards import Preprocessing
 from models.encoders.hooks import replaced_input
+from models.encoders.huggingface_attention import Tokens
 from models.encoders.huggingface_description import Description
 from models.errors import CheckpointError
 from models.imaging.patches import canvas_side, cut_patches, picture_sides
@@ -123,7 +124,7 @@ class ImageTower(nn.Module):
 
     def forward(self, pixels: Tensor) -> Tensor:
         """Embed pixels."""
-        x = (pixels.permute(0, 3, 1, 2).float() / 255 - self.mean) / self.std
+        x = self._normalised(pixels)
         return F.normalize(self.model.get_image_features(pixel_values=x).pooler_output, dim=-1)
 
     def trace(self, pixels: Tensor) -> tuple[list[Tensor], Tensor]:
@@ -134,6 +135,17 @@ class ImageTower(nn.Module):
         """
         side = pixels.shape[1] // self._patch
         return _trace(self.model, side, side, lambda: self(pixels))
+
+    def tokens(self, pixels: Tensor) -> Tokens:
+        """See ``AttentionTower``."""
+        side, vision = pixels.shape[1] // self._patch, self.model.vision_model
+        states = vision.embeddings(self._normalised(pixels))[0]
+        if self.model.config.model_type == "clip":
+            return Tokens(vision.pre_layrnorm(states), side, side, first=1)
+        return Tokens(states, side, side, first=0)
+
+    def _normalised(self, pixels: Tensor) -> Tensor:
+        return (pixels.permute(0, 3, 1, 2).float() / 255 - self.mean) / self.std
 
 
 class PatchTower(nn.Module):
@@ -162,12 +174,7 @@ class PatchTower(nn.Module):
 
     def forward(self, patches: Tensor, mask: Tensor, down: Tensor, across: Tensor) -> Tensor:
         """Embed pictures of P patches each."""
-        vision = self.model.vision_model
-        embeddings = vision.embeddings
-        places = (down.unsqueeze(-1) * across.unsqueeze(-2)).flatten(2)  # (B, P, G * G)
-        hidden = embeddings.patch_embedding((patches.float() / 255 - self.mean) / self.std)
-        positions = embeddings.position_embedding.weight
-        hidden = hidden + places.to(positions.dtype) @ positions
+        vision, hidden = self.model.vision_model, self._embedded(patches, down, across)
         hidden_from = ((1 - mask[:, None, None, :]) * _MASKED).to(hidden.dtype)
         hidden = vision.encoder(inputs_embeds=hidden, attention_mask=hidden_from).last_hidden_state
         return F.normalize(self._pool(vision.head, vision.post_layernorm(hidden), hidden_from), dim=-1)
@@ -175,8 +182,25 @@ class PatchTower(nn.Module):
     def trace(self, pixels: Tensor) -> tuple[list[Tensor], Tensor]:
         """As ``ImageTower.trace``, of one square."""
         inputs = self.cut(pixels)
-        rows, columns = (side // self._patch for side in picture_sides(pixels[0].cpu().numpy()))
-        return _trace(self.model, rows, columns, lambda: self(*inputs))
+        return _trace(self.model, *self._grid(pixels), lambda: self(*inputs))
+
+    def tokens(self, pixels: Tensor) -> Tokens:
+        """See ``AttentionTower``; without the tokens that only fill up, which no other sees."""
+        patches, _, down, across = self.cut(pixels)
+        rows, columns = self._grid(pixels)
+        return Tokens(self._embedded(patches, down, across)[0, : rows * columns], rows, columns, first=0)
+
+    def _grid(self, pixels: Tensor) -> tuple[int, int]:
+        rows, columns = picture_sides(pixels[0].cpu().numpy())
+        return rows // self._patch, columns // self._patch
+
+    def _embedded(self, patches: Tensor, down: Tensor, across: Tensor) -> Tensor:
+        embeddings = self.model.vision_model.embeddings
+        places = (down.unsqueeze(-1) * across.unsqueeze(-2)).flatten(2)  # (B, P, G * G)
+        hidden: Tensor = embeddings.patch_embedding((patches.float() / 255 - self.mean) / self.std)
+        positions = embeddings.position_embedding.weight
+        embedded: Tensor = hidden + places.to(positions.dtype) @ positions
+        return embedded
 
     @staticmethod
     def _pool(head: Any, hidden: Tensor, hidden_from: Tensor) -> Tensor:

@@ -6,52 +6,33 @@ score explained is the inner product of the image's vector with a query's vector
 
 from __future__ import annotations
 
-import threading
-
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from models.evidence import Evidence, EvidenceMap, ImageRole
-from models.explain.breakdown import breakdown
+from models.explain.by_gradient import ByGradient, Target, whole_query
 from models.explain.source import ExplainableTower, ExplainerSource
-from models.explain.words import word_saliency
-from models.protocols import Match
-from models.types import Pixels, Vectors
 
 
-class GradCam:
-    """The ``Explainer`` of one image at a time, the result; calls from several threads wait for one another.
+class GradCam(ByGradient):
+    """The ``Explainer``; its maps are signed, a first-order estimate in units of the score."""
 
-    Its maps are signed, a first-order estimate in units of the score; painted at full strength is the largest value.
-    """
+    def __init__(
+        self,
+        tower: ExplainableTower,
+        *,
+        device: str = "cpu",
+        blocks: tuple[int, ...] = (),
+        target: Target = whole_query,
+    ) -> None:
+        super().__init__(tower, device=device, blocks=blocks, target=target)
+        self._tower = tower
 
-    looks_at = frozenset[ImageRole]({"result"})
-
-    def __init__(self, tower: ExplainableTower, *, device: str = "cpu", blocks: tuple[int, ...] = ()) -> None:
-        self._tower, self._device, self._blocks = tower, torch.device(device), blocks
-        if isinstance(tower, torch.nn.Module):
-            tower.requires_grad_(False).to(self._device)
-        self._lock = threading.Lock()
-
-    def explain(self, match: Match) -> Evidence:
-        """See ``Explainer``."""
-        image = match.images["result"]
-        found = EvidenceMap(self._map(image.pixels, match.query.vector), image.region)
-        return Evidence(
-            (found,), max(0.0, float(found.values.max())), word_saliency(match, self._blocks), breakdown(match)
-        )
-
-    def _map(self, prepared: Pixels, query: Vectors) -> NDArray[np.float32]:
-        """Explain the score of one image ``(S, S, 3)`` for one query ``(D,)``, as ``(rows, columns)``."""
-        pixels = torch.from_numpy(np.ascontiguousarray(prepared)[None]).to(self._device)
-        target = torch.from_numpy(query).to(self._device)
-        with self._lock, torch.enable_grad():
-            maps, vectors = self._tower.trace(pixels)
-            gradients = torch.autograd.grad(vectors[0] @ target, maps)
-        return np.asarray(combine_maps([m.detach()[0] for m in maps], [g[0] for g in gradients]).cpu())
+    def places(self, pixels: Tensor, target: Tensor) -> Tensor:
+        """See ``ByGradient``."""
+        maps, vectors = self._tower.trace(pixels)
+        gradients = torch.autograd.grad(vectors[0] @ target, maps)
+        return combine_maps([m.detach()[0] for m in maps], [g[0] for g in gradients])
 
 
 def combine_maps(maps: list[Tensor], gradients: list[Tensor]) -> Tensor:

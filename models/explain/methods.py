@@ -25,10 +25,14 @@ class Method:
 
 
 _EVERY = frozenset({"huggingface", "limited_text_space", "linear_mapping", "semantic", "single_network", "two_tower"})
+_TRANSFORMERS = frozenset({"huggingface"})
 
 METHODS = (
     Method("places", "models.explain.place_evidence", frozenset({"two_tower"})),
     Method("grad-cam", "models.explain.grad_cam", _EVERY),
+    Method("legrad", "models.explain.legrad", _TRANSFORMERS),
+    Method("roll-out", "models.explain.roll_out", _TRANSFORMERS),
+    Method("top-dimensions", "models.explain.top_dimensions", _EVERY),
     Method("occlusion", "models.explain.occlusion", _EVERY),
 )
 """The one to prefer first: of those that fit a model, it is the default."""

@@ -89,8 +89,7 @@ class PlaceEvidence:
     def _of_query_image(self, asked: SeenImage, match: Match) -> Map:
         """Return what each place of the image that was searched by adds to its share, ``(GRID * GRID,)``."""
         vectors = self._places.of(self._places.shares(asked.pixels))
-        weight = float(match.query.parts[0] @ match.query.terms[0].vector)
-        values: Map = vectors @ match.vector * np.float32(weight)
+        values: Map = vectors @ match.vector * match.query.first_weight
         return values
 
     def _unrelated(self, query: Vectors, score: float) -> bool:

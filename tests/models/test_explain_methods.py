@@ -19,7 +19,9 @@ def test_every_model_that_ships_can_be_explained_and_grad_cam_by_the_tower_that_
     for card in encoder_cards():
         assert "grad-cam" in InstalledModels().explain_methods(card.name)
         assert callable(import_module(f"models.encoders.{card.architecture}").load_image_tower)
-    assert InstalledModels().explain_methods("hf:some/checkpoint") == ("grad-cam", "occlusion")
+    assert InstalledModels().explain_methods("hf:some/checkpoint") == (
+        "grad-cam", "legrad", "roll-out", "top-dimensions", "occlusion",
+    )  # fmt: skip
     assert InstalledModels().explain_methods("semblance-base")[0] == "places"
 
 
@@ -30,8 +32,8 @@ def test_the_names_are_told_apart_and_each_module_builds_an_explainer() -> None:
 
 
 def test_methods_that_fit_are_listed_in_the_order_of_the_table() -> None:
-    assert fitting_methods("linear_mapping", TABLE) == ("toy-pair", "grad-cam", "occlusion")
-    assert fitting_methods("two_tower", TABLE) == ("places", "grad-cam", "occlusion")
+    assert fitting_methods("linear_mapping", TABLE) == ("toy-pair", "grad-cam", "top-dimensions", "occlusion")
+    assert fitting_methods("two_tower", TABLE) == ("places", "grad-cam", "top-dimensions", "occlusion")
     assert fitting_methods("unheard-of", TABLE) == ()
 
 
@@ -46,9 +48,11 @@ def test_the_method_that_was_asked_for_is_built_once_for_each_model() -> None:
 def test_a_method_that_does_not_fit_is_refused_with_those_that_do() -> None:
     library = InstalledModels(Execution("torch"), None, TABLE)
     for name in ("toy-pair", "guess", ""):
-        with pytest.raises(ExplainMethodError, match=r"'semblance-base'.*there are: places, grad-cam, occlusion\."):
+        with pytest.raises(
+            ExplainMethodError, match=r"'semblance-base'.*there are: places, grad-cam, top-dimensions, occlusion\."
+        ):
             library.explainer("semblance-base", name)
-    with pytest.raises(ExplainMethodError, match="there are: toy-pair, grad-cam, occlusion"):
+    with pytest.raises(ExplainMethodError, match="there are: toy-pair, grad-cam, top-dimensions, occlusion"):
         library.explainer("linear-mapping", "guess")
 
 

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -20,6 +22,7 @@ from models.inference.compiler import Compiler
 from models.inference.execution import Execution
 from models.library import InstalledModels
 from models.protocols import Explainer
+from models.types import Pixels, Vectors
 
 if TYPE_CHECKING:
     from models.explain.source import ExplainableTower
@@ -69,7 +72,8 @@ def load_subjects(
         return loaded  # type: ignore[no-any-return]
 
     def randomised(method: str) -> Explainer:
-        other = replace(source, load_image_tower=tower, compiler=Compiler(execution))
+        models: Any = _Redrawn(library, model, tower)
+        other = replace(source, load_image_tower=tower, compiler=Compiler(execution), models=models)
         explainer: Explainer = import_module(library.explain_module(method)).load_explainer(other)
         return explainer
 
@@ -84,13 +88,46 @@ def load_subjects(
     return [*measured, *controls]
 
 
+class _Redrawn:
+    """The library with one encoder's image tower drawn anew; an encoder of itself.
+
+    Args:
+        library: gives the rest.
+        model: name of the encoder.
+        load_tower: loads the image tower that was drawn anew.
+    """
+
+    def __init__(self, library: InstalledModels, model: str, load_tower: Callable[[], ExplainableTower]) -> None:
+        self._library, self._model, self._load_tower = library, model, load_tower
+        self.matcher = library.matcher
+
+    def encoder(self, name: str) -> Any:
+        return self if name == self._model else self._library.encoder(name)
+
+    @cached_property
+    def _tower(self) -> ExplainableTower:
+        return self._load_tower()
+
+    def encode_images(self, prepared: Pixels) -> Vectors:
+        with torch.no_grad():
+            return np.concatenate([self._tower.trace(torch.from_numpy(one[None]))[1].numpy() for one in prepared])
+
+
 def redraw_last_blocks(tower: nn.Module, seed: int) -> None:
     """Draw the weights of the last block of each backbone anew, from a normal of each array's own mean and spread."""
     generator = torch.Generator().manual_seed(seed)
-    backbones = getattr(tower, "backbones", {"": getattr(tower, "backbone", tower)})
-    for backbone in backbones.values():
-        for block in (backbone.blocks[-1], backbone.head):
-            for parameter in block.parameters():
-                drawn = torch.randn(parameter.shape, generator=generator)
-                spread = parameter.std(correction=0)
-                parameter.data = drawn.to(parameter) * spread + parameter.mean()
+    for block in _last_blocks(tower):
+        for parameter in block.parameters():
+            drawn = torch.randn(parameter.shape, generator=generator)
+            spread = parameter.std(correction=0)
+            parameter.data = drawn.to(parameter) * spread + parameter.mean()
+
+
+def _last_blocks(tower: Any) -> list[nn.Module]:
+    """Return what is drawn anew: of convolutional backbones block and head, of a transformer the last layer."""
+    if hasattr(tower, "model"):
+        return [tower.model.vision_model.encoder.layers[-1]]
+    backbone = getattr(tower, "backbone", tower)
+    backbones = getattr(backbone, "backbones", {"": backbone})
+    each = backbones.values() if hasattr(backbones, "values") else backbones
+    return [block for one in each for block in (one.blocks[-1], one.head)]
