@@ -22,7 +22,7 @@ help:
 	@echo "make test                              lint, types, import contracts and the tests, without the slow ones"
 	@echo "make test-all                          the same with the slow ones, as the continuous integration does"
 	@echo "make test-hostile                      100,000 altered images, damaged files, hostile requests (an hour)"
-	@echo "make test-load                         hostile uploads, overload, new generations, stopping, a long run (1 hour)"
+	@echo "make test-load                         hostile uploads, overload, explanations, new generations, stopping, a long run (1 hour)"
 	@echo "make test-crash                        kill, fill the disk and cut the power at every system call (1 hour)"
 	@echo "make test-differential                 10,000 random operations on every kind of index (an hour)"
 	@echo "make check                             lint, types and import contracts only"
@@ -76,6 +76,7 @@ test-hostile: $(VENV)/dev
 test-load: $(VENV)/dev
 	@$(BIN)/python benchmarks/hostile_uploads.py
 	@$(BIN)/python benchmarks/overload.py
+	@$(BIN)/python benchmarks/explaining.py
 	@$(BIN)/python benchmarks/hot_swaps.py
 	@$(BIN)/python benchmarks/stopping.py
 	@$(BIN)/python benchmarks/soak.py

@@ -59,6 +59,11 @@ PROOFS = (
         "test-load",
         ("Under too much load, what is accepted is answered in time, and the rest is refused at once.",),
     ),
+    Proof(
+        "explaining",
+        "test-load",
+        ("Explanations are quick, the same in company as alone, and take next to nothing from searches.",),
+    ),
     Proof("hot_swaps", "test-load", ("New generations come into service without a failed or mixed answer.",)),
     Proof("stopping", "test-load", ("A service that is told to stop answers what it has taken.",)),
     Proof("soak", "test-load", ("Nothing grows without end: memory, descriptors, threads.",)),

@@ -5,7 +5,9 @@ The only file that imports modules by name: that of an architecture by a card, t
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import cached_property, partial
 from importlib import import_module
@@ -15,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from models.calibration import calibration_file, read_calibrations
 from models.cards import CaptionerCard, EncoderCard, MatcherCard, ModelCard
 from models.encoders.compiled import CompiledDualEncoder
-from models.errors import ExplainMethodError
+from models.errors import ExplainMethodError, ModelError
 from models.explain.blocks import BLOCKS
 from models.explain.methods import METHODS, Method, fitting_methods
 from models.inference.compiler import Compiler
@@ -54,18 +56,19 @@ class InstalledModels:
         data_dir: Path | None = None,
     ) -> None:
         self._execution, self._cache, self._methods, self._data_dir = execution, cache, methods, data_dir
-        self._encoders: LoadOnce[tuple[str, tuple[str, ...]], DualEncoder] = LoadOnce()
+        self._encoders: LoadOnce[tuple[str, tuple[str, ...], bool], DualEncoder] = LoadOnce()
         self._matchers: LoadOnce[str, Matcher] = LoadOnce()
         self._networks: LoadOnce[tuple[str, ...], FeatureNetwork] = LoadOnce()
         self._captioners: LoadOnce[str, Captioner] = LoadOnce()
         self._explainers: LoadOnce[tuple[str, str], Explainer] = LoadOnce()
 
-    def encoder(self, name: str, *, matchers: Sequence[str] = ()) -> DualEncoder:
-        """See ``ModelLibrary``."""
+    def encoder(self, name: str, *, matchers: Sequence[str] = (), in_caller: bool = False) -> DualEncoder:
+        """See ``ModelLibrary``; what torch runs, and checkpoints, which may be large, are loaded once all the same."""
         own = tuple(
             card.name for card in map(matcher_card, dict.fromkeys(matchers)) if card.encoder == name and not card.parts
         )
-        return self._encoders.get((name, own), lambda: self._calibrated(self._load_encoder(name, own)))
+        apart = in_caller and self._compiler.by_openvino and not name.startswith(HUGGING_FACE)
+        return self._encoders.get((name, own, apart), lambda: self._load_calibrated(name, own, apart))
 
     def matcher(self, name: str) -> Matcher:
         """See ``ModelLibrary``."""
@@ -117,7 +120,7 @@ class InstalledModels:
         from models.explain.source import ExplainerSource
 
         blocks = () if model.startswith(HUGGING_FACE) else BLOCKS.get(encoder_card(model).architecture, ())
-        return ExplainerSource(model, self._compiler, self, lambda: self._load_image_tower(model), blocks)
+        return ExplainerSource(model, self._compiler.in_caller(), self, lambda: self._load_image_tower(model), blocks)
 
     def vector_head(self, name: str) -> VectorHead:
         """Return what makes a matcher's features of a frozen backbone's vectors; raises as ``matcher``."""
@@ -130,11 +133,18 @@ class InstalledModels:
         """What compiles for them; a device or runtime that is not there is an error of the model that needs it."""
         return Compiler(self._execution, self._cache)
 
-    def _load_encoder(self, name: str, matchers: Sequence[str]) -> DualEncoder:
+    def _load_calibrated(self, name: str, matchers: Sequence[str], apart: bool) -> DualEncoder:
+        compiler = self._compiler.in_caller() if apart else self._compiler
+        encoder = self._calibrated(self._load_encoder(name, matchers, compiler))
+        if apart:  # its text tower loads beside what it is needed for
+            threading.Thread(target=_warm_up, args=(encoder,), name=f"load-{name}", daemon=True).start()
+        return encoder
+
+    def _load_encoder(self, name: str, matchers: Sequence[str], compiler: Compiler) -> DualEncoder:
         if name.startswith(HUGGING_FACE):
             from models.encoders.huggingface import load_huggingface_encoder
 
-            return load_huggingface_encoder(name, self._compiler)
+            return load_huggingface_encoder(name, compiler)
         card = encoder_card(name)
         options: dict[str, Any] = {}
         if matchers:  # of encoders that can give features; the others' loaders take no such argument
@@ -143,7 +153,7 @@ class InstalledModels:
                 (matcher, partial(_architecture(matcher).load_feature_head, self._matcher_source(matcher)))
                 for matcher in cards
             ]
-        encoder: DualEncoder = _architecture(card).load_encoder(card, weights_folder(name), self._compiler, **options)
+        encoder: DualEncoder = _architecture(card).load_encoder(card, weights_folder(name), compiler, **options)
         return encoder
 
     def _calibrated(self, encoder: DualEncoder) -> DualEncoder:
@@ -190,6 +200,11 @@ class InstalledModels:
         from models.matchers.source import MatcherSource
 
         return MatcherSource(card, weights_folder(card.name), self._compiler, self)
+
+
+def _warm_up(encoder: DualEncoder) -> None:
+    with suppress(ModelError):  # which is raised again in whoever encodes
+        encoder.encode_texts(["warm-up"])
 
 
 def _architecture(card: ModelCard) -> Any:

@@ -267,13 +267,15 @@ class ModelLibrary(Protocol):
         RuntimeUnavailableError: the runtime is not installed, or cannot use the device.
     """
 
-    def encoder(self, name: str, *, matchers: Sequence[str] = ()) -> DualEncoder:
+    def encoder(self, name: str, *, matchers: Sequence[str] = (), in_caller: bool = False) -> DualEncoder:
         """Return a dual encoder.
 
         Args:
             name: of a model.
             matchers: whose features it is to give in the same pass (see ``FeatureEncoder``), as far as they are its
                 own: matchers of another encoder, or over a backbone of their own, are passed over.
+            in_caller: it is to run in the thread that calls it, alone and at that thread's priority, where the runtime
+                can do that; its weights are then loaded beside those of the one that does not.
         """
         ...
 

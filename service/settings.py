@@ -198,7 +198,7 @@ class Settings(BaseSettings):
     )
     max_searches: int = _setting(64, "requests", "searches without an upload running or waiting", beyond="503", ge=1)
     max_uploads: int = _setting(16, "requests", "searches by an upload running or waiting", beyond="503", ge=1)
-    max_explanations: int = _setting(4, "requests", "explanations running or waiting", beyond="503", ge=1)
+    max_explanations: int = _setting(8, "requests", "explanations running or waiting", beyond="503", ge=1)
     max_captions: int = _setting(16, "requests", "captions being written or waiting", beyond="503", ge=1)
     max_thumbnails: int = _setting(64, "requests", "thumbnails being made or waiting", beyond="503", ge=1)
     retry_after_s: int = _setting(1, "seconds", "what Retry-After says with a 503", ge=1)

@@ -38,7 +38,7 @@ class ToyLibrary:
         self._explainers = explainers
         self._loaded: LoadOnce[tuple[str, str], Any] = LoadOnce()
 
-    def encoder(self, name: str, *, matchers: Sequence[str] = ()) -> DualEncoder:
+    def encoder(self, name: str, *, matchers: Sequence[str] = (), in_caller: bool = False) -> DualEncoder:
         return self._get("encoder", name)
 
     def matcher(self, name: str) -> Matcher:

@@ -59,5 +59,5 @@ def covered(pixels: Pixels) -> list[Pixels]:
 
 
 def load_explainer(source: ExplainerSource) -> Occlusion:
-    """Take the encoder that serves."""
-    return Occlusion(source.models.encoder(source.model), source.blocks)
+    """Take the encoder, as one that leaves the processors to searches."""
+    return Occlusion(source.models.encoder(source.model, in_caller=True), source.blocks)

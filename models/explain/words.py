@@ -86,7 +86,8 @@ class _LeftOut:
 
     def __init__(self, match: Match, at: int, blocks: tuple[int, ...]) -> None:
         self._match, self._at, self._blocks = match, at, blocks
-        self._vectors: dict[str, Vectors] = {}
+        own = match.query.terms[at]
+        self._vectors: dict[str, Vectors] = {} if own.text is None else {own.text: own.vector}
         self.composed: Vectors = np.empty((0, 0), np.float32)
 
     def scores(self, texts: Sequence[str]) -> list[float]:

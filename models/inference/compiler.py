@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from copy import copy
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -33,9 +34,19 @@ class Compiler:
     def __init__(self, execution: Execution = Execution(), cache: Path | None = None) -> None:  # noqa: B008 - immutable
         self.device = resolve_device(execution.device)
         self.threads = execution.threads
+        self._openvino_threads = execution.threads
         self._text_streams = execution.text_streams
-        self._by_openvino = _chooses_openvino(execution.runtime, self.device)
+        self.by_openvino = _chooses_openvino(execution.runtime, self.device)
         self._cache = None if cache is None else _conversion_cache(cache)
+
+    def in_caller(self) -> Compiler:
+        """Return a compiler whose graphs run in the thread that calls them, alone and at its priority.
+
+        Torch's threads are the process's, so that graphs which torch runs are run as before.
+        """
+        compiler = copy(self)
+        compiler._openvino_threads, compiler._text_streams = 1, None
+        return compiler
 
     def runner(
         self,
@@ -58,14 +69,14 @@ class Compiler:
         Raises:
             CheckpointError: its weights are missing or damaged.
         """
-        if not self._by_openvino:
+        if not self.by_openvino:
             from models.inference.torch_runtime import TorchRunner
 
             mixed = False if full_precision else None
             return TorchRunner(build().module, device=self.device, threads=self.threads, mixed_precision=mixed)
         from models.inference.openvino_runtime import OpenVinoRunner, compiled, configuration
 
-        config = configuration(self.threads, full_precision, self._text_streams if of_texts else None)
+        config = configuration(self._openvino_threads, full_precision, self._text_streams if of_texts else None)
         return OpenVinoRunner(compiled(name, made_of, build, config, self._cache))
 
     def kept(self, name: str, made_of: Sequence[str], make: Callable[[], bytes]) -> bytes:

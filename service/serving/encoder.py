@@ -23,9 +23,6 @@ from service.serving.threads import result_of
 
 T = TypeVar("T")
 
-_PART = 8
-"""How many texts an explanation encodes at a time: a search that comes meanwhile waits for no more than these."""
-
 
 class Encoded(NamedTuple):
     """What a caller had encoded: the vectors ``(D,)`` of its texts and of its images."""
@@ -152,12 +149,6 @@ class BatchingEncoder:
         """
         return await result_of(self._submit(_Job(texts, images, then, quick)))
 
-    def texts_from_thread(self, texts: Sequence[str]) -> Vectors:
-        """Embed N sentences as ``(N, D)``, blocking until it is done; in small batches, so that searches go between."""
-        parts = [texts[start : start + _PART] for start in range(0, len(texts), _PART)]
-        vectors = [vector for part in parts for vector in self._submit(_Job(part, (), _texts)).result()]
-        return np.stack(vectors) if vectors else np.empty((0, self.encoder.card.dimension), dtype=np.float32)
-
     def close(self) -> None:
         """Encode what is queued, then end the threads."""
         for line in (self._texts, self._images):
@@ -196,10 +187,6 @@ class BatchingEncoder:
         vectors = encode(inputs)
         self._on_batch(side, len(inputs))
         return iter(vectors)
-
-
-def _texts(encoded: Encoded) -> list[Vectors]:
-    return encoded.texts
 
 
 class Encoders:

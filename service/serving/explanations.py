@@ -180,9 +180,9 @@ class Explanations:
     def _of_image(self, served: ServedGeneration, asked: ExplainRequest, terms: Sequence[Term]) -> Explanation:
         """Explain the score that a search shows: the re-ranked one where the image is among those re-ranked."""
         record = find_image(served.generation, asked.result_id)
+        encode = self._library.encoder(served.model, in_caller=True).encode_texts
         explainer = self._library.explainer(served.model, asked.method)
         images = self._images(served, asked, explainer.looks_at)
-        encode = served.encoder.texts_from_thread
         match = match_of(served.generation, served.model, record, terms, images, encode, served.matchers)
         reranking, shown = asked.reranking, None
         if reranking is not None:
@@ -199,7 +199,7 @@ class Explanations:
         check_same_model(served.generation, card, "text")
         record = find_caption(served.generation, asked.result_id)
         images = self._images(served, asked, frozenset[ImageRole]({"query"}))
-        encode = served.encoder.texts_from_thread
+        encode = self._library.encoder(served.model, in_caller=True).encode_texts
         match = caption_match_of(served.generation, served.model, record, terms, images, encode)
         evidence = explain_caption(
             match,

@@ -8,9 +8,10 @@ import torch
 from torch import Tensor, nn
 
 from models.errors import RuntimeUnavailableError
-from models.inference.compiler import compile_module
+from models.inference.compiler import Compiler, compile_module
 from models.inference.device import resolve_device
 from models.inference.execution import Execution
+from models.inference.graph import Graph
 from models.inference.torch_runtime import TorchRunner
 
 
@@ -113,6 +114,25 @@ def test_the_module_itself_stays_as_it_was() -> None:
     TorchRunner(module, mixed_precision=True)
     assert module.convolution.weight.is_contiguous()
     assert module.convolution.weight.requires_grad
+
+
+def test_what_runs_in_its_caller_has_no_other_thread_and_gives_the_same() -> None:
+    pytest.importorskip("openvino")
+    from models.inference.openvino_runtime import OpenVinoRunner
+
+    def graph() -> Graph:
+        return Graph(_Tiny().eval(), [torch.zeros(2, 8, 8, 3, dtype=torch.uint8)], [(0,)])
+
+    compiler = Compiler(Execution("openvino", text_streams=2))
+    alone, shared = (each.runner("tiny", (), graph, of_texts=True) for each in (compiler.in_caller(), compiler))
+    assert isinstance(alone, OpenVinoRunner)
+    assert isinstance(shared, OpenVinoRunner)
+    told = [
+        [run._compiled.get_property(name) for name in ("NUM_STREAMS", "INFERENCE_NUM_THREADS")]
+        for run in (alone, shared)
+    ]
+    assert told == [[1, 1], [2, 2]]
+    np.testing.assert_allclose(alone(_pixels(4)), shared(_pixels(4)), atol=1e-2)
 
 
 def test_auto_takes_what_there_is_and_a_foreign_device_is_named() -> None:

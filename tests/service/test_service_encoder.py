@@ -114,14 +114,6 @@ def test_a_failure_reaches_those_who_asked_and_the_worker_goes_on(gated: GatedEn
     assert asyncio.run(run()).shape == (1, 4)
 
 
-def test_many_texts_from_a_thread_are_encoded_in_parts(gated: GatedEncoder, batching: BatchingEncoder) -> None:
-    gated.gate.release(3)
-    sentences = [f"text {number}" for number in range(20)]
-    assert batching.texts_from_thread(sentences).shape == (20, 4)
-    assert [len(call) for call in gated.calls] == [8, 8, 4]
-    assert batching.texts_from_thread([]).shape == (0, 4)
-
-
 def test_words_do_not_wait_for_images_which_come_in_small_batches(gated: GatedEncoder) -> None:
     pixels = np.full((8, 8, 3), (255, 0, 0), dtype=np.uint8)
     sizes: list[int] = []
