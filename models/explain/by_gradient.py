@@ -14,7 +14,7 @@ from torch import Tensor
 from models.evidence import Evidence, EvidenceMap, ImageRole
 from models.explain.breakdown import breakdown
 from models.explain.words import word_saliency
-from models.protocols import Match
+from models.protocols import Match, SeenImage
 from models.types import Pixels, Vectors
 
 Target = Callable[[Vectors, Vectors], Vectors]
@@ -30,7 +30,7 @@ class ByGradient(ABC):
     """An ``Explainer``; calls from several threads wait for one another.
 
     What is painted at full strength is the largest value of any of its maps. Where an image was searched by, that has a
-    map, too: the two change places, and the score is the share of the query's image.
+    map, too: the two change places, and the score is the share of the query's image. Each of several terms has a map.
 
     Args:
         tower: an image tower; a network in torch.
@@ -57,7 +57,17 @@ class ByGradient(ABC):
             target = self._target(match.vector, match.query.terms[0].vector) * match.query.first_weight
             maps.append(EvidenceMap(self._map(asked.pixels, target), asked.region, "query"))
         scale = max(0.0, *(float(found.values.max()) for found in maps))
+        maps += self._term_maps(result, match)
         return Evidence(tuple(maps), scale, word_saliency(match, self._blocks), breakdown(match))
+
+    def _term_maps(self, result: SeenImage, match: Match) -> list[EvidenceMap]:
+        """Return a map for each of several terms; what speaks for a term that is taken away is negative."""
+        query, maps = match.query, []
+        for term, part in zip(query.terms if len(query.terms) > 1 else (), query.parts, strict=False):
+            sign = np.float32(np.sign(term.weight))
+            values = sign * self._map(result.pixels, self._target(sign * part.astype(np.float32), match.vector))
+            maps.append(EvidenceMap(values, result.region, term=term.label))
+        return maps
 
     def _map(self, prepared: Pixels, target: Vectors) -> NDArray[np.float32]:
         pixels = torch.from_numpy(np.ascontiguousarray(prepared)[None]).to(self._device)

@@ -39,10 +39,15 @@ class Occlusion:
         """See ``Explainer``."""
         image = match.images["result"]
         vectors = self._encoder.encode_images(np.stack([image.pixels, *covered(image.pixels)]))
-        scores = vectors @ match.query.vector
-        values: NDArray[np.float32] = (scores[0] - scores[1:]).reshape(GRID, GRID).astype(np.float32)
+        shares: NDArray[np.float32] = ((vectors[0] - vectors[1:]) @ match.query.parts.T).astype(np.float32)
+        values = shares.sum(axis=1).reshape(GRID, GRID)
+        maps = [EvidenceMap(values, image.region)]
+        if len(match.query.terms) > 1:
+            of_terms = shares.T.reshape(-1, GRID, GRID)
+            named = zip(match.query.labels, of_terms, strict=True)
+            maps += [EvidenceMap(of_term, image.region, term=label) for label, of_term in named]
         words = word_saliency(match, self._blocks)
-        return Evidence((EvidenceMap(values, image.region),), max(0.0, float(values.max())), words, breakdown(match))
+        return Evidence(tuple(maps), max(0.0, float(values.max())), words, breakdown(match))
 
 
 def covered(pixels: Pixels) -> list[Pixels]:
