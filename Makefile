@@ -79,6 +79,7 @@ test-load: $(VENV)/dev
 	@$(BIN)/python benchmarks/explaining.py
 	@$(BIN)/python benchmarks/hot_swaps.py
 	@$(BIN)/python benchmarks/stopping.py
+	@$(BIN)/python benchmarks/replicas.py
 	@$(BIN)/python benchmarks/soak.py
 
 test-crash: $(VENV)/dev

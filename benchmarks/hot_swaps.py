@@ -47,16 +47,16 @@ def main() -> None:
 def measure(swaps: int, clients: int = _CLIENTS) -> list[Figure]:
     """Return what came of so many publications."""
     with tempfile.TemporaryDirectory() as scratch:
-        swapping = _Swapping(Path(scratch))
+        swapping = Swapping(Path(scratch))
         swapping.publish()
         watching = {"SEMBLANCE_WATCH_S": "0.05"}
-        with semblance(swapping.data, environment=watching) as server, _searching(server.port, clients) as seen:
+        with semblance(swapping.data, environment=watching) as server, searching(server.port, clients) as seen:
             for _ in range(swaps):
                 swapping.swap()
         return judge(seen, swapping.held, swaps)
 
 
-class _Swapping:
+class Swapping:
     """The collection that changes, and what each of its generations holds."""
 
     def __init__(self, scratch: Path) -> None:
@@ -78,6 +78,7 @@ class _Swapping:
         self.publish()
 
     def publish(self) -> None:
+        """Index what there is, and note what the new generation holds."""
         index_collection(IndexRequest(self.data, _COLLECTION, (self._photographs,)), self._library)
         with open_current(collection_dir(self.data, _COLLECTION)) as generation:
             catalog = generation.catalog
@@ -86,12 +87,16 @@ class _Swapping:
 
 
 @contextmanager
-def _searching(port: int, clients: int) -> Iterator[list[tuple[int, int, frozenset[str]]]]:
-    """Search without a pause; give each whole answer's status, generation and images."""
+def searching(port: int, clients: int, *, keep_alive: bool = True) -> Iterator[list[tuple[int, int, frozenset[str]]]]:
+    """Search without a pause; give each whole answer's status, generation and images.
+
+    Without ``keep_alive`` each request has a connection of its own: a proxy may close any that waits for the next one.
+    """
     over, seen = threading.Event(), list[tuple[int, int, frozenset[str]]]()
 
     def work() -> None:
-        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:
+        limits = httpx.Limits(max_keepalive_connections=None if keep_alive else 0)
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60, limits=limits) as client:
             while not over.is_set():
                 seen.append(_all_pages(client))
 

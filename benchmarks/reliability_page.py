@@ -66,6 +66,11 @@ PROOFS = (
     ),
     Proof("hot_swaps", "test-load", ("New generations come into service without a failed or mixed answer.",)),
     Proof("stopping", "test-load", ("A service that is told to stop answers what it has taken.",)),
+    Proof(
+        "replicas",
+        "test-load",
+        ("Several services behind a proxy answer as one, while generations come and while they restart in turn.",),
+    ),
     Proof("soak", "test-load", ("Nothing grows without end: memory, descriptors, threads.",)),
 )
 

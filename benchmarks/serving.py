@@ -81,6 +81,15 @@ def semblance(
 
 
 @contextmanager
+def semblance_at(port: int, data_dir: Path, environment: Mapping[str, str]) -> Iterator[Server]:
+    """Run ``semblance serve`` at a port; enter it when searches can be answered."""
+    command = [sys.executable, "-m", "service.cli", "serve", "--data-dir", str(data_dir.resolve()), "--port"]
+    with _running(command, (), Path(__file__).parents[1], environment, port) as server:
+        _wait_until(server, lambda: httpx.get(f"http://127.0.0.1:{server.port}/readyz").is_success)
+        yield server
+
+
+@contextmanager
 def script(path: str, *arguments: str) -> Iterator[Server]:
     """Run a Python program, which is given a port and the arguments, until the block ends; enter it when it listens."""
     with _running([sys.executable, path], arguments, Path.cwd(), {}) as server:
@@ -88,12 +97,17 @@ def script(path: str, *arguments: str) -> Iterator[Server]:
         yield server
 
 
+def free_port() -> int:
+    """Return a port of this machine that nobody listens at now."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        return int(free.getsockname()[1])
+
+
 @contextmanager
 def _running(
-    command: Sequence[str], arguments: Sequence[str], folder: Path, environment: Mapping[str, str]
+    command: Sequence[str], arguments: Sequence[str], folder: Path, environment: Mapping[str, str], port: int = 0
 ) -> Iterator[Server]:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = port or free_port()
     process = subprocess.Popen(
         [*command, str(port), *arguments],
         cwd=folder,
