@@ -29,6 +29,30 @@ _DRAWS = 100_000
 _DAY_S = 86_400
 
 
+_RUN = (
+    (
+        "vectors",
+        "a Milvus 2.3.5 server with the etcd and the storage inside it, killed among searches and while it builds; Milvus "
+        "Lite",
+        "Milvus with an etcd and a MinIO of their own; a cluster of several nodes",
+    ),
+    ("catalogs", "a PostgreSQL 15 server, killed in the middle", "a server with standbys"),
+    ("photographs", "`moto`'s server of S3, killed, paused, emptied; tar files there and in folders", "MinIO, AWS"),
+    (
+        "encoding",
+        "Ray 2.60 with two workers, and with two nodes, of one machine; workers and the indexer killed",
+        "several machines; GPUs",
+    ),
+    (
+        "replicas",
+        "two services behind nginx 1.22 under load, restarted in turn: [what came of it](reliability.md#replicas)",
+        "several machines with a network file system",
+    ),
+    ("containers", "tests check the files, nginx its own", "no image was built here, nor the compose file started"),
+)
+"""Of each part what real processes were run of, all on one machine, and what was not."""
+
+
 @dataclass(frozen=True)
 class Machine:
     """The machine that is reckoned with: parts of it are left for the system and for growth."""
@@ -241,6 +265,12 @@ Of a search that asks N shards the slowest answers last. Times are drawn from th
 which costs 5 % more searches.
 
 {table(tuple(tails[0]), tails)}
+
+## What was run
+
+Tests and benchmarks run real processes, all on one machine, of the versions that `docker/compose.distributed.yaml` names:
+
+{table(("part", "run", "not run"), [dict(zip(("part", "run", "not run"), row, strict=True)) for row in _RUN])}
 """
 
 
