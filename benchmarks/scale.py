@@ -32,8 +32,8 @@ _DAY_S = 86_400
 _RUN = (
     (
         "vectors",
-        "a Milvus 2.3.5 server with the etcd and the storage inside it, killed among searches and while it builds; Milvus "
-        "Lite",
+        "a Milvus 2.3.5 server with the etcd and the storage inside it, killed among searches and while it builds; "
+        "Milvus Lite",
         "Milvus with an etcd and a MinIO of their own; a cluster of several nodes",
     ),
     ("catalogs", "a PostgreSQL 15 server, killed in the middle", "a server with standbys"),
@@ -268,7 +268,7 @@ which costs 5 % more searches.
 
 ## What was run
 
-Tests and benchmarks run real processes, all on one machine, of the versions that `docker/compose.distributed.yaml` names:
+Tests and benchmarks run real processes of the versions that `docker/compose.distributed.yaml` names, all on one machine:
 
 {table(("part", "run", "not run"), [dict(zip(("part", "run", "not run"), row, strict=True)) for row in _RUN])}
 """
