@@ -268,7 +268,7 @@ which costs 5 % more searches.
 
 ## What was run
 
-Tests and benchmarks run real processes of the versions that `docker/compose.distributed.yaml` names, all on one machine:
+Tests and benchmarks run real processes of the versions in `docker/compose.distributed.yaml`, all on one machine:
 
 {table(("part", "run", "not run"), [dict(zip(("part", "run", "not run"), row, strict=True)) for row in _RUN])}
 """
