@@ -33,7 +33,7 @@ class Server:
     @property
     def memory_mb(self) -> float:
         """The proportional set size of the process."""
-        return _memory_mb(self.process.pid)
+        return _memory_mb(self.process.pid, "Pss")
 
     @property
     def tree_memory_mb(self) -> float:

@@ -5,9 +5,7 @@ The only file that imports modules by name: that of an architecture by a card, t
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import replace
 from functools import cached_property, partial
 from importlib import import_module
@@ -17,11 +15,12 @@ from typing import TYPE_CHECKING, Any
 from models.calibration import calibration_file, read_calibrations
 from models.cards import CaptionerCard, EncoderCard, MatcherCard, ModelCard
 from models.encoders.compiled import CompiledDualEncoder
-from models.errors import ExplainMethodError, ModelError
+from models.errors import ExplainMethodError
 from models.explain.blocks import BLOCKS
 from models.explain.methods import METHODS, Method, fitting_methods
 from models.inference.compiler import Compiler
 from models.inference.execution import Execution
+from models.load_ahead import load_ahead
 from models.load_once import LoadOnce
 from models.names import HUGGING_FACE
 from models.protocols import Captioner, DualEncoder, Explainer, FeatureNetwork, FeatureSource, Matcher
@@ -137,7 +136,7 @@ class InstalledModels:
         compiler = self._compiler.in_caller() if apart else self._compiler
         encoder = self._calibrated(self._load_encoder(name, matchers, compiler))
         if apart:  # its text tower loads beside what it is needed for
-            threading.Thread(target=_warm_up, args=(encoder,), name=f"load-{name}", daemon=True).start()
+            load_ahead(lambda: encoder.encode_texts(["warm-up"]))
         return encoder
 
     def _load_encoder(self, name: str, matchers: Sequence[str], compiler: Compiler) -> DualEncoder:
@@ -200,11 +199,6 @@ class InstalledModels:
         from models.matchers.source import MatcherSource
 
         return MatcherSource(card, weights_folder(card.name), self._compiler, self)
-
-
-def _warm_up(encoder: DualEncoder) -> None:
-    with suppress(ModelError):  # which is raised again in whoever encodes
-        encoder.encode_texts(["warm-up"])
 
 
 def _architecture(card: ModelCard) -> Any:

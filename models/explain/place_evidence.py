@@ -22,6 +22,7 @@ from models.explain.places import GRID, PlaceVectors
 from models.explain.source import ExplainerSource
 from models.explain.word_regions import MATCHER, WordRegions
 from models.explain.words import word_saliency
+from models.load_ahead import load_ahead
 from models.protocols import Match, SeenImage
 from models.shipped import encoder_card, matcher_card, weights_folder
 from models.types import Vectors
@@ -158,6 +159,7 @@ def _word_regions(source: ExplainerSource) -> WordRegions | None:
     card = matcher_card(MATCHER)
     if card.encoder != source.model:
         return None
+    load_ahead(lambda: source.models.matcher(MATCHER).score("warm-up", np.zeros((1, *card.feature_shape), np.float16)))
 
     def regions() -> object:
         from models.explain.place_graphs import regions_graph
