@@ -141,8 +141,10 @@ def speed(asker: Asker, count: int) -> list[Figure]:
         parameters = asker.parameters()
         explained.append(asker.get(parameters).seconds)
         painted.append(asker.get({**parameters, "format": "png"}).seconds)  # of the map that is remembered now
+    long = [asker.explain(query=_long_sentence(turn)).seconds for turn in range(max(3, count // 10))]
     note = f"{count} sentences, one client"
     return [
+        Figure("a sentence of 60 words, p50", _ms(long, 50), "ms", "<= 1000", f"{len(long)} of them"),
         Figure("places over HTTP, warm, p50", _ms(explained, 50), "ms", "<= 130", note),
         Figure("places over HTTP, warm, p95", _ms(explained, 95), "ms", "", note),
         Figure("the painted picture, beside its map", median_ratio(painted, explained), "ratio", "< 1",
@@ -257,6 +259,10 @@ def _p95_s(port: int, requests: Sequence[Request], rate: float, seconds: float) 
 
 def _ms(seconds: Sequence[float], percent: float) -> float:
     return percentile(seconds, percent) * 1e3
+
+
+def _long_sentence(turn: int) -> str:
+    return " ".join(" ".join(_captions()[turn:]).split()[:60])
 
 
 def _captions() -> list[str]:

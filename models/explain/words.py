@@ -72,9 +72,13 @@ def leave_one_out(text: str, scores_of: Callable[[Sequence[str]], Sequence[float
     words = list(_WORD.finditer(text))
     if not words:
         return []
-    without = [" ".join((text[: w.start()] + text[w.end() :]).split()) for w in words]
-    whole, *rest = scores_of([text, *without])
+    whole, *rest = scores_of([text, *without_each_word(text)])
     return [WordSaliency(w.group(), w.start(), w.end(), whole - score) for w, score in zip(words, rest, strict=True)]
+
+
+def without_each_word(text: str) -> list[str]:
+    """Return a text without the first of its words, without the second, and so on, with single spaces."""
+    return [" ".join((text[: w.start()] + text[w.end() :]).split()) for w in _WORD.finditer(text)]
 
 
 class _LeftOut:

@@ -1,4 +1,4 @@
-"""Explanations run in one thread of their own, at low priority: they may be slow, searches may not.
+"""Explanations run in threads of their own, at low priority: they may be slow, searches may not.
 
 Torch and the explainer (the model's weights a second time) are loaded there, with the first explanation. What has been
 explained is remembered by all that it depends on, and looked up before anything is encoded or decoded.
@@ -25,6 +25,7 @@ from models.evidence import Evidence, ImageRole
 from models.explain.blocks import BLOCKS
 from models.explain.captions import explain_caption
 from models.explain.reranked import with_matcher
+from models.explain.words_ahead import WordsAhead
 from models.imaging.decode import ImageDecoder
 from models.imaging.overlay import overlay_png
 from models.imaging.photograph import Photograph
@@ -96,6 +97,7 @@ class Explanations:
         self._known: LRUCache[str, Explanation] = LRUCache(kept)
         self._lock = threading.Lock()
         self._thread = ThreadPoolExecutor(1, "explain", initializer=_yield_to_searches)
+        self._words = ThreadPoolExecutor(1, "explain-words", initializer=_yield_to_searches)
 
     def methods(self, model: str) -> Sequence[str]:
         """Return the methods that fit a model, the default first."""
@@ -158,6 +160,7 @@ class Explanations:
     def close(self) -> None:
         """Finish what runs; what waits is given up."""
         self._thread.shutdown(cancel_futures=True)
+        self._words.shutdown()
 
     def _key(self, served: ServedGeneration, query: Query, *asked: object) -> str:
         generation = served.generation
@@ -180,7 +183,7 @@ class Explanations:
     def _of_image(self, served: ServedGeneration, asked: ExplainRequest, terms: Sequence[Term]) -> Explanation:
         """Explain the score that a search shows: the re-ranked one where the image is among those re-ranked."""
         record = find_image(served.generation, asked.result_id)
-        encode = self._library.encoder(served.model, in_caller=True).encode_texts
+        encode = self._words_of(served.model, [term.text for term in terms])
         explainer = self._library.explainer(served.model, asked.method)
         images = self._images(served, asked, explainer.looks_at)
         match = match_of(served.generation, served.model, record, terms, images, encode, served.matchers)
@@ -199,7 +202,7 @@ class Explanations:
         check_same_model(served.generation, card, "text")
         record = find_caption(served.generation, asked.result_id)
         images = self._images(served, asked, frozenset[ImageRole]({"query"}))
-        encode = self._library.encoder(served.model, in_caller=True).encode_texts
+        encode = self._words_of(served.model, [*(term.text for term in terms), record.text])
         match = caption_match_of(served.generation, served.model, record, terms, images, encode)
         evidence = explain_caption(
             match,
@@ -208,6 +211,11 @@ class Explanations:
             BLOCKS.get(card.architecture, ()),
         )
         return _judged(served, asked, match, evidence)
+
+    def _words_of(self, model: str, texts: Sequence[str | None]) -> WordsAhead:
+        """Return what encodes texts, and has begun with those that the words of some will be weighed by."""
+        encoder = self._library.encoder(model, in_caller=True)
+        return WordsAhead(encoder.encode_texts, texts, self._words)
 
     def _images(
         self, served: ServedGeneration, asked: ExplainRequest, looked_at: AbstractSet[ImageRole]

@@ -7,6 +7,11 @@ import { MEANING, scoreText, titleOf } from './results.js';
 import { connectStage } from './stage.js';
 import { hasSource } from './state.js';
 
+/** Told where nothing is painted. */
+const NOTHING = {
+  image: 'Nothing in this picture speaks for the query.', text: 'Nothing in the picture searched by speaks for this caption.',
+};
+
 /** @typedef {import('./api.js').Result} Result */
 
 /**
@@ -78,7 +83,7 @@ export function connectExplain({ onSimilar, neighbour, withKey, onShow, onClose 
     try {
       const answer = await withKey(() => explain(context.state, result.id, context.collection, signal, stage.method));
       if (signal.aborted) return;
-      byId('heat-note').textContent = answer.unrelated ? 'Nothing in this picture speaks for the query.' : '';
+      byId('heat-note').textContent = answer.unrelated ? NOTHING[answer.target] : '';
       stage.show(answer);
       tintWords = showWords(byId('words'), answer.words, stage.point);
       byId('words-hint').hidden = answer.unrelated || !answer.words.some(({ words }) => words.some(({ map }) => map));
