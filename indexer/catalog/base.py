@@ -310,6 +310,10 @@ class CatalogWriter(Protocol):
         """
         ...
 
+    def captions(self) -> Mapping[str, Sequence[str]]:
+        """Return the captions of each image that has any, in order, by id."""
+        ...
+
     def caption_texts(self) -> frozenset[str]:
         """Return every caption that an image has."""
         ...

@@ -168,10 +168,19 @@ class SqlWriter(ABC):
         with self._engine.connect() as connection:
             return frozenset(connection.scalars(select(captions.c.text)))
 
+    def captions(self) -> dict[str, tuple[str, ...]]:
+        """See ``CatalogWriter``."""
+        statement = select(image_captions.c.image_id, captions.c.text).join_from(image_captions, captions)
+        found: dict[str, list[str]] = {}
+        with self._engine.connect() as connection:
+            for image, caption in connection.execute(statement.order_by(image_captions.c.position)):
+                found.setdefault(image, []).append(caption)
+        return {image: tuple(texts) for image, texts in found.items()}
+
     def set_captions(self, by_image: Mapping[str, Sequence[str]]) -> None:
         """See ``CatalogWriter``."""
         wanted = {image: tuple(texts) for image, texts in by_image.items() if texts}
-        if wanted == self._captions():
+        if wanted == self.captions():
             return
         ids = {caption: content_id(text_sha256(caption)) for texts in wanted.values() for caption in texts}
         links = [
@@ -196,7 +205,7 @@ class SqlWriter(ABC):
 
     def number_rows(self, path_of: Callable[[str], str]) -> tuple[list[bytes], list[str]]:
         """See ``CatalogWriter``."""
-        texts_of = self._captions()
+        texts_of = self.captions()
         with self._engine.begin() as connection:
             pictures = connection.execute(self._first_files()).all()
             texts = connection.execute(select(captions.c.id, captions.c.text).order_by(captions.c.id)).all()
@@ -265,14 +274,6 @@ class SqlWriter(ABC):
     def _listed(self, table: Table) -> list[str]:
         with self._engine.connect() as connection:
             return list(connection.scalars(select(table.c.path).order_by(table.c.position)))
-
-    def _captions(self) -> dict[str, tuple[str, ...]]:
-        statement = select(image_captions.c.image_id, captions.c.text).join_from(image_captions, captions)
-        found: dict[str, list[str]] = {}
-        with self._engine.connect() as connection:
-            for image, caption in connection.execute(statement.order_by(image_captions.c.position)):
-                found.setdefault(image, []).append(caption)
-        return {image: tuple(texts) for image, texts in found.items()}
 
 
 def _utc(mtime_ns: int) -> datetime | None:

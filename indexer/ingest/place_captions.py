@@ -43,6 +43,8 @@ def place_captions(
 ) -> PlacedCaptions:
     """Note the captions of images, the titles in their files among them, and store the vectors that a model lacks.
 
+    Images that were kept though their files are away keep their captions, whose files may be away, too.
+
     Args:
         plan: of the run.
         ids: of the images, by the key of each file that holds one.
@@ -65,7 +67,11 @@ def place_captions(
                 failed.append((beside, str(error)))
     for image, title in catalog.titles().items():
         placed.setdefault(image, []).append(title)
-    by_image = {image: list(dict.fromkeys(texts)) for image, texts in placed.items()}
+    away = {image for key, image in ids.items() if key not in plan.found.files}
+    former = {image: texts for image, texts in catalog.captions().items() if image in away} if away else {}
+    by_image = {
+        image: list(dict.fromkeys((*former.get(image, ()), *placed.get(image, ())))) for image in (*former, *placed)
+    }
     catalog.set_captions(by_image)
     started = time.perf_counter()
     distinct = dict.fromkeys(text for texts in by_image.values() for text in texts)

@@ -104,6 +104,9 @@ class MemoryWriter:
         self._state.departed = {image: went for image, went in gone.items() if went > generation - keep}
         return set(self._state.departed)
 
+    def captions(self) -> dict[str, list[str]]:
+        return dict(self._state.captions)
+
     def caption_texts(self) -> frozenset[str]:
         return frozenset(text for texts in self._state.captions.values() for text in texts)
 

@@ -87,6 +87,19 @@ class TestIndexing:
         report = two_drives.index(*two_drives.drives)
         assert (report.generation, report.images, report.away) == (None, 4, ())
 
+    def test_the_captions_of_a_drive_that_is_away_stay_as_they_were(self, two_drives):
+        (two_drives.drives[1] / "blue.txt").write_text("the sea\nthe sky\n")
+        assert two_drives.index(*two_drives.drives).captions == 2
+        plug_in = self.unplug(two_drives)
+        (two_drives.drives[0] / "red.txt").write_text("fire\n")
+        report = two_drives.index(*two_drives.drives)
+        assert (report.generation, report.captions, report.captions_removed) == (3, 3, 0)
+        assert two_drives.captions()["blue.png"] == ("the sea", "the sky")
+        plug_in()
+        (two_drives.drives[1] / "blue.txt").unlink()
+        report = two_drives.index(*two_drives.drives)
+        assert (report.captions, report.captions_removed) == (1, 2)
+
     def test_a_drive_whose_mount_point_went_with_it_is_away_too(self, two_drives):
         away = two_drives.drives[1].rename(two_drives.photos.parent / "unplugged")
         (two_drives.drives[0] / "red.png").unlink()
