@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -24,11 +25,33 @@ def explanation_figures(results: Path = RESULTS) -> str:
     return "\n\n".join(_set(label, figures) for label, figures in sets.items())
 
 
+def excitation_figures(results: Path = RESULTS) -> str:
+    """Return the table of the forms of excitation back-propagation."""
+    with (results / "excitation.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    head = ("form", "side by side, mass / peak", "mosaic, mass / peak", "correlation of captions' maps")
+    table = _table(
+        head,
+        [
+            [
+                row["form"],
+                *(
+                    f"{_percent(float(row[kind]))} / {_percent(float(row[f'{kind}_peak']))}"
+                    for kind in ("side_by_side", "mosaic")
+                ),
+                f"{float(row['alike']):.3f}",
+            ]
+            for row in rows
+        ],
+    )
+    return f"{rows[0]['pairs']} pairs of Flickr8k dev; chance: 50 % and 25 %.\n\n{table}"
+
+
 def _set(label: str, figures: Figures) -> str:
     rows = [_row(name, of) for name, of in figures["methods"].items()]
     head = (
         "", "deletion", "insertion", "insertion - deletion, in score", "side by side, mass / peak",
-        "mosaic, mass / peak",
+        "mosaic, mass / peak", "mosaic by photograph",
         "beats centre, del. / ins.", "randomised", "unrelated told / falsely", "rest", "ms",
     )  # fmt: skip
     parts = [
@@ -41,15 +64,23 @@ def _set(label: str, figures: Figures) -> str:
             [[f"`{name}`", *(_interval(of[measure]) for measure in of)] for name, of in figures["comparisons"].items()],
         ),
     ]
-    words = figures["methods"][figures["default"]]["words"]
-    if words:
-        parts.append(
-            f"Words: the one that is named first costs more score than a random other one in "
-            f"{_percent(words['top_beats_random'])} of {words['queries']} captions; of the captions "
-            f"{_percent(words['recall'])} find their photograph among the ten best, {_percent(words['without_top'])} "
-            f"without that word, {_percent(words['without_random'])} without a random one."
-        )
+    parts += [
+        _words(name, of, figures["pairs"])
+        for name, of in figures["methods"].items()
+        if of["words"] and (name == figures["default"] or of.get("explains"))
+    ]
     return "\n\n".join(parts)
+
+
+def _words(name: str, of: Figures, pairs: int) -> str:
+    words, matcher = of["words"], of.get("explains")
+    searched = f"by `{matcher}` among {pairs} photographs" if matcher else "among all of the set"
+    return (
+        f"Words by `{name}`: the one that is named first costs more score than a random other one in "
+        f"{_percent(words['top_beats_random'])} of {words['queries']} captions; of the captions "
+        f"{_percent(words['recall'])} find their photograph {searched} among the ten best, "
+        f"{_percent(words['without_top'])} without that word, {_percent(words['without_random'])} without a random one."
+    )
 
 
 def _row(name: str, of: Figures) -> list[str]:
@@ -59,13 +90,18 @@ def _row(name: str, of: Figures) -> list[str]:
         f"{of['deletion']['normalised']:.3f}",
         f"{of['insertion']['normalised']:.3f}",
         f"{gap:.4f}",
-        *(" / ".join(_percent(of[kind][share]) for share in ("mass", "peak")) for kind in ("montage_2", "montage_4")),
+        *(_pointing(of[kind]) for kind in ("montage_2", "montage_4")),
+        _pointing(of.get("image_montage_4")),
         " / ".join(_percent(of["beats_centre"][curve]) for curve in ("deletion", "insertion")),
         "-" if of["randomised"] is None else f"{of['randomised']:.2f}",
         " / ".join(_percent(of["unrelated"][said]) for said in ("told", "falsely")),
         "-" if of["rest"] is None else _percent(of["rest"]),
         f"{of['ms']:.0f}",
     ]
+
+
+def _pointing(of: Figures | None) -> str:
+    return "-" if of is None else " / ".join(_percent(of[share]) for share in ("mass", "peak"))
 
 
 def _interval(of: Figures) -> str:

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.explanations_page import explanation_figures
+from benchmarks.explanations_page import excitation_figures, explanation_figures
 from benchmarks.figures import read_csv
 from benchmarks.quality_page import quality_page
 from benchmarks.reliability_page import reliability_page
@@ -92,6 +92,7 @@ def with_figures(page: str) -> str:
         "limits": limits_table(),
         "confidence": _confidence(),
         "explanations": explanation_figures(),
+        "excitation": excitation_figures(),
     }.items():
         before, mark, rest = page.partition(f"<!-- {name} -->")
         _, end, after = rest.partition(f"<!-- /{name} -->")

@@ -88,6 +88,7 @@ class Evidence:
             None where the method's maps do not add up to anything.
         unrelated: the method found the query to have nothing to do with the picture.
         unplaced: the part of the score that no place has, for it is of a matcher that sees pictures as a whole.
+        of_matcher: the name of the matcher whose score maps and words are of; None where they are of the vectors'.
     """
 
     maps: tuple[EvidenceMap, ...]
@@ -97,6 +98,7 @@ class Evidence:
     baseline: float | None = None
     unrelated: bool = False
     unplaced: float = 0.0
+    of_matcher: str | None = None
 
     @property
     def score(self) -> float:

@@ -114,6 +114,10 @@ class InstalledModels:
         """
         return {known.name: known.module for known in self._methods}[method]
 
+    def explained_matcher(self, method: str) -> str | None:
+        """Return the matcher whose scores a method explains, None where they are the encoder's; raises likewise."""
+        return {known.name: known.matcher for known in self._methods}[method]
+
     def explainer_source(self, model: str) -> ExplainerSource:
         """Return what methods of explanation of a dual encoder are built from."""
         from models.explain.source import ExplainerSource

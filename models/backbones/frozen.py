@@ -92,6 +92,11 @@ def mean_graph(name: str, expected_sha256: str) -> Graph:
     return _graph(FrozenTower(backbone, MeanOverPlaces()).eval(), backbone.preprocessing.size)
 
 
+def map_graph(backbone: ImageNetLite) -> Graph:
+    """Return a frozen backbone's feature map, ``(B, S, S, 3)`` uint8 to ``(B, C * h * w)``."""
+    return _graph(FrozenTower(backbone, nn.Flatten()).eval(), backbone.preprocessing.size)
+
+
 def mean_tower(card: EncoderCard, head: nn.Module) -> FrozenTower:
     """Put a head of ``(B, C)`` on the mean over places of the frozen backbone that a card names."""
     backbone = load_backbone(IMAGENET_LITE, card.parts.get(IMAGENET_LITE))

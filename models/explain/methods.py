@@ -17,11 +17,13 @@ class Method:
         name: as requests give it.
         module: that has its ``load_explainer``.
         architectures: of the encoders that it fits, as their cards name them.
+        matcher: whose score of the query's sentence it explains; None where it is the encoder's.
     """
 
     name: str
     module: str
     architectures: frozenset[str]
+    matcher: str | None = None
 
 
 _EVERY = frozenset({"huggingface", "limited_text_space", "linear_mapping", "semantic", "single_network", "two_tower"})
@@ -33,6 +35,7 @@ METHODS = (
     Method("legrad", "models.explain.legrad", _TRANSFORMERS),
     Method("roll-out", "models.explain.roll_out", _TRANSFORMERS),
     Method("top-dimensions", "models.explain.top_dimensions", _EVERY),
+    Method("excitation", "models.explain.excitation", frozenset({"two_tower"}), matcher="lstm-similarity"),
     Method("occlusion", "models.explain.occlusion", _EVERY),
 )
 """The one to prefer first: of those that fit a model, it is the default."""

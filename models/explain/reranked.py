@@ -35,8 +35,8 @@ def with_matcher(evidence: Evidence, match: Match) -> Evidence:
         return evidence
     label, features = rerank_label(matcher), match.features[matcher.card.name]
     words = (*evidence.words, _words(matcher, sentence, features, label))
-    if any(found.term == label for found in evidence.maps):  # the method has explained the matcher itself
-        return replace(evidence, words=words)
+    if any(found.term == label for found in evidence.maps) or evidence.of_matcher is not None:
+        return replace(evidence, words=words)  # the method has explained the matcher itself, or another
     if not isinstance(matcher, RegionMatcher):
         return replace(evidence, words=words, unplaced=evidence.unplaced + dict(evidence.contributions)[label])
     return _mapped(replace(evidence, words=words), match, label, _maps(matcher, [sentence], features)[0])

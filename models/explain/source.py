@@ -12,6 +12,8 @@ from models.protocols import ModelLibrary
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from models.backbones.frozen import ImageNetLite
+
 
 class ExplainableTower(Protocol):
     """An image tower that can say which feature maps its embedding comes from."""
@@ -26,6 +28,12 @@ class ExplainableTower(Protocol):
         ...
 
 
+def _frozen_backbone(name: str, sha256: str) -> ImageNetLite:
+    from models.backbones.frozen import load_backbone
+
+    return load_backbone(name, sha256)
+
+
 @dataclass(frozen=True)
 class ExplainerSource:
     """The model whose scores are explained; what a method does not ask for is not loaded.
@@ -36,6 +44,7 @@ class ExplainerSource:
         blocks: of its vectors, see ``models.explain.blocks``; empty where they have one only.
         models: gives the encoder itself, and its matchers.
         load_image_tower: loads its image tower in torch, for methods that need gradients.
+        load_backbone: loads a frozen backbone in torch by its name and hash, for methods that explain a matcher.
     """
 
     model: str
@@ -43,3 +52,4 @@ class ExplainerSource:
     models: ModelLibrary
     load_image_tower: Callable[[], ExplainableTower]
     blocks: tuple[int, ...] = ()
+    load_backbone: Callable[[str, str], ImageNetLite] = _frozen_backbone

@@ -15,7 +15,7 @@ from models.explain.blocks import held
 from models.protocols import Match
 from models.types import Vectors
 
-_WORD = re.compile(r"\w+(?:['’-]\w+)*")
+WORD = re.compile(r"\w+(?:['’-]\w+)*")
 
 
 def word_saliency(
@@ -69,7 +69,7 @@ def leave_one_out(text: str, scores_of: Callable[[Sequence[str]], Sequence[float
     Returns:
         The words in the order of the text; of a text without words, none.
     """
-    words = list(_WORD.finditer(text))
+    words = list(WORD.finditer(text))
     if not words:
         return []
     whole, *rest = scores_of([text, *without_each_word(text)])

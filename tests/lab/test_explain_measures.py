@@ -8,6 +8,7 @@ import torch
 from PIL import Image
 from toy_encoder import ToyEncoder
 from toy_explainer import ToyExplainer
+from toy_matcher import ToyMatcher
 
 from lab.data.captioned import CaptionedImages
 from lab.evaluation.explain.controls import CentreMap, RandomMap
@@ -15,10 +16,12 @@ from lab.evaluation.explain.measures import correlation, measure_pair
 from lab.evaluation.explain.montage import montage, pointing
 from lab.evaluation.explain.pairs import Pairs, draw_pairs, match_of
 from lab.evaluation.explain.run import evaluate_explanations
+from lab.evaluation.explain.scores import EncoderScores, MatcherScores
 from lab.evaluation.explain.subjects import Subject, redraw_last_blocks
 from lab.evaluation.explain.summary import compare
 from models.backbones.lite_pair import LitePair
 from models.errors import InputError
+from models.types import Vectors
 
 COLOURS = {"red": (220, 0, 0), "green": (0, 220, 0), "blue": (0, 0, 220), "yellow": (220, 220, 0)}
 
@@ -40,6 +43,13 @@ def pairs(data: CaptionedImages) -> Pairs:
     return draw_pairs(ToyEncoder(), data, 4, seed=0)
 
 
+def of_the_set(pairs: Pairs) -> Vectors:
+    """Return the vectors of all images of the set, in its order."""
+    vectors = np.empty_like(pairs.vectors)
+    vectors[pairs.rows] = pairs.vectors
+    return vectors
+
+
 def test_a_montage_holds_each_photograph_in_its_part_by_the_mean_of_neighbours() -> None:
     photographs = np.stack([np.full((4, 4, 3), value, np.uint8) for value in (10, 20, 30, 40)])
     photographs[0, :, 0] = 30
@@ -57,7 +67,8 @@ def test_pointing_counts_what_speaks_for_the_query_on_the_right_photograph() -> 
 
 def test_each_photograph_has_a_caption_of_its_own_and_a_sentence_that_is_not(pairs: Pairs) -> None:
     for pair in range(len(pairs)):
-        assert float(pairs.score(pair, pairs.pixels[[pair]])[0]) == pytest.approx(
+        score = EncoderScores(pairs, pairs.vectors).pictures(pairs.texts[pair], pairs.pixels[[pair]])[0]
+        assert float(score) == pytest.approx(
             float(match_of(pairs.encoder, pairs.texts[pair], pairs.pixels[pair], pairs.vectors[pair]).vector
                   @ pairs.match(pair).query.vector), abs=1e-6
         )  # fmt: skip
@@ -93,8 +104,8 @@ def test_rank_correlation_by_hand() -> None:
 
 
 def test_a_method_that_knows_the_place_beats_one_that_does_not(pairs: Pairs) -> None:
-    knows = measure_pair(ToyExplainer(), pairs, 0, steps=4)
-    guesses = measure_pair(CentreMap(), pairs, 0, steps=4)
+    knows = measure_pair(ToyExplainer(), pairs, 0, steps=4, scores=EncoderScores(pairs, pairs.vectors))
+    guesses = measure_pair(CentreMap(), pairs, 0, steps=4, scores=EncoderScores(pairs, pairs.vectors))
     assert knows.insertion[0] - knows.deletion[0] > guesses.insertion[0] - guesses.deletion[0]
     assert knows.montages[2].mass > 0.5
 
@@ -102,13 +113,15 @@ def test_a_method_that_knows_the_place_beats_one_that_does_not(pairs: Pairs) -> 
 def test_the_figures_have_one_shape_for_every_method_and_controls(pairs: Pairs) -> None:
     toy = Subject("toy", ToyExplainer(), None)
     controls = [Subject("random", RandomMap(), lambda: RandomMap(1)), Subject("centre", CentreMap(), CentreMap)]
-    figures = evaluate_explanations(pairs, [toy, *controls], pairs.vectors, default="toy", steps=4, seed=0)
+    figures = evaluate_explanations(pairs, [toy, *controls], of_the_set(pairs), default="toy", steps=4, seed=0)
     assert figures["default"] == "toy"
+    assert {of["explains"] for of in figures["methods"].values()} == {None}
+    assert figures["methods"]["toy"]["image_montage_4"]["mass"] > 0.25
     assert list(figures["methods"]) == ["toy", "random", "centre"]
     for of in figures["methods"].values():
         assert set(of) == {
             "deletion", "insertion", "beats_random", "beats_centre", "montage_2", "montage_4", "randomised",
-            "unrelated", "words", "rest", "ms",
+            "unrelated", "words", "rest", "ms", "image_montage_4", "explains",
         }  # fmt: skip
         assert set(of["deletion"]) == set(of["insertion"]) == {"normalised", "raw"}
         assert set(of["montage_2"]) == set(of["montage_4"]) == {"mass", "peak"}
@@ -123,8 +136,32 @@ def test_the_figures_have_one_shape_for_every_method_and_controls(pairs: Pairs) 
     assert gap["difference"] > 0
 
 
+def test_a_method_that_explains_a_matcher_is_measured_by_the_matcher_s_scores_as_are_its_controls(
+    pairs: Pairs,
+) -> None:
+    matcher = ToyMatcher()
+    scores = MatcherScores(matcher, pairs)
+    features = matcher.encode_images(pairs.pixels)
+    for pair, text in enumerate(pairs.texts):
+        np.testing.assert_array_equal(scores.pictures(text, pairs.pixels), matcher.score(text, features))
+        np.testing.assert_array_equal(scores.searched([text])[0], matcher.score(text, features))
+        assert scores.own[pair] == pair
+    subjects = [
+        Subject("toy", ToyExplainer(), None),
+        Subject("of-matcher", ToyExplainer(), None, matcher),
+        Subject("random", RandomMap(), None),
+        Subject("centre", CentreMap(), None),
+    ]
+    figures = evaluate_explanations(pairs, subjects, of_the_set(pairs), default="toy", steps=4, seed=0)
+    assert list(figures["methods"]) == ["toy", "of-matcher", "random", "centre"]
+    assert figures["methods"]["of-matcher"]["explains"] == matcher.card.name
+    raw = {name: of["insertion"]["raw"] for name, of in figures["methods"].items()}
+    assert raw["of-matcher"] != pytest.approx(raw["toy"], abs=1e-3)
+    assert list(figures["comparisons"]) == ["random", "centre"]
+
+
 def test_a_method_does_not_differ_from_itself(pairs: Pairs) -> None:
-    measured = [measure_pair(CentreMap(), pairs, pair, steps=2) for pair in range(2)]
+    measured = [measure_pair(CentreMap(), pairs, pair, 2, EncoderScores(pairs, pairs.vectors)) for pair in range(2)]
     assert compare(measured, measured, seed=0)["deletion_normalised"] == {"difference": 0.0, "interval": [0.0, 0.0]}
 
 

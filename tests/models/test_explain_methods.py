@@ -33,7 +33,7 @@ def test_the_names_are_told_apart_and_each_module_builds_an_explainer() -> None:
 
 def test_methods_that_fit_are_listed_in_the_order_of_the_table() -> None:
     assert fitting_methods("linear_mapping", TABLE) == ("toy-pair", "grad-cam", "top-dimensions", "occlusion")
-    assert fitting_methods("two_tower", TABLE) == ("places", "grad-cam", "top-dimensions", "occlusion")
+    assert fitting_methods("two_tower", TABLE) == ("places", "grad-cam", "top-dimensions", "excitation", "occlusion")
     assert fitting_methods("unheard-of", TABLE) == ()
 
 
@@ -49,7 +49,8 @@ def test_a_method_that_does_not_fit_is_refused_with_those_that_do() -> None:
     library = InstalledModels(Execution("torch"), None, TABLE)
     for name in ("toy-pair", "guess", ""):
         with pytest.raises(
-            ExplainMethodError, match=r"'semblance-base'.*there are: places, grad-cam, top-dimensions, occlusion\."
+            ExplainMethodError,
+            match=r"'semblance-base'.*there are: places, grad-cam, top-dimensions, excitation, occlusion\.",
         ):
             library.explainer("semblance-base", name)
     with pytest.raises(ExplainMethodError, match="there are: toy-pair, grad-cam, top-dimensions, occlusion"):

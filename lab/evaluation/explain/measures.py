@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from time import perf_counter
 
@@ -10,10 +11,14 @@ from numpy.typing import NDArray
 from scipy.stats import rankdata
 
 from lab.evaluation.explain.montage import Pointing, montage, pointing
-from lab.evaluation.explain.pairs import Pairs, match_of
+from lab.evaluation.explain.pairs import WHOLE, Pairs, match_of
+from lab.evaluation.explain.scores import Scores
 from lab.metrics.perturbation import areas, perturbation_curves
+from models.composition import Term, compose
+from models.errors import QueryError
 from models.evidence import Evidence
-from models.protocols import Explainer
+from models.protocols import Explainer, Match, SeenImage
+from models.types import Pixels, Vectors
 
 
 @dataclass(frozen=True)
@@ -24,6 +29,8 @@ class PairMeasures:
         deletion: area raw and normalised, mean of the fillings.
         insertion: the same.
         montages: by the number of photographs.
+        pictured: the same of four, searched by the right photograph and not by its caption; None where the method
+            explains sentences alone.
         told: whether the method says of the unrelated sentence that nothing speaks for it.
         falsely: whether it says so of the photograph's own caption.
         rest: ``|rest|`` and ``|score - baseline|``; None where the method's map has no baseline.
@@ -34,6 +41,7 @@ class PairMeasures:
     deletion: tuple[float, float]
     insertion: tuple[float, float]
     montages: dict[int, Pointing]
+    pictured: Pointing | None
     told: bool
     falsely: bool
     rest: tuple[float, float] | None
@@ -49,19 +57,23 @@ class PairMeasures:
 MONTAGES = (2, 4)
 
 
-def measure_pair(explainer: Explainer, pairs: Pairs, pair: int, steps: int) -> PairMeasures:
-    """Explain a pair, its montages and its unrelated sentence, and measure what was said."""
+def measure_pair(explainer: Explainer, pairs: Pairs, pair: int, steps: int, scores: Scores) -> PairMeasures:
+    """Explain a pair, its montages and its unrelated sentence, and measure what was said by the scores explained."""
     match = pairs.match(pair)
     started = perf_counter()
     evidence = explainer.explain(match)
     ms = (perf_counter() - started) * 1e3
     curves = perturbation_curves(
-        pairs.pixels[pair], evidence.whole().values, lambda pictures: pairs.score(pair, pictures), steps
+        pairs.pixels[pair],
+        evidence.whole().values,
+        lambda pictures: scores.pictures(pairs.texts[pair], pictures),
+        steps,
     )
     return PairMeasures(
         deletion=areas(curves.deletion),
         insertion=areas(curves.insertion),
         montages={count: _pointing(explainer, pairs, pair, count) for count in MONTAGES},
+        pictured=_pictured(explainer, pairs, pair),
         told=explainer.explain(pairs.unrelated_match(pair)).silent,
         falsely=evidence.silent,
         rest=_rest(evidence),
@@ -78,12 +90,33 @@ def correlation(a: NDArray[np.float32], b: NDArray[np.float32]) -> float:
 
 
 def _pointing(explainer: Explainer, pairs: Pairs, pair: int, count: int) -> Pointing:
+    picture, vector, right = _montage(pairs, pair, count)
+    values = explainer.explain(match_of(pairs.encoder, pairs.texts[pair], picture, vector)).whole().values
+    return pointing(values, count, right, picture.shape[0])
+
+
+def _pictured(explainer: Explainer, pairs: Pairs, pair: int) -> Pointing | None:
+    picture, vector, right = _montage(pairs, pair, MONTAGES[-1])
+    match = Match(
+        compose([Term("image", pairs.vectors[pair])]), vector, {"result": SeenImage(picture, WHOLE)}, _no_texts
+    )
+    try:
+        values = explainer.explain(match).whole().values
+    except QueryError:  # the method explains sentences
+        return None
+    return pointing(values, MONTAGES[-1], right, picture.shape[0])
+
+
+def _montage(pairs: Pairs, pair: int, count: int) -> tuple[Pixels, Vectors, int]:
+    """Return a picture of several photographs, its vector, and which of them is the pair's."""
     right = pair % count
     order = [(pair + place - right) % len(pairs) for place in range(count)]  # neighbours in the draw: any others
     picture = montage(pairs.pixels[order])
-    vector = pairs.encoder.encode_images(picture[None])[0]
-    values = explainer.explain(match_of(pairs.encoder, pairs.texts[pair], picture, vector)).whole().values
-    return pointing(values, count, right, picture.shape[0])
+    return picture, pairs.encoder.encode_images(picture[None])[0], right
+
+
+def _no_texts(_texts: Sequence[str]) -> Vectors:
+    return np.empty((0, 0), np.float32)
 
 
 def _rest(evidence: Evidence) -> tuple[float, float] | None:

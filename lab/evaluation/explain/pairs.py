@@ -51,12 +51,6 @@ class Pairs:
         """Return a photograph with the sentence that has nothing to do with it."""
         return match_of(self.encoder, self.unrelated[pair], self.pixels[pair], self.vectors[pair])
 
-    def score(self, pair: int, pixels: Pixels) -> NDArray[np.float32]:
-        """Score ``(M, S, S, 3)`` pictures for the caption of a pair, ``(M,)``."""
-        query = self.encoder.encode_texts([self.texts[pair]])[0]
-        scores: NDArray[np.float32] = self.encoder.encode_images(pixels) @ query
-        return scores
-
 
 def match_of(encoder: DualEncoder, text: str, pixels: Pixels, vector: Vectors) -> Match:
     """Return the match of a sentence and a prepared picture ``(S, S, 3)`` with its vector ``(D,)``."""

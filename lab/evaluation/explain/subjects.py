@@ -21,10 +21,11 @@ from models.errors import ExplainMethodError
 from models.inference.compiler import Compiler
 from models.inference.execution import Execution
 from models.library import InstalledModels
-from models.protocols import Explainer
+from models.protocols import Explainer, Matcher
 from models.types import Pixels, Vectors
 
 if TYPE_CHECKING:
+    from models.backbones.frozen import ImageNetLite
     from models.explain.source import ExplainableTower
 
 CONTROLS = ("random", "centre")
@@ -38,11 +39,18 @@ class Subject:
         name: of it.
         explainer: it, with the model.
         randomised: loads it with a model whose last block was drawn anew; None where the model has no such block.
+        matcher: whose scores it explains; None where they are the encoder's.
     """
 
     name: str
     explainer: Explainer
     randomised: Callable[[], Explainer] | None
+    matcher: Matcher | None = None
+
+    @property
+    def explains(self) -> str | None:
+        """The name of the matcher."""
+        return None if self.matcher is None else self.matcher.card.name
 
 
 def load_subjects(
@@ -71,14 +79,25 @@ def load_subjects(
         redraw_last_blocks(loaded, seed)
         return loaded  # type: ignore[no-any-return]
 
+    def backbone(name: str, sha256: str) -> ImageNetLite:
+        loaded = source.load_backbone(name, sha256)
+        redraw_last_blocks(loaded, seed)
+        return loaded
+
+    def matcher(method: str) -> Matcher | None:
+        explained = library.explained_matcher(method)
+        return None if explained is None else library.matcher(explained)
+
     def randomised(method: str) -> Explainer:
         models: Any = _Redrawn(library, model, tower)
-        other = replace(source, load_image_tower=tower, compiler=Compiler(execution), models=models)
+        other = replace(
+            source, load_image_tower=tower, compiler=Compiler(execution), models=models, load_backbone=backbone
+        )
         explainer: Explainer = import_module(library.explain_module(method)).load_explainer(other)
         return explainer
 
     measured = [
-        Subject(name, library.explainer(model, name), lambda name=name: randomised(name))  # type: ignore[misc]
+        Subject(name, library.explainer(model, name), lambda name=name: randomised(name), matcher(name))  # type: ignore[misc]
         for name in methods or fitting
     ]
     controls = [
@@ -101,8 +120,8 @@ class _Redrawn:
         self._library, self._model, self._load_tower = library, model, load_tower
         self.matcher = library.matcher
 
-    def encoder(self, name: str) -> Any:
-        return self if name == self._model else self._library.encoder(name)
+    def encoder(self, name: str, *, in_caller: bool = False) -> Any:
+        return self if name == self._model else self._library.encoder(name, in_caller=in_caller)
 
     @cached_property
     def _tower(self) -> ExplainableTower:

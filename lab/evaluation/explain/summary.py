@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lab.evaluation.explain.measures import MONTAGES, PairMeasures
+from lab.evaluation.explain.montage import Pointing
 
 _RESAMPLES = 2000
 
@@ -30,6 +31,7 @@ def summarise(
         "beats_random": _beats(measured, random),
         "beats_centre": _beats(measured, centre),
         **{f"montage_{count}": _montage(measured, count) for count in MONTAGES},
+        "image_montage_4": _pointings([pair.pictured for pair in measured if pair.pictured is not None]),
         "unrelated": {
             "told": float(np.mean([pair.told for pair in measured])),
             "falsely": float(np.mean([pair.falsely for pair in measured])),
@@ -80,6 +82,12 @@ def _beats(measured: Sequence[PairMeasures], control: Sequence[PairMeasures]) ->
     }
 
 
-def _montage(measured: Sequence[PairMeasures], count: int) -> dict[str, float]:
-    found = [pair.montages[count] for pair in measured]
+def _montage(measured: Sequence[PairMeasures], count: int) -> dict[str, float] | None:
+    return _pointings([pair.montages[count] for pair in measured])
+
+
+def _pointings(found: Sequence[Pointing]) -> dict[str, float] | None:
+    """Return the means; None where nothing was found, for the method does not explain that."""
+    if not found:
+        return None
     return {"mass": float(np.mean([one.mass for one in found])), "peak": float(np.mean([one.peak for one in found]))}

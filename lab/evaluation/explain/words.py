@@ -8,21 +8,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lab.evaluation.explain.pairs import Pairs
+from lab.evaluation.explain.scores import Scores
 from models.evidence import Evidence
-from models.types import Vectors
 
 _TOP = 10
 
 
 def measure_words(
-    pairs: Pairs, evidence: Sequence[Evidence], images: Vectors, seed: int
+    pairs: Pairs, evidence: Sequence[Evidence], scores: Scores, seed: int
 ) -> dict[str, float | int] | None:
     """Leave out the top word of each query, and a random other one; None where no query has two words.
 
     Args:
         pairs: N of them.
         evidence: of each.
-        images: ``(M, D)``, of the whole set that is searched.
+        scores: that are explained.
         seed: of the random words.
 
     Returns:
@@ -34,8 +34,8 @@ def measure_words(
     whole: list[str] = []
     without_top: list[str] = []
     without_other: list[str] = []
-    for pair, found in enumerate(evidence):
-        words = found.words[0].words if found.words else ()
+    for pair, one in enumerate(evidence):
+        words = one.words[0].words if one.words else ()
         if len(words) < 2:
             continue
         top = max(range(len(words)), key=lambda word: words[word].value)
@@ -47,10 +47,11 @@ def measure_words(
             into.append(_without(text, words[left_out].start, words[left_out].end))
     if not rows:
         return None
-    vectors = pairs.encoder.encode_texts([*whole, *without_top, *without_other]).reshape(3, len(rows), -1)
-    own = np.einsum("vnd,nd->vn", vectors, pairs.vectors[rows])
+    found = scores.searched([*whole, *without_top, *without_other]).reshape(3, len(rows), -1)
+    columns = scores.own[rows]
+    own = found[:, np.arange(len(rows)), columns]
     lost, beaten = own[1] - own[0], own[2] - own[0]
-    recalls = [_recall(kept, images, pairs.rows[rows]) for kept in vectors]
+    recalls = [_recall(kept, columns) for kept in found]
     return {
         "queries": len(rows),
         "top_beats_random": float(((lost < beaten) + 0.5 * (lost == beaten)).mean()),
@@ -64,8 +65,7 @@ def _without(text: str, start: int, end: int) -> str:
     return " ".join((text[:start] + text[end:]).split())
 
 
-def _recall(queries: Vectors, images: Vectors, own: NDArray[np.int64]) -> float:
-    """Return the share of queries whose own image is among the best 10; a tie counts against it."""
-    scores = queries @ images.T
+def _recall(scores: NDArray[np.float32], own: NDArray[np.int64]) -> float:
+    """Return the share of queries whose own image is among the best 10 of ``(N, M)``; a tie counts against it."""
     better = (scores >= scores[np.arange(len(own)), own][:, None]).sum(axis=1)
     return float((better <= _TOP).mean())
