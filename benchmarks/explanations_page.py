@@ -26,7 +26,9 @@ def explanation_figures(results: Path = RESULTS) -> str:
 
 
 def excitation_figures(results: Path = RESULTS) -> str:
-    """Return the table of the forms of excitation back-propagation."""
+    """Return the table of the forms of excitation back-propagation; nothing where it has not been measured."""
+    if not (results / "excitation.csv").is_file():
+        return ""
     with (results / "excitation.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     head = ("form", "side by side, mass / peak", "mosaic, mass / peak", "correlation of captions' maps")

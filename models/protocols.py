@@ -46,6 +46,19 @@ class DualEncoder(Protocol):
 
 
 @runtime_checkable
+class LeftTextEncoder(DualEncoder, Protocol):
+    """A dual encoder that reads a text by what it is, a name or a sentence, and can hold that fixed."""
+
+    def encode_left(self, texts: Sequence[str], like: str) -> Vectors:
+        """Embed N texts that are left of another as ``(N, D)``, as if each were as long and of the same kind as that.
+
+        So what a word means is told from what the length of a query does: which head reads it, what class names weigh
+        in it, whether it ends as a sentence does and keeps its article.
+        """
+        ...
+
+
+@runtime_checkable
 class FeatureEncoder(DualEncoder, Protocol):
     """A dual encoder whose pass over an image also gives the features of matchers, which then cost nothing."""
 
@@ -228,6 +241,8 @@ class Match:
         images: as the encoder of these vectors sees them, as far as the method looks at them: the photograph that was
             found, and the one that was searched by (the query's first term), where there is one.
         encode_texts: N sentences to ``(N, D)``, by the same encoder.
+        encode_left: N texts that are left of another, and that one, to ``(N, D)`` (see ``LeftTextEncoder``); None where
+            the encoder reads all texts alike.
         matcher: that re-ranked the result by the sentence of the first term; None where none did.
         features: of the result by the name of the matcher, ``(*feature_shape)`` each: of every matcher of this encoder
             that the collection holds features for, whether it re-ranked or not.
@@ -239,6 +254,7 @@ class Match:
     encode_texts: Callable[[Sequence[str]], Vectors]
     matcher: Matcher | None = None
     features: Mapping[str, Features] = field(default_factory=dict)
+    encode_left: Callable[[Sequence[str], str], Vectors] | None = None
 
 
 class Explainer(Protocol):

@@ -12,6 +12,7 @@ from indexer.store.generation import Generation, open_current
 from models.composition import Term, compose
 from models.errors import ExplainMethodError, InputError
 from models.evidence import Evidence
+from models.explain.words import encode_left_of
 from models.imaging.decode_pool import DecoderPool
 from models.imaging.overlay import overlay_png
 from models.inference.cache_folder import cache_folder
@@ -82,6 +83,7 @@ def explain_offline(
             _vector(image, seen, generation, encoder),
             {"result": seen},
             encoder.encode_texts,
+            encode_left=encode_left_of(encoder),
         )
         evidence = library.explainer(model, chosen).explain(match)
         png = overlay_png(photograph, evidence.strength(), evidence.whole().region, settings.overlay_side_px)

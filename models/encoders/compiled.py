@@ -26,7 +26,8 @@ class CompiledDualEncoder:
         card: of the model.
         image_tower: ``(N, S, S, 3)`` uint8 to ``(N, D)``; each vector followed by the flat features of ``matchers``.
         text_tower: the tokeniser's arrays to ``(N, D)``.
-        tokenise: sentences to arrays whose first axis is the batch.
+        tokenise: sentences to arrays whose first axis is the batch; where ``reads_phrases``, also as ``like``, the text
+            that all of them are left of.
         matchers: whose features the image tower gives, too.
         words_read: see ``DualEncoder``.
         reads_phrases: read a bare plural as its singular, too (see ``models.text.plurals``), and a phrase without its
@@ -38,7 +39,7 @@ class CompiledDualEncoder:
         card: EncoderCard,
         image_tower: Callable[[], Runner],
         text_tower: Callable[[], Runner],
-        tokenise: Callable[[Sequence[str]], tuple[NDArray[Any], ...]],
+        tokenise: Callable[..., tuple[NDArray[Any], ...]],
         matchers: Sequence[MatcherCard] = (),
         *,
         words_read: Callable[[str], int | None],
@@ -90,12 +91,18 @@ class CompiledDualEncoder:
             return self._encode(texts)
         return encode_plurals(self._encode, [plain_phrase(text) for text in texts])
 
-    def _encode(self, texts: Sequence[str]) -> Vectors:
+    def encode_left(self, texts: Sequence[str], like: str) -> Vectors:
+        """Embed N texts that are left of another as ``(N, D)``, read as that one is read: see ``LeftTextEncoder``."""
+        if not self._reads_phrases:
+            return self._encode(texts)
+        return self._encode([plain_phrase(text, like) for text in texts], like=plain_phrase(like))
+
+    def _encode(self, texts: Sequence[str], **reading: str) -> Vectors:
         vectors = np.empty((len(texts), self.card.dimension), np.float32)
         order = np.argsort([len(text) for text in texts], kind="stable")  # like lengths together: little padding
         for start in range(0, len(texts), TEXT_BATCH):
             rows = order[start : start + TEXT_BATCH]
-            vectors[rows] = self._text_tower(*self._tokenise([texts[row] for row in rows]))
+            vectors[rows] = self._text_tower(*self._tokenise([texts[row] for row in rows], **reading))
         return _unit(vectors)
 
 

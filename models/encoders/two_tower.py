@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from models.cards import EncoderCard, MatcherCard
 from models.encoders.compiled import CompiledDualEncoder
@@ -52,11 +55,18 @@ def load_encoder(
         card,
         lambda: compiler.runner(f"{card.name}.image", [*card.made_of, *hashes], image),
         lambda: ByLength(compiler.runner(f"{card.name}.text", card.made_of, text, of_texts=True), card.dimension),
-        tokenise,
+        partial(_with_lengths, tokenise),
         matchers,
         words_read=tokenise.words_read,
         reads_phrases=True,
     )
+
+
+def _with_lengths(tokenise: Tokeniser, texts: Sequence[str], like: str | None = None) -> tuple[NDArray[np.int64], ...]:
+    """Return ids, mask and lengths of texts; those that are left of one like it are read with its length."""
+    ids, mask = tokenise(texts, like)
+    lengths = (mask if like is None else tokenise([like])[1]).sum(axis=1)
+    return ids, mask, np.broadcast_to(lengths, len(ids)).astype(np.int64)
 
 
 def load_image_tower(card: EncoderCard, folder: Path) -> ImageTower:

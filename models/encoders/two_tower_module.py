@@ -113,9 +113,16 @@ class TextTower(MiniLM):
         self.short = ResidualHead(SENTENCE, LEARNED, HIDDEN, dropout, noise)
         self.names = NameSpace(SENTENCE, _CLASSES)
 
-    def forward(self, ids: Tensor, mask: Tensor) -> Tensor:
-        """Embed sentences and shorter queries."""
-        pooled, bareness = self.pooled(ids, mask), bareness_of(mask, _BARE_PIECES, _SENTENCE_PIECES)
+    def forward(self, ids: Tensor, mask: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """Embed sentences and shorter queries.
+
+        Args:
+            ids: ``(B, T)``.
+            mask: the same.
+            lengths: how many tokens tell a bare name from a sentence, ``(B,)``; None for those that there are.
+        """
+        tokens = mask.sum(dim=1) if lengths is None else lengths
+        pooled, bareness = self.pooled(ids, mask), bareness_by(tokens, _BARE_PIECES, _SENTENCE_PIECES)
         sentence = self.head(pooled)
         return self.join(sentence + bareness * (self.short(pooled) - sentence), pooled, bareness)
 
@@ -136,7 +143,12 @@ def bareness_of(mask: Tensor, bare: int, sentence: int) -> Tensor:
 
     Up to ``bare`` word pieces it is a bare name, from ``sentence`` on a sentence.
     """
-    pieces = mask.sum(dim=1, keepdim=True).float() - 2  # without [CLS] and [SEP]
+    return bareness_by(mask.sum(dim=1), bare, sentence)
+
+
+def bareness_by(tokens: Tensor, bare: int, sentence: int) -> Tensor:
+    """As ``bareness_of``, of the numbers of tokens ``(B,)``."""
+    pieces = tokens.unsqueeze(1).float() - 2  # without [CLS] and [SEP]
     return ((sentence - pieces) / (sentence - bare)).clamp(0, 1)
 
 
@@ -174,5 +186,5 @@ def image_graph(towers: TwoTower, feature_heads: Sequence[nn.Module]) -> Graph:
 
 
 def text_graph(towers: TwoTower) -> Graph:
-    """Return the text tower."""
-    return Graph(towers.text, token_examples(), [(0, 1), (0, 1)])
+    """Return the text tower, which also takes the lengths by which it reads sentences."""
+    return Graph(towers.text, [*token_examples(), torch.tensor([4, 5])], [(0, 1), (0, 1), (0,)])

@@ -2,7 +2,8 @@
 
 ``semblance-base`` counts a query's word pieces to tell a bare name from a sentence, and gives the block of class names
 its share by that. Left out, any word would move that share, even one that means nothing: what the word adds is asked
-with the shares held fixed.
+with the shares held fixed. By the same count it is chosen which head makes the other block, and how a text is read:
+that is held by ``LeftTextEncoder``.
 """
 
 from __future__ import annotations

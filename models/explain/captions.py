@@ -34,6 +34,7 @@ def explain_caption(
         vector=match.query.vector,
         images={"result": match.images["query"]} if "query" in match.images else {},
         encode_texts=match.encode_texts,
+        encode_left=match.encode_left,
     )
     of_query = word_saliency(match, blocks)
     if not mirrored.images:

@@ -12,10 +12,21 @@ from models.composition import Term, compose, score_of
 from models.errors import QueryError
 from models.evidence import TermWords, WordSaliency
 from models.explain.blocks import held
-from models.protocols import Match
+from models.protocols import DualEncoder, LeftTextEncoder, Match
 from models.types import Vectors
 
 WORD = re.compile(r"\w+(?:['’-]\w+)*")
+
+
+EncodeLeft = Callable[[Sequence[str], str], Vectors]
+"""Embeds N texts that are left of another, the second argument, as ``(N, D)``; see ``LeftTextEncoder``."""
+
+
+def encode_left_of(encoder: DualEncoder) -> EncodeLeft:
+    """Return how an encoder embeds what is left of texts: as any other, where it reads all alike."""
+    if isinstance(encoder, LeftTextEncoder):
+        return encoder.encode_left
+    return lambda texts, _like: encoder.encode_texts(texts)
 
 
 def word_saliency(
@@ -78,7 +89,7 @@ def leave_one_out(text: str, scores_of: Callable[[Sequence[str]], Sequence[float
 
 def without_each_word(text: str) -> list[str]:
     """Return a text without the first of its words, without the second, and so on, with single spaces."""
-    return [" ".join((text[: w.start()] + text[w.end() :]).split()) for w in _WORD.finditer(text)]
+    return [" ".join((text[: w.start()] + text[w.end() :]).split()) for w in WORD.finditer(text)]
 
 
 class _LeftOut:
@@ -108,7 +119,14 @@ class _LeftOut:
         new = [text for text in texts if text not in self._vectors]
         if new:
             like = self._match.query.terms[self._at].vector
-            self._vectors.update(zip(new, held(self._match.encode_texts(new), like, self._blocks), strict=True))
+            self._vectors.update(zip(new, held(self._left(new), like, self._blocks), strict=True))
+
+    def _left(self, texts: Sequence[str]) -> Vectors:
+        match = self._match
+        whole = match.query.terms[self._at].text
+        if match.encode_left is None or whole is None:
+            return match.encode_texts(texts)
+        return match.encode_left(texts, whole)
 
     def _terms(self, text: str) -> list[Term]:
         terms = self._match.query.terms

@@ -22,7 +22,7 @@ _NO_LIMIT = 1_000_000
 
 
 class ByLength:
-    """A ``Runner`` of token ids and mask ``(N, T)`` that hands on one batch for each padded length.
+    """A ``Runner`` of token ids and mask ``(N, T)``, and what else each sentence has, by one batch a padded length.
 
     Args:
         network: ids and mask ``(B, L)`` to ``(B, D)``, L a multiple of ``STEP`` or ``longest``.
@@ -37,9 +37,10 @@ class ByLength:
         """Run N sentences, ``(N, D)``."""
         lengths = np.minimum(-(-inputs[1].sum(axis=1) // STEP) * STEP, self._longest)
         room = ((0, 0), (0, int(lengths.max(initial=0))))
-        ids, mask = (np.pad(array, room) for array in inputs)
+        ids, mask = (np.pad(array, room) for array in inputs[:2])
         outputs = np.empty((len(ids), self._dimension), np.float32)
         for length in np.unique(lengths):
             rows = np.flatnonzero(lengths == length)
-            outputs[rows] = self._network(ids[rows, :length], mask[rows, :length])
+            others = (array[rows] for array in inputs[2:])
+            outputs[rows] = self._network(ids[rows, :length], mask[rows, :length], *others)
         return outputs

@@ -26,10 +26,14 @@ _UNSAID = ("VARIATION SELECTOR", "EMOJI MODIFIER", "ZERO WIDTH JOINER", "REGIONA
 """Beginnings of the names of what only changes the symbol beside it."""
 
 
-def normalise(text: str) -> str:
+def normalise(text: str, like: str | None = None) -> str:
     """Return a text in lower case with single spaces, plain letters and quotes, emoji by name, and a uniform end.
 
     A text of nothing but punctuation stays.
+
+    Args:
+        text: that is read.
+        like: what it is left of, by which it is a phrase or a sentence; None for itself.
     """
     if not text.isascii():
         text = unicodedata.normalize("NFKC", text).translate(_STRAIGHT)
@@ -38,7 +42,8 @@ def normalise(text: str) -> str:
     without_end = _END.sub("", text)
     if not without_end:
         return text
-    return f"{without_end}." if without_end.count(" ") >= SENTENCE_WORDS - 1 else without_end
+    is_sentence = normalise(like).endswith(".") if like is not None else without_end.count(" ") >= SENTENCE_WORDS - 1
+    return f"{without_end}." if is_sentence else without_end
 
 
 def _said(character: str) -> str:

@@ -32,9 +32,9 @@ class Tokeniser:
         self._tokenizer.enable_truncation(max_tokens)
         self._tokenizer.enable_padding()
 
-    def __call__(self, texts: Sequence[str]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Return ids and mask, ``(N, T)`` each."""
-        encodings = self._tokenizer.encode_batch(list(map(normalise, texts)))
+    def __call__(self, texts: Sequence[str], like: str | None = None) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return ids and mask, ``(N, T)`` each; of texts that are left of one like it (see ``normalise``)."""
+        encodings = self._tokenizer.encode_batch([normalise(text, like) for text in texts])
         ids = np.array([e.ids for e in encodings], dtype=np.int64)
         mask = np.array([e.attention_mask for e in encodings], dtype=np.int64)
         return ids, mask

@@ -25,6 +25,7 @@ from models.evidence import Evidence, ImageRole
 from models.explain.blocks import BLOCKS
 from models.explain.captions import explain_caption
 from models.explain.reranked import with_matcher
+from models.explain.words import encode_left_of
 from models.explain.words_ahead import WordsAhead
 from models.imaging.decode import ImageDecoder
 from models.imaging.overlay import overlay_png
@@ -183,10 +184,12 @@ class Explanations:
     def _of_image(self, served: ServedGeneration, asked: ExplainRequest, terms: Sequence[Term]) -> Explanation:
         """Explain the score that a search shows: the re-ranked one where the image is among those re-ranked."""
         record = find_image(served.generation, asked.result_id)
-        encode = self._words_of(served.model, [term.text for term in terms])
+        encoder = self._library.encoder(served.model, in_caller=True)
+        left = WordsAhead(encode_left_of(encoder), [term.text for term in terms], self._words)
         explainer = self._library.explainer(served.model, asked.method)
         images = self._images(served, asked, explainer.looks_at)
-        match = match_of(served.generation, served.model, record, terms, images, encode, served.matchers)
+        match = match_of(served.generation, served.model, record, terms, images, encoder.encode_texts, served.matchers)
+        match = replace(match, encode_left=left)
         reranking, shown = asked.reranking, None
         if reranking is not None:
             shown = reranked_contributions(served.generation, served.model, match.query, record.row, reranking)
@@ -202,8 +205,10 @@ class Explanations:
         check_same_model(served.generation, card, "text")
         record = find_caption(served.generation, asked.result_id)
         images = self._images(served, asked, frozenset[ImageRole]({"query"}))
-        encode = self._words_of(served.model, [*(term.text for term in terms), record.text])
-        match = caption_match_of(served.generation, served.model, record, terms, images, encode)
+        encoder = self._library.encoder(served.model, in_caller=True)
+        left = WordsAhead(encode_left_of(encoder), [*(term.text for term in terms), record.text], self._words)
+        match = caption_match_of(served.generation, served.model, record, terms, images, encoder.encode_texts)
+        match = replace(match, encode_left=left)
         evidence = explain_caption(
             match,
             record.text,
@@ -211,11 +216,6 @@ class Explanations:
             BLOCKS.get(card.architecture, ()),
         )
         return _judged(served, asked, match, evidence)
-
-    def _words_of(self, model: str, texts: Sequence[str | None]) -> WordsAhead:
-        """Return what encodes texts, and has begun with those that the words of some will be weighed by."""
-        encoder = self._library.encoder(model, in_caller=True)
-        return WordsAhead(encoder.encode_texts, texts, self._words)
 
     def _images(
         self, served: ServedGeneration, asked: ExplainRequest, looked_at: AbstractSet[ImageRole]

@@ -1,6 +1,7 @@
 """What words add, and the exact parts of a score, of vectors that are computed by hand."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -63,6 +64,18 @@ class TestWordSaliency:
     def test_each_word_of_a_sentence(self) -> None:
         found = values([sentence("dog grass")], vector(1, 0))
         np.testing.assert_allclose(found, [[BOTH - 0, BOTH - 1]], atol=1e-6)  # without "dog" grass is left, 0
+
+    def test_what_is_left_is_encoded_as_what_is_left_of_the_whole_where_the_encoder_can(self) -> None:
+        asked: list[tuple[list[str], str]] = []
+
+        def encode_left(texts: Sequence[str], like: str) -> Vectors:
+            asked.append((list(texts), like))
+            return encode(texts)
+
+        match = replace(toy_match([sentence("dog grass")], vector(1, 0)), encode_left=encode_left)
+        found = word_saliency(match)  # toy_match's own encoder would refuse
+        np.testing.assert_allclose([word.value for word in found[0].words], [BOTH - 0, BOTH - 1], atol=1e-6)
+        assert asked == [(["grass", "dog"], "dog grass")]
 
     def test_the_only_word_is_worth_the_whole_score(self) -> None:
         np.testing.assert_allclose(values([sentence("cat")], vector(1, 0)), [[0.6]], atol=1e-6)

@@ -13,6 +13,7 @@ from lab.data.captioned import CaptionedImages
 from lab.data.pixels import Progress, prepared_batches
 from models.composition import Term, compose
 from models.errors import InputError
+from models.explain.words import encode_left_of
 from models.protocols import DualEncoder, Match, SeenImage
 from models.types import Pixels, Vectors
 
@@ -55,7 +56,8 @@ class Pairs:
 def match_of(encoder: DualEncoder, text: str, pixels: Pixels, vector: Vectors) -> Match:
     """Return the match of a sentence and a prepared picture ``(S, S, 3)`` with its vector ``(D,)``."""
     terms = [Term(text, encoder.encode_texts([text])[0], text=text)]
-    return Match(compose(terms), vector, {"result": SeenImage(pixels, WHOLE)}, encoder.encode_texts)
+    seen = {"result": SeenImage(pixels, WHOLE)}
+    return Match(compose(terms), vector, seen, encoder.encode_texts, encode_left=encode_left_of(encoder))  # type: ignore[arg-type]
 
 
 def draw_pairs(
