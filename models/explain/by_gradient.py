@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 import torch
@@ -52,28 +52,45 @@ class ByGradient(ABC):
     def explain(self, match: Match) -> Evidence:
         """See ``Explainer``."""
         result = match.images["result"]
-        maps = [EvidenceMap(self._map(result.pixels, self._target(match.query.vector, match.vector)), result.region)]
+        maps = self._on_result(result, match)
+        scale = max(0.0, float(maps[0].values.max()))
         if (asked := match.images.get("query")) is not None:
             target = self._target(match.vector, match.query.terms[0].vector) * match.query.first_weight
-            maps.append(EvidenceMap(self._map(asked.pixels, target), asked.region, "query"))
-        scale = max(0.0, *(float(found.values.max()) for found in maps))
-        maps += self._term_maps(result, match)
+            found = EvidenceMap(self._maps(asked.pixels, [target])[0], asked.region, "query")
+            maps, scale = [maps[0], found, *maps[1:]], max(scale, float(found.values.max()))
         return Evidence(tuple(maps), scale, word_saliency(match, self._blocks), breakdown(match))
 
-    def _term_maps(self, result: SeenImage, match: Match) -> list[EvidenceMap]:
-        """Return a map for each of several terms; what speaks for a term that is taken away is negative."""
-        query, maps = match.query, []
-        for term, part in zip(query.terms if len(query.terms) > 1 else (), query.parts, strict=False):
-            sign = np.float32(np.sign(term.weight))
-            values = sign * self._map(result.pixels, self._target(sign * part.astype(np.float32), match.vector))
-            maps.append(EvidenceMap(values, result.region, term=term.label))
-        return maps
+    def _on_result(self, result: SeenImage, match: Match) -> list[EvidenceMap]:
+        """Return the map of the whole query, and where it has several terms, one of each.
 
-    def _map(self, prepared: Pixels, target: Vectors) -> NDArray[np.float32]:
+        What speaks for a term that is taken away is negative, also where the method's maps are positive.
+        """
+        query = match.query
+        several = len(query.terms) > 1
+        signs = np.sign([term.weight for term in query.terms]).astype(np.float32) if several else ()
+        parts = query.parts.astype(np.float32)
+        targets = [query.vector, *(sign * part for sign, part in zip(signs, parts, strict=False))]
+        whole, *terms = self._maps(result.pixels, [self._target(target, match.vector) for target in targets])
+        named = zip(query.labels, signs, terms, strict=False)
+        return [
+            EvidenceMap(whole, result.region),
+            *(EvidenceMap(sign * values, result.region, term=label) for label, sign, values in named),
+        ]
+
+    def _maps(self, prepared: Pixels, targets: Sequence[Vectors]) -> list[NDArray[np.float32]]:
         pixels = torch.from_numpy(np.ascontiguousarray(prepared)[None]).to(self._device)
+        wanted = torch.from_numpy(np.stack(targets)).to(self._device)
         with self._lock, torch.enable_grad():
-            return np.asarray(self.places(pixels, torch.from_numpy(target).to(self._device)).detach().cpu())
+            return [np.asarray(one.detach().cpu()) for one in self.places(pixels, wanted)]
 
     @abstractmethod
-    def places(self, pixels: Tensor, target: Tensor) -> Tensor:
-        """Explain the inner product of the vector of ``(1, S, S, 3)`` pixels with ``(D,)``, as ``(rows, columns)``."""
+    def places(self, pixels: Tensor, targets: Tensor) -> Iterable[Tensor]:
+        """Explain inner products of one image's vector, by one pass of the tower.
+
+        Args:
+            pixels: ``(1, S, S, 3)`` uint8.
+            targets: ``(T, D)``, with which the vector is multiplied.
+
+        Returns:
+            T maps ``(rows, columns)``.
+        """

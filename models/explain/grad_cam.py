@@ -6,6 +6,8 @@ score explained is the inner product of the image's vector with a query's vector
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -28,11 +30,12 @@ class GradCam(ByGradient):
         super().__init__(tower, device=device, blocks=blocks, target=target)
         self._tower = tower
 
-    def places(self, pixels: Tensor, target: Tensor) -> Tensor:
+    def places(self, pixels: Tensor, targets: Tensor) -> Iterator[Tensor]:
         """See ``ByGradient``."""
         maps, vectors = self._tower.trace(pixels)
-        gradients = torch.autograd.grad(vectors[0] @ target, maps)
-        return combine_maps([m.detach()[0] for m in maps], [g[0] for g in gradients])
+        for target in targets:
+            gradients = torch.autograd.grad(vectors[0] @ target, maps, retain_graph=True)
+            yield combine_maps([m.detach()[0] for m in maps], [g[0] for g in gradients])
 
 
 def combine_maps(maps: list[Tensor], gradients: list[Tensor]) -> Tensor:

@@ -13,6 +13,7 @@ its own attends to the tokens (SigLIP), :math:`A^l` is the attention of that hea
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import cast
 
 import torch
@@ -40,20 +41,21 @@ class LeGrad(ByGradient):
         self._tower, self._layers = tower, layers
         self._vision = VisionAttention(tower.model)
 
-    def places(self, pixels: Tensor, target: Tensor) -> Tensor:
+    def places(self, pixels: Tensor, targets: Tensor) -> Iterator[Tensor]:
         """See ``ByGradient``."""
         tokens, vision = self._tower.tokens(pixels), self._vision
         given, attentions = vision.run(tokens.states.requires_grad_())
-        relevance = torch.zeros(len(tokens.states), device=pixels.device)
         last = range(max(0, len(given) - self._layers), len(given))
-        for number in last:
-            if vision.has_class_token:
-                vector, attention = vision.mean(given[number]), attentions[number]
-            else:
-                vector, attention = vision.pooled(given[number])
-            (gradient,) = torch.autograd.grad(vector @ target, attention, retain_graph=True)
-            relevance += gradient.clamp(min=0).flatten(0, -2).mean(dim=0) / len(last)
-        return tokens.grid(relevance)
+        if vision.has_class_token:
+            pooled = [(vision.mean(given[number]), attentions[number]) for number in last]
+        else:
+            pooled = [vision.pooled(given[number]) for number in last]
+        for target in targets:
+            relevance = torch.zeros(len(tokens.states), device=pixels.device)
+            for vector, attention in pooled:
+                (gradient,) = torch.autograd.grad(vector @ target, attention, retain_graph=True)
+                relevance += gradient.clamp(min=0).flatten(0, -2).mean(dim=0) / len(last)
+            yield tokens.grid(relevance)
 
 
 def load_explainer(source: ExplainerSource) -> LeGrad:

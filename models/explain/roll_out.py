@@ -12,6 +12,7 @@ The map is the row of R of the class token; where a head of its own attends to t
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import cast
 
 import torch
@@ -29,18 +30,19 @@ class RollOut(ByGradient):
         super().__init__(tower, device=device)
         self._tower, self._vision = tower, VisionAttention(tower.model)
 
-    def places(self, pixels: Tensor, target: Tensor) -> Tensor:
+    def places(self, pixels: Tensor, targets: Tensor) -> Iterator[Tensor]:
         """See ``ByGradient``."""
         tokens, vision = self._tower.tokens(pixels), self._vision
         given, attentions = vision.run(tokens.states.requires_grad_())
         vector, pooling = vision.pooled(given[-1])
         attended = attentions if vision.has_class_token else [*attentions, pooling]
-        gradients = torch.autograd.grad(vector @ target, attended)
-        relevance = torch.eye(len(tokens.states), device=pixels.device)
-        for attention, gradient in zip(attentions, gradients, strict=False):
-            relevance = relevance + _weighted(attention, gradient) @ relevance
-        read = pooling[0] if vision.has_class_token else _weighted(pooling, gradients[-1])
-        return tokens.grid((read @ relevance)[0])
+        for target in targets:
+            gradients = torch.autograd.grad(vector @ target, attended, retain_graph=True)
+            relevance = torch.eye(len(tokens.states), device=pixels.device)
+            for attention, gradient in zip(attentions, gradients, strict=False):
+                relevance = relevance + _weighted(attention, gradient) @ relevance
+            read = pooling[0] if vision.has_class_token else _weighted(pooling, gradients[-1])
+            yield tokens.grid((read @ relevance)[0])
 
 
 def _weighted(attention: Tensor, gradient: Tensor) -> Tensor:
