@@ -36,12 +36,15 @@ def main() -> None:
     """Measure and write the results."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--publishes", type=int, default=100)
-    publishes = parser.parse_args().publishes
-    figures = [_named("one data folder", figure) for figure in measure(publishes)]
+    parser.add_argument("--engine-publishes", type=int, default=100, help="of those with PostgreSQL and Milvus")
+    given, where = parser.parse_args(), provenance("python benchmarks/replicas.py")
+    figures = [_named("one data folder", figure) for figure in measure(given.publishes)]
+    RESULTS.write_text(format_csv(figures, where), encoding="utf-8")
     if milvus_server.can_start():
         with engines() as environment:
-            figures += [_named("PostgreSQL and Milvus", figure) for figure in measure(publishes, environment)]
-    RESULTS.write_text(format_csv(figures, provenance("python benchmarks/replicas.py")), encoding="utf-8")
+            measured = measure(given.engine_publishes, environment)
+            figures += [_named("PostgreSQL and Milvus", figure) for figure in measured]
+        RESULTS.write_text(format_csv(figures, where), encoding="utf-8")
 
 
 def measure(publishes: int, environment: Mapping[str, str] | None = None, clients: int = _CLIENTS) -> list[Figure]:
@@ -80,12 +83,12 @@ def measure(publishes: int, environment: Mapping[str, str] | None = None, client
 @contextmanager
 def engines() -> Iterator[dict[str, str]]:
     """Start PostgreSQL and Milvus; give what has them used."""
-    postgres, milvus = PostgresServer(), MilvusProcess()
-    try:
+    with ExitStack() as started:
+        postgres = PostgresServer()
+        started.callback(postgres.stop)
+        milvus = MilvusProcess()
+        started.callback(milvus.stop)
         yield {"SEMBLANCE_CATALOG_URL": postgres.url, "SEMBLANCE_VECTORS_URL": milvus.url}
-    finally:
-        postgres.stop()
-        milvus.stop()
 
 
 class _Replicas:

@@ -88,6 +88,13 @@ def test_names_of_folders_become_names_of_collections(tmp_path, folder, name):
     assert name_of_folder(tmp_path / folder) == name
 
 
+@pytest.mark.parametrize(
+    ("address", "name"), [("s3://bucket", "bucket"), ("s3://bucket/Photos 24/", "photos-24"), ("wds+s3://a/b", "b")]
+)
+def test_addresses_become_names_of_collections_as_folders_do(address, name):
+    assert name_of_folder(address) == name
+
+
 def test_a_folder_whose_name_makes_none_needs_one(tmp_path):
     with pytest.raises(CollectionNameError, match="写真"):
         name_of_folder(tmp_path / "写真")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import shutil
+import tarfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -169,6 +170,23 @@ def test_an_original_in_object_storage_is_served_and_503_while_that_is_away(
     object_storage.put("photos", {"red.png": png("red")})
     assert client.get(f"/images/{found[0]['id']}/file").content == png("red")
     assert_problem(client.get(f"/images/{found[1]['id']}/file"), 404, "index again")
+
+
+def test_an_original_in_a_tar_file_is_served(start: Callable[..., TestClient], tmp_path: Path) -> None:
+    (tmp_path / "shards").mkdir()
+    with tarfile.open(tmp_path / "shards" / "one.tar", "w") as archive:
+        for name in ("red", "blue"):
+            entry = tarfile.TarInfo(f"{name}.png")
+            entry.size = len(png(name))
+            archive.addfile(entry, io.BytesIO(png(name)))
+    index(tmp_path / "far", "far", f"wds://{tmp_path}/shards")
+    client = start(data_dir=tmp_path / "far")
+    found = client.post("/search/text", json={"query": "red"}).json()["results"]
+    assert [result["path"] for result in found] == ["one.tar/red.png", "one.tar/blue.png"]
+    assert [client.get(f"/images/{result['id']}/file").content for result in found] == [png("red"), png("blue")]
+    assert Image.open(io.BytesIO(client.get(found[1]["thumbnail_url"]).content)).size == (20, 10)
+    (tmp_path / "shards" / "one.tar").unlink()
+    assert_problem(client.get(f"/images/{found[0]['id']}/file"), 404, "index again")
 
 
 def test_a_file_is_saved_under_its_own_name(client: TestClient) -> None:
