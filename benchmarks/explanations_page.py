@@ -76,11 +76,11 @@ def _set(label: str, figures: Figures) -> str:
 
 def _words(name: str, of: Figures, pairs: int) -> str:
     words, matcher = of["words"], of.get("explains")
-    searched = f"by `{matcher}` among {pairs} photographs" if matcher else "among all of the set"
+    searched = f" by `{matcher}`, of {pairs}," if matcher else ""
     return (
         f"Words by `{name}`: the one that is named first costs more score than a random other one in "
         f"{_percent(words['top_beats_random'])} of {words['queries']} captions; of the captions "
-        f"{_percent(words['recall'])} find their photograph {searched} among the ten best, "
+        f"{_percent(words['recall'])} find their photograph{searched} among the ten best, "
         f"{_percent(words['without_top'])} without that word, {_percent(words['without_random'])} without a random one."
     )
 

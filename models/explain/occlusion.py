@@ -15,6 +15,7 @@ from models.evidence import Evidence, EvidenceMap, ImageRole
 from models.explain.breakdown import breakdown
 from models.explain.source import ExplainerSource
 from models.explain.words import word_saliency
+from models.imaging.patches import mark_corner, picture_sides
 from models.protocols import DualEncoder, Match
 from models.types import Pixels
 
@@ -38,7 +39,9 @@ class Occlusion:
     def explain(self, match: Match) -> Evidence:
         """See ``Explainer``."""
         image = match.images["result"]
-        vectors = self._encoder.encode_images(np.stack([image.pixels, *covered(image.pixels)]))
+        cuts_patches = self._encoder.card.preprocessing.fit == "patches"
+        sides = picture_sides(image.pixels) if cuts_patches else image.pixels.shape[:2]
+        vectors = self._encoder.encode_images(np.stack([image.pixels, *covered(image.pixels, sides)]))
         shares: NDArray[np.float32] = ((vectors[0] - vectors[1:]) @ match.query.parts.T).astype(np.float32)
         values = shares.sum(axis=1).reshape(GRID, GRID)
         maps = [EvidenceMap(values, image.region)]
@@ -50,15 +53,22 @@ class Occlusion:
         return Evidence(tuple(maps), max(0.0, float(values.max())), words, breakdown(match))
 
 
-def covered(pixels: Pixels) -> list[Pixels]:
-    """Return ``(S, S, 3)`` with each part of the grid covered, row by row."""
-    mean = pixels.reshape(-1, 3).mean(axis=0).round().astype(np.uint8)
-    rows, columns = (np.linspace(0, side, GRID + 1).round().astype(int) for side in pixels.shape[:2])
+def covered(pixels: Pixels, sides: tuple[int, ...]) -> list[Pixels]:
+    """Return ``(S, S, 3)`` with each part of the grid covered, row by row.
+
+    Args:
+        pixels: of a picture in the upper left corner.
+        sides: its rows and columns, all of them or fewer.
+    """
+    mean = pixels[: sides[0], : sides[1]].reshape(-1, 3).mean(axis=0).round().astype(np.uint8)
+    rows, columns = (np.linspace(0, side, GRID + 1).round().astype(int) for side in sides)
     pictures = []
     for top, bottom in pairwise(rows):
         for left, right in pairwise(columns):
             picture = pixels.copy()
             picture[top:bottom, left:right] = mean
+            if tuple(sides) != picture.shape[:2]:
+                mark_corner(picture, sides[0], sides[1])
             pictures.append(picture)
     return pictures
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from random_checkpoint import save_checkpoint
 from toy_encoder import ToyEncoder
 from toy_explainer import ToyExplainer
 from toy_matcher import ToyMatcher
@@ -17,10 +18,12 @@ from lab.evaluation.explain.montage import montage, pointing
 from lab.evaluation.explain.pairs import Pairs, draw_pairs, match_of
 from lab.evaluation.explain.run import evaluate_explanations
 from lab.evaluation.explain.scores import EncoderScores, MatcherScores
-from lab.evaluation.explain.subjects import Subject, redraw_last_blocks
+from lab.evaluation.explain.subjects import Subject, load_subjects, redraw_last_blocks
 from lab.evaluation.explain.summary import compare
 from models.backbones.lite_pair import LitePair
 from models.errors import InputError
+from models.inference.execution import Execution
+from models.library import InstalledModels
 from models.types import Vectors
 
 COLOURS = {"red": (220, 0, 0), "green": (0, 220, 0), "blue": (0, 0, 220), "yellow": (220, 220, 0)}
@@ -158,6 +161,22 @@ def test_a_method_that_explains_a_matcher_is_measured_by_the_matcher_s_scores_as
     raw = {name: of["insertion"]["raw"] for name, of in figures["methods"].items()}
     assert raw["of-matcher"] != pytest.approx(raw["toy"], abs=1e-3)
     assert list(figures["comparisons"]) == ["random", "centre"]
+
+
+def test_an_encoder_of_patches_is_measured_on_squares_that_fill_its_canvas(
+    data: CaptionedImages, tmp_path: Path
+) -> None:
+    name = f"hf:{save_checkpoint(tmp_path / 'siglip2', 'siglip2')}"
+    library = InstalledModels(Execution("torch"))
+    encoder = library.encoder(name)
+    drawn = draw_pairs(encoder, data, 4, seed=0)
+    assert drawn.pixels.shape == (4, 32, 32, 3)  # 4 x 4 patches of 8 pixels
+    for pixels, vector in zip(drawn.pixels, drawn.vectors, strict=True):
+        np.testing.assert_allclose(encoder.encode_images(encoder.prepare(pixels)[None])[0], vector, atol=1e-5)
+    subjects = load_subjects(library, name, ["legrad", "roll-out"], Execution("torch"), 0)
+    figures = evaluate_explanations(drawn, subjects, of_the_set(drawn), default="legrad", steps=2, seed=0)
+    assert figures["methods"]["roll-out"]["image_montage_4"]["mass"] > 0
+    assert abs(figures["methods"]["legrad"]["randomised"]) < 1
 
 
 def test_a_method_does_not_differ_from_itself(pairs: Pairs) -> None:

@@ -7,17 +7,28 @@ from toy_match import toy_match
 
 from models.composition import Term
 from models.explain.occlusion import GRID, Occlusion, covered
+from models.imaging.patches import picture_sides
 
 
 def test_each_part_is_covered_by_the_mean_colour_and_nothing_else_changes() -> None:
     pixels = np.zeros((16, 16, 3), np.uint8)
     pixels[:8] = 100
-    pictures = covered(pixels)
+    pictures = covered(pixels, (16, 16))
     assert len(pictures) == GRID**2
     second = pictures[1]
     assert (second[:2, 2:4] == 50).all()
     second[:2, 2:4] = 100
     assert (second == pixels).all()
+
+
+def test_of_a_picture_that_does_not_fill_its_square_only_the_picture_is_covered() -> None:
+    pixels = np.zeros((16, 16, 3), np.uint8)
+    pixels[:8, :16] = 200
+    pixels[7, 15] = 1
+    for picture in covered(pixels, (8, 16)):
+        assert not picture[8:].any()
+        assert picture_sides(picture) == (8, 16)
+    assert (covered(pixels, (8, 16))[0][:1, :2] == round(float(pixels[:8, :, 0].mean()))).all()
 
 
 def test_a_part_is_worth_what_the_score_loses_without_it() -> None:

@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 from scipy.stats import rankdata
 
 from lab.evaluation.explain.montage import Pointing, montage, pointing
-from lab.evaluation.explain.pairs import WHOLE, Pairs, match_of
+from lab.evaluation.explain.pairs import Pairs, images_of, match_of
 from lab.evaluation.explain.scores import Scores
 from lab.metrics.perturbation import areas, perturbation_curves
 from models.composition import Term, compose
 from models.errors import QueryError
 from models.evidence import Evidence
-from models.protocols import Explainer, Match, SeenImage
+from models.protocols import Explainer, Match
 from models.types import Pixels, Vectors
 
 
@@ -97,9 +97,8 @@ def _pointing(explainer: Explainer, pairs: Pairs, pair: int, count: int) -> Poin
 
 def _pictured(explainer: Explainer, pairs: Pairs, pair: int) -> Pointing | None:
     picture, vector, right = _montage(pairs, pair, MONTAGES[-1])
-    match = Match(
-        compose([Term("image", pairs.vectors[pair])]), vector, {"result": SeenImage(picture, WHOLE)}, _no_texts
-    )
+    query = compose([Term("image", pairs.vectors[pair])])
+    match = Match(query, vector, images_of(pairs.encoder, picture), _no_texts)
     try:
         values = explainer.explain(match).whole().values
     except QueryError:  # the method explains sentences

@@ -11,8 +11,10 @@ from numpy.typing import NDArray
 
 from lab.data.captioned import CaptionedImages
 from lab.data.pixels import Progress, prepared_batches
+from lab.evaluation.explain.square_pictures import on_squares, seen
 from models.composition import Term, compose
 from models.errors import InputError
+from models.evidence import ImageRole
 from models.explain.words import encode_left_of
 from models.protocols import DualEncoder, Match, SeenImage
 from models.types import Pixels, Vectors
@@ -56,21 +58,26 @@ class Pairs:
 def match_of(encoder: DualEncoder, text: str, pixels: Pixels, vector: Vectors) -> Match:
     """Return the match of a sentence and a prepared picture ``(S, S, 3)`` with its vector ``(D,)``."""
     terms = [Term(text, encoder.encode_texts([text])[0], text=text)]
-    seen = {"result": SeenImage(pixels, WHOLE)}
-    return Match(compose(terms), vector, seen, encoder.encode_texts, encode_left=encode_left_of(encoder))  # type: ignore[arg-type]
+    left = encode_left_of(encoder)
+    return Match(compose(terms), vector, images_of(encoder, pixels), encoder.encode_texts, encode_left=left)
+
+
+def images_of(encoder: DualEncoder, pixels: Pixels) -> dict[ImageRole, SeenImage]:
+    """Return the images of a match of a prepared picture ``(S, S, 3)``."""
+    return {"result": SeenImage(seen(encoder, pixels), WHOLE)}
 
 
 def draw_pairs(
     encoder: DualEncoder, data: CaptionedImages, count: int, seed: int, on_progress: Progress | None = None
 ) -> Pairs:
-    """Draw photographs without repetition, and one of the captions of each.
+    """Draw photographs without repetition, and one of the captions of each; the pictures fill their squares.
 
     Raises:
         InputError: the set has fewer photographs, or not two.
     """
     if not 2 <= count <= len(data):
         raise InputError(f"--pairs {count}: the set has {len(data)} images, and two at least are needed")
-    random = np.random.default_rng(seed)
+    encoder, random = on_squares(encoder), np.random.default_rng(seed)
     rows = random.permutation(len(data))[:count]
     texts = [_one_of(data.captions[row], random) for row in rows]
     others = [_one_of(data.captions[rows[(pair + 1) % count]], random) for pair in range(count)]

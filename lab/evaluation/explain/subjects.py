@@ -118,7 +118,7 @@ class _Redrawn:
 
     def __init__(self, library: InstalledModels, model: str, load_tower: Callable[[], ExplainableTower]) -> None:
         self._library, self._model, self._load_tower = library, model, load_tower
-        self.matcher = library.matcher
+        self.matcher, self.card = library.matcher, library.encoder(model).card
 
     def encoder(self, name: str, *, in_caller: bool = False) -> Any:
         return self if name == self._model else self._library.encoder(name, in_caller=in_caller)
