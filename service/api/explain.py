@@ -16,7 +16,7 @@ from starlette.responses import Response
 from models.evidence import Evidence, EvidenceMap, WordSaliency
 from models.explain.measured import measured
 from service.api.schemas import ExplainParameters, ExplanationAnswer, HeatMap, ImageSource, PlaceMap, TermWords, Word
-from service.api.shaping import collection_used, contributions, is_known, json_response, query_echo
+from service.api.shaping import browsed_image, collection_used, contributions, is_known, json_response, query_echo
 from service.api.sources import explained_query, explained_source, wait_until_gone
 from service.api.state import State, StateNow
 from service.errors import problems
@@ -103,9 +103,10 @@ async def _answer(request: Request, state: State, parameters: ExplainParameters,
             picture = await while_connected(gone, state.queries.overlay(serving, asked))
             return Response(picture, headers=headers, media_type="image/png")
         explanation = await while_connected(gone, state.queries.explain(serving, asked))
-        address = _overlay_url(serving, parameters, asked, explanation.evidence, request.scope["root_path"])
+        root_path = request.scope["root_path"]
+        address = _overlay_url(serving, parameters, asked, explanation.evidence, root_path)
         methods = state.explanations.methods(serving.model)
-        answer = _shape(serving, asked, explanation, methods, address, (perf_counter() - started) * 1e3)
+        answer = _shape(serving, asked, explanation, methods, address, root_path, (perf_counter() - started) * 1e3)
         return json_response(answer, headers)
 
 
@@ -115,12 +116,18 @@ def _shape(
     explanation: Explanation,
     methods: Sequence[str],
     overlay_url: str | None,
+    root_path: str,
     took_ms: float,
 ) -> ExplanationAnswer:
     evidence = explanation.evidence
+    found = browsed_image(explanation.image, serving.collection, root_path)
+    if asked.target == "text":
+        found["id"] = asked.result_id
+    found["caption"] = explanation.caption
     return ExplanationAnswer(
         image_id=asked.result_id,
         target=asked.target,
+        found=found,
         collection=collection_used(serving),
         query=query_echo(asked.query),
         method=asked.method,

@@ -443,11 +443,23 @@ class TermWords(TypedDict):
     together: float
 
 
+class BrowsedImage(TypedDict):
+    """An image of a collection, or a caption of one, in the form of a search's result."""
+
+    id: str
+    caption: str | None
+    image_id: str
+    path: ImagePath
+    thumbnail_url: str
+    metadata: ImageMetadata
+
+
 class ExplanationAnswer(TypedDict):
     """Why an image, or a caption, has its score."""
 
     image_id: str
     target: Target
+    found: Annotated[BrowsedImage, Field(description="the result that is explained, as a search tells it")]
     collection: CollectionUsed
     query: QueryEcho
     method: str
@@ -519,17 +531,6 @@ class CollectionsAnswer(TypedDict):
 
     collections: list[CollectionAnswer]
     default: Annotated[str | None, Field(description="which one answers where none is named")]
-
-
-class BrowsedImage(TypedDict):
-    """An image of a collection, in the form of a search's result."""
-
-    id: str
-    caption: str | None
-    image_id: str
-    path: ImagePath
-    thumbnail_url: str
-    metadata: ImageMetadata
 
 
 class BrowsedImages(TypedDict):

@@ -19,6 +19,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from cachetools import LRUCache
 
+from indexer.catalog.base import ImageRecord
 from models.composition import Term
 from models.errors import ExplainMethodError, QueryError
 from models.evidence import Evidence, ImageRole
@@ -74,11 +75,15 @@ class Explanation:
         evidence: by a method.
         confidence: the probability that the result shows what was asked; None where that is not calibrated.
         strength: the same in a word.
+        image: the result's entry in the catalog, or of a caption that of the first image that it describes.
+        caption: that was found, or the first one of the image that was, as a search tells it.
     """
 
     evidence: Evidence
     confidence: float | None
     strength: Strength
+    image: ImageRecord
+    caption: str | None
 
 
 class Explanations:
@@ -194,11 +199,11 @@ class Explanations:
         if reranking is not None:
             shown = reranked_contributions(served.generation, served.model, match.query, record.row, reranking)
         if reranking is None or shown is None:
-            return _judged(served, asked, match, explainer.explain(match))
+            return _judged(served, asked, match, explainer.explain(match), record)
         matcher = reranking.matcher.card.name
         match = replace(match, matcher=self._library.matcher(matcher))
         evidence = with_matcher(replace(explainer.explain(match), contributions=shown), match)
-        return _judged(served, asked, match, evidence, matcher)
+        return _judged(served, asked, match, evidence, record, matcher=matcher)
 
     def _of_caption(self, served: ServedGeneration, asked: ExplainRequest, terms: Sequence[Term]) -> Explanation:
         card = served.encoder.encoder.card
@@ -215,7 +220,8 @@ class Explanations:
             lambda: self._library.explainer(served.model, asked.method),
             BLOCKS.get(card.architecture, ()),
         )
-        return _judged(served, asked, match, evidence)
+        (image,) = served.generation.catalog.images_with_ids(record.image_ids[:1])
+        return _judged(served, asked, match, evidence, image, record.text)
 
     def _images(
         self, served: ServedGeneration, asked: ExplainRequest, looked_at: AbstractSet[ImageRole]
@@ -244,7 +250,13 @@ class Explanations:
 
 
 def _judged(
-    served: ServedGeneration, asked: ExplainRequest, match: Match, evidence: Evidence, matcher: str | None = None
+    served: ServedGeneration,
+    asked: ExplainRequest,
+    match: Match,
+    evidence: Evidence,
+    image: ImageRecord,
+    caption: str | None = None,
+    matcher: str | None = None,
 ) -> Explanation:
     """Say how well the result matches, as a search does."""
     kind = kind_of_search(asked.query, asked.target)
@@ -255,7 +267,8 @@ def _judged(
         match.query.vector,
         np.array([evidence.score]),
     )
-    return Explanation(evidence, judgement.confidences[0], judgement.strengths[0])
+    caption = caption or next(iter(image.captions), None)
+    return Explanation(evidence, judgement.confidences[0], judgement.strengths[0], image, caption)
 
 
 def _seen(served: ServedGeneration, photograph: Photograph) -> SeenImage:

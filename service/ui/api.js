@@ -12,7 +12,7 @@
  *   exact: boolean}, took_ms: {total: number}, next: ?number, next_cursor: ?string, total: number, warnings: string[]}} Answer
  * @typedef {{term: ?string, image: 'result'|'query', values: number[][], region: number[]}} PlaceMap
  * @typedef {{score: number, strength: 'strong'|'possible'|'weak', contributions: Contribution[], maps: PlaceMap[], scale: number,
- *   unrelated: boolean, target: 'image'|'text', method: string, methods: string[], words: {term: string, of: 'query'|'result', words: {word: string,
+ *   unrelated: boolean, target: 'image'|'text', found: Result, method: string, methods: string[], words: {term: string, of: 'query'|'result', words: {word: string,
  *   start: number, end: number, value: number, map: ?number[][]}[]}[]}} Explanation
  */
 import { hasPicture, hasSource, signed } from './state.js';

@@ -1,5 +1,5 @@
 /** The page: one state, shown in the address; every change of it is a new entry of the history and a new question. */
-import { ask, image as fetchImage, writeCaption } from './api.js';
+import { ask, explain, image as fetchImage, writeCaption } from './api.js';
 import { attempt, busy } from './attempt.js';
 import { connectControls } from './controls.js';
 import { connectPictures } from './drop.js';
@@ -184,12 +184,16 @@ function restore(kept, signal) {
   showAsked(signal);
 }
 
+/** A result that is not among those shown: an image by itself, a caption by its explanation. */
+const elsewhere = async (id, signal) => (hasSource(state) && state.target === 'text'
+  ? (await explain(state, id, state.collection, signal)).found : fetchImage(id, state.collection, signal));
+
 /** Open the result that the address asks for; one that is on a later page is shown by itself. */
 async function showAsked(signal) {
   const { why } = state;
   if (!why || !listing.shown) return;
   const result = listing.shown.results.find(({ id }) => id === why)
-    ?? await withKey(() => fetchImage(why, state.collection, signal)).catch(() => null); // gone, or a caption
+    ?? await withKey(() => elsewhere(why, signal)).catch(() => null); // gone
   if (result && state.why === why && !signal.aborted) showResult(result);
 }
 

@@ -68,6 +68,7 @@ class TestReranked:
         for result in found:
             answer = explain(client, result["id"], query="red blue", modifier="-green", **asked)
             assert (answer["score"], answer["contributions"]) == (result["score"], result["contributions"])
+            assert answer["found"] == {name: result[name] for name in answer["found"]}
 
     def test_the_matcher_has_its_own_map_and_words_beside_those_of_the_vectors(
         self, start: Callable[..., TestClient], data: Path
@@ -157,6 +158,7 @@ class TestCaptions:
             answer = explain(client, result["id"], query="red light", modifier="-blue", target="text")
             assert (answer["score"], answer["contributions"]) == (result["score"], result["contributions"])
             assert (answer["strength"], answer["target"]) == (result["strength"], "text")
+            assert answer["found"] == {name: result[name] for name in answer["found"]}
             assert (answer["maps"], answer["heat_map"], answer["overlay_url"]) == ([], None, None)
             assert not answer["unrelated"]
             assert [(term["term"], term["of"]) for term in answer["words"]] == [

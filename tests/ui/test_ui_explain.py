@@ -312,6 +312,16 @@ def test_a_caption_that_a_picture_found_has_its_map_on_that_picture(page: Page, 
     assert blue > red, "a picture without the word would fit that half better"
 
 
+def test_an_address_explains_a_caption_that_is_on_a_later_page(page: Page, address: str) -> None:
+    page.goto(f"{address}/?q=red&target=text")
+    identity = page.locator("#list button.photo").first.get_attribute("data-id")
+    title = page.locator("#list .caption").first.inner_text()
+    page.goto(f"{address}/?q=-red&target=text&why={identity}")  # which is its last result now
+    expect(page.locator("#explain-title")).to_have_text(title)
+    expect(page.locator("#words-section")).to_be_visible()
+    assert breakdown(page)[1] < 0
+
+
 def test_an_address_opens_an_explanation_and_back_closes_it(page: Page, address: str) -> None:
     page.goto(f"{address}/?q=red")
     explain(page, HALVES)
