@@ -36,6 +36,7 @@ RESULTS = ROOT / "benchmarks" / "results" / "explaining.csv"
 _PHOTOGRAPHS = ROOT / "demo" / "photographs"
 _COLLECTION = "photographs"
 _AT_ONCE = 8
+_WARM_UP = 5
 _EXPLAINERS = 2
 _LEAVE_AFTER_S = 0.05
 """Long enough that explanations have begun, and less than one takes."""
@@ -77,8 +78,10 @@ def measure(data_dir: Path, size: Size) -> list[Figure]:
     firsts = []
     for _ in range(size.starts):
         with semblance(data_dir) as server:
-            firsts.append(Asker(server.port).explain().seconds)
-            figures = [_torch(server)]
+            asker, before = Asker(server.port), server.memory_mb
+            firsts.append(asker.explain().seconds)
+            figures = [_torch(server), Figure("memory that explaining takes", server.memory_mb - before, "MB",
+                                              note="after the first explanation, beside that before")]  # fmt: skip
     with semblance(data_dir) as server:
         asker = Asker(server.port)
         figures = [_first(firsts), *figures, *speed(asker, size.explanations)]
@@ -136,6 +139,8 @@ class Asker:
 
 def speed(asker: Asker, count: int) -> list[Figure]:
     """Return how long the default's explanations take when warm, and what painting them costs."""
+    for _ in range(_WARM_UP):
+        asker.explain()
     explained, painted = [], []
     for _ in range(count):
         parameters = asker.parameters()
