@@ -58,6 +58,8 @@ def _commands(root: Path, names: Path | None) -> Iterator[tuple[str, list[str | 
         yield "reranking", [*own, "--rerank", MATCHER, "--output", folder / "reranking.json"]
         for card in captioner_cards():
             yield "captions", [*own, "--model", card.name, "--output", folder / f"captions-{card.name}.json"]
+    every = [option for own in options.values() for option in own]
+    yield "reranking-transfer", [*every, "--rerank", MATCHER, "--output", RESULTS / "reranking-transfer.json"]
     flickr8k = RESULTS / "flickr8k-dev"
     both = [option for name, own in options.items() for option in (*own, "--distractors", _distractors(root, name))]
     yield "calibration", [*both, "--rerank", MATCHER, "--output", flickr8k / "calibration.json", "--write", CALIBRATION]

@@ -26,6 +26,8 @@ def quality_page(results: Path = RESULTS) -> str:
         f"{origin['cpu']}, {origin['cores']} cores, torch {origin['torch']}, OpenVINO {origin['openvino']}, "
         f"at {origin['commit']}.",
         _retrieval(sets),
+        _transfer(_read(results / "reranking-transfer.json")),
+        _short_queries(sets),
         _semantic(sets),
         _modifiers(sets),
         _shapes(sets),
@@ -52,6 +54,30 @@ def _retrieval(sets: Mapping[str, Figures]) -> str:
     table = _table(("", "R@1", "R@5", "R@10", "median rank", "mean rank"), rows)
     pairs = " and ".join(f"{_percent(m['pairwise']['accuracy'])} on {label}" for label, m in sets.items())
     return f"## Retrieval\n\nIn brackets 95 % bootstrap intervals.\n\n{table}\n\nAccuracy on random pairs: {pairs}."
+
+
+def _transfer(figures: Figures) -> str:
+    rows = [
+        [
+            f"fitted on {one['fitted_on']}, on {one['reported_on']}",
+            f"{one['weight']:g}",
+            f"{100 * one['r@1_gained']:+.1f} ({_span(one['interval'])})",
+        ]
+        for one in figures["transfers"]
+    ]
+    return (
+        f"What re-ranking by `{figures['matcher']}` brings where its weight was not fitted, in points of text to "
+        f"image R@1:\n\n{_table(('', 'weight', 'R@1'), rows)}"
+    )
+
+
+def _short_queries(sets: Mapping[str, Figures]) -> str:
+    rows = []
+    for label, measures in sets.items():
+        colours = [measures["colours"][way]["preferred"] for way in ("exchanged", "replaced")]
+        rows.append([label, _percent(measures["two-words"]["precision"]), *map(_percent, colours)])
+    heading = ("", "two words, precision at ten", "colours exchanged, true one preferred", "replaced")
+    return f"## Two words, and colours\n\n{_table(heading, rows)}"
 
 
 def _semantic(sets: Mapping[str, Figures]) -> str:

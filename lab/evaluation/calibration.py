@@ -38,6 +38,9 @@ _QUERIES_EACH = 8
 _PENALTY = 30.0
 """On the squared weights of standardised features."""
 
+_WORDS = "text-to-image"
+"""The search that no calibration does without."""
+
 _REFERENCE, _MEMBERS = 512, 4
 """Vectors of the reference set at most, and of how many photographs each is the mean at least: of no single one."""
 
@@ -64,6 +67,7 @@ class Material:
 
     Attributes:
         searches: the trials of each kind of search, ``SOURCE-to-TARGET``.
+        left_out: the kinds of search for which the photographs are too few: nothing shows what is asked, or all does.
         pool: the photographs behind those for images.
         words: the queries by words that are put to them.
         names: of the sets that queries are made of.
@@ -71,6 +75,7 @@ class Material:
     """
 
     searches: Mapping[str, Search]
+    left_out: Sequence[str]
     pool: Pool
     words: Sequence[Ask]
     names: Sequence[str]
@@ -117,15 +122,27 @@ def make_material(
         trials = make_trials(pools["text"], queries, _reranked(pools["text"], matched), seed)
         searches[f"text-to-image-{name}"] = Search(trials, kinds_of(queries))
     reference = make_reference(np.concatenate([one.images for one in distractors or sets]), seed)
-    return Material(searches, pools["image"], asked["image"]["text"], [one.data.name for one in sets], reference)
+    left_out = [name for name, search in searches.items() if name != _WORDS and not _can_be_fitted(search)]
+    searches = {name: search for name, search in searches.items() if name not in left_out}
+    names = [one.data.name for one in sets]
+    return Material(searches, left_out, pools["image"], asked["image"]["text"], names, reference)
+
+
+def _can_be_fitted(search: Search) -> bool:
+    """Tell whether each half has results that are relevant and results that are not."""
+    trials = search.trials
+    halves = [trials.relevant[trials.half == half] for half in range(HALVES)]
+    return all(relevant.any() and not relevant.all() for relevant in halves)
 
 
 def _sources(pool: Pool, encode_texts: EncodeTexts, of_each: int, seed: int) -> dict[str, list[Ask]]:
     words, images = ask_words(pool, encode_texts, of_each, seed), ask_images(pool, of_each, seed)
+    steered = ask_steered(pool, encode_texts, of_each, seed)
     return {
         "text": words,
         "image": images,
-        "steered": ask_steered(pool, encode_texts, of_each, seed),
+        "steered-text": [one for one in steered if one.finds_itself],
+        "steered-image": [one for one in steered if not one.finds_itself],
         "embedding": words[:: max(1, len(words) // max(1, len(images)))] + images,  # nobody tells of what it is
     }
 

@@ -132,8 +132,10 @@ class Query:
 
     @property
     def kind(self) -> str:
-        """The source's kind; ``steered`` where there are modifiers, which make the query one of its own kind."""
-        return "steered" if self.source is None or self.modifiers else self.source.kind
+        """The source's kind; where there are modifiers ``steered-text``, or ``steered-image`` beside a vector."""
+        if self.source is None or (self.modifiers and isinstance(self.source, Sentence)):
+            return "steered-text"
+        return "steered-image" if self.modifiers else self.source.kind
 
 
 @dataclass(frozen=True)

@@ -85,7 +85,9 @@ def _material() -> Material:
 def test_every_kind_of_search_is_asked_in_every_collection_with_and_without_what_it_asks_for() -> None:
     material = _material()
     assert set(material.searches) == {
-        f"{source}-to-{target}" for source in ("text", "image", "steered", "embedding") for target in ("image", "text")
+        f"{source}-to-{target}"
+        for source in ("text", "image", "steered-text", "steered-image", "embedding")
+        for target in ("image", "text")
     }
     for name, search in material.searches.items():
         trials = search.trials
@@ -199,6 +201,7 @@ def test_the_command_writes_what_the_model_then_reads(tmp_path: Path, demo_capti
     calibrations = read_calibrations(written, encoder_card("semblance-base").weights_sha256)
     assert calibrations is not None
     assert set(calibrations.kinds) == set(figures["searches"])
+    assert "left out, for too few photographs: steered-image-to-image" in result.stderr
 
 
 @pytest.mark.slow

@@ -113,7 +113,9 @@ def test_the_shipped_calibration_is_of_the_shipped_weights_and_covers_every_kind
     calibrations = encoder_card("semblance-base").calibrations
     assert calibrations is not None
     kinds = {
-        f"{source}-to-{target}" for source in ("text", "image", "steered", "embedding") for target in ("image", "text")
+        f"{source}-to-{target}"
+        for source in ("text", "image", "steered-text", "steered-image", "embedding")
+        for target in ("image", "text")
     }
     assert kinds <= set(calibrations.kinds)
     assert len(calibrations.reference) <= 1024

@@ -76,11 +76,13 @@ def test_each_source_and_target_is_a_kind_of_search() -> None:
     kinds = {
         "text-to-image": Query(Sentence("red")),
         "image-to-image": Query(ImageFile(b"")),
-        "steered-to-image": Query(Sentence("red"), beach),
+        "steered-text-to-image": Query(Sentence("red"), beach),
+        "steered-image-to-image": Query(ImageFile(b""), beach),
         "embedding-to-image": Query(Embedding((1.0,))),
     }
     for kind, query in kinds.items():
         assert kind_of_search(query, "image") == kind
-        assert kind_of_search(query, "text") == kind.replace("to-image", "to-text")
+        assert kind_of_search(query, "text") == kind.removesuffix("image") + "text"
     assert kind_of_search(Query(CollectionImage("ab")), "text") == "image-to-text"
-    assert kind_of_search(Query(None, beach), "image") == "steered-to-image"
+    assert kind_of_search(Query(None, beach), "image") == "steered-text-to-image"
+    assert kind_of_search(Query(Embedding((1.0,)), beach), "image") == "steered-image-to-image"

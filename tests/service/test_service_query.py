@@ -47,7 +47,7 @@ def test_only_an_image_file_has_to_be_decoded() -> None:
 
 def test_modifiers_alone_are_a_query_and_nothing_at_all_is_none() -> None:
     query = Query(None, (BEACH,))
-    assert (query.parts, query.words, query.kind) == ([BEACH], ["beach"], "steered")
+    assert (query.parts, query.words, query.kind) == ([BEACH], ["beach"], "steered-text")
     with pytest.raises(QueryError, match=r"^The query has no source .* and no modifier\.$"):
         Query(None)
 
@@ -55,7 +55,9 @@ def test_modifiers_alone_are_a_query_and_nothing_at_all_is_none() -> None:
 def test_modifiers_make_a_query_one_of_their_kind() -> None:
     assert Query(Sentence("a dog")).kind == "text"
     assert Query(CollectionImage("ab12")).kind == "image"
-    assert Query(Sentence("a dog"), (BEACH,)).kind == "steered"
+    assert Query(Sentence("a dog"), (BEACH,)).kind == "steered-text"
+    for source in (ImageFile(b"pixels"), CollectionImage("ab12"), Embedding((1.0, 2.0))):
+        assert Query(source, (BEACH,)).kind == "steered-image"
 
 
 def test_the_bytes_of_an_image_are_not_printed_but_tell_queries_apart() -> None:

@@ -78,6 +78,7 @@ def calibration(
         "steadiness": measure_steadiness(fitted, material, encoder.encode_texts),
     }
     _print(searches)
+    _tell_left_out(material)
     write_figures(output, figures)
     if write:
         write_calibrations(write, encoder.card.weights_sha256, fitted)
@@ -110,6 +111,7 @@ def calibrate(
     path = calibration_file(folder_of(data_dir), encoder.card.name)
     write_calibrations(path, encoder.card.weights_sha256, fit_all(material))
     typer.echo(f"{model}: {', '.join(material.searches)}; kept in {path}")
+    _tell_left_out(material)
 
 
 def _material(
@@ -148,6 +150,11 @@ def _material(
     ]
     encoder = encoded[0][0]
     return encoder, make_material([one for _, one in encoded], fillers, encoder.encode_texts, queries, seed, matched)
+
+
+def _tell_left_out(material: Material) -> None:
+    if material.left_out:
+        typer.echo(f"left out, for too few photographs: {', '.join(material.left_out)}", err=True)
 
 
 def _print(searches: dict[str, Any]) -> None:
