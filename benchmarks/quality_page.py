@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.quality import MATCHER, RESULTS
+from service.search.grammar import WEIGHT_BESIDE_IMAGE
 
 _SETS = {"flickr8k-dev": "Flickr8k dev", "coco-dev": "COCO dev"}
 _DIRECTIONS = {"text_to_image": "text to image", "image_to_text": "image to text"}
@@ -105,7 +106,18 @@ def _modifiers(sets: Mapping[str, Figures]) -> str:
             name = f"**{weight:g}**" if weight == figures["default_weight"] else f"{weight:g}"
             rows.append([label, name, *map(_percent, values)])
     heading = ("", "weight", "+w lift, points", "+w retention", "-w lift, points", "-w retention")
-    return f"## Signed words\n\nIn bold the weight that the curve chooses.\n\n{_table(heading, rows)}"
+    pairs = [[label, *_pairs(measures["modifiers"])] for label, measures in sets.items()]
+    together = ("", "+w +u: lift of w, points", "retention", "+w -u: lift of w, points", "retention")
+    return (
+        f"## Signed words\n\nIn bold the weight that the curve chooses.\n\n{_table(heading, rows)}\n\n"
+        f"Two words at once, each at {WEIGHT_BESIDE_IMAGE:g} by the root of two, as they are served:\n\n"
+        f"{_table(together, pairs)}"
+    )
+
+
+def _pairs(figures: Figures) -> list[str]:
+    at = figures["weights"].index(WEIGHT_BESIDE_IMAGE)
+    return [_percent(figures["pairs"][sign][what][at]) for sign in ("plus", "minus") for what in ("lift", "retention")]
 
 
 def _shapes(sets: Mapping[str, Figures]) -> str:

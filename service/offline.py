@@ -22,7 +22,7 @@ from models.text.spelling import Spelling, load_spelling
 from models.types import Side
 from service.search.confidence import Strength, is_sure_enough
 from service.search.correction import Reading, read_words
-from service.search.grammar import WEIGHT_BESIDE_IMAGE, parse_modifiers, parse_query
+from service.search.grammar import parse_beside_image, parse_query
 from service.search.plan import EncodedQuery, check_same_model, plan_search, prepare_image, words_read
 from service.search.query import ImageFile, Page, Query
 from service.search.rerank import NO_MATCHER, RerankChoice
@@ -159,7 +159,7 @@ class Searcher:
         if image is None:
             return Query(*parse_query(words, modifiers, limits, negation=negation), read.correction, read.unknown)
         steering = [*([words] if words.strip() else []), *modifiers]
-        return Query(ImageFile(image), parse_modifiers(steering, limits, WEIGHT_BESIDE_IMAGE), read.correction)
+        return Query(ImageFile(image), parse_beside_image(steering, limits), read.correction)
 
 
 def choose_collection(

@@ -5,12 +5,15 @@ encoded), asked of all other images. *Lift* is how much the share of the top 10 
 wanted way: upwards for ``+w``, asked where no caption of q has w; downwards for ``-w``, asked where one has.
 *Retention* is what is left of the query: mean NDCG@10 by relevance to q's own captions, after / before. Those captions
 name what ``-w`` takes away, so that a part of its loss is intended.
+
+Two words at once, each at the weight by the root of two as the service has it, are measured alike: ``+w +u`` where no
+caption of q has either, ``+w -u`` where one has u; their lift is that of w.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -27,6 +30,7 @@ from models.types import Vectors
 WEIGHTS = tuple(round(0.1 * step, 1) for step in range(1, 21))
 MIN_RETENTION = 0.7
 _WORDS = 200
+_PAIRS, _QUERIES_PER_PAIR = 120, 10
 _TOP = 10
 
 
@@ -103,7 +107,21 @@ def evaluate_modifiers(
         "minus": minus.as_dict(),
         "default_weight": float(weights[best]),
         "at_default": {"plus": plus.at(best), "minus": minus.at(best)},
+        "pairs": {
+            name: _pairs(sweep, words.present, sign, random).as_dict() for name, sign in (("plus", 1), ("minus", -1))
+        },
     }
+
+
+def _pairs(sweep: Sweep, present: NDArray[np.bool_], sign: int, random: np.random.Generator) -> Side:
+    """Measure ``+w +u`` or, by the sign, ``+w -u``, of random words of ``(N, W)`` that are present in images."""
+    pulls, queries, wanted = [], [], []
+    for word, other in (random.choice(present.shape[1], 2, replace=False) for _ in range(_PAIRS)):
+        rows = np.flatnonzero(~present[:, word] & (present[:, other] != (sign > 0)))
+        queries.append(random.permutation(rows)[:_QUERIES_PER_PAIR])
+        pulls.append((sweep.towards[word] + sign * sweep.towards[other]) / np.sqrt(2))
+        wanted.append(present[:, word])
+    return replace(sweep, towards=np.stack(pulls)).side(queries, np.stack(wanted, axis=1), 1)
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,7 @@ from service.api.sources import image_source, texts_or_image, wait_until_gone
 from service.api.state import State, StateNow
 from service.errors import Problem, problem_of, problems
 from service.search.engine import Found
-from service.search.grammar import WEIGHT_BESIDE_IMAGE, parse_modifiers, parse_page, parse_query, parse_sentence
+from service.search.grammar import parse_beside_image, parse_page, parse_query, parse_sentence
 from service.search.notices import NO_LIKELY_MATCH
 from service.search.query import CollectionImage, Embedding, Page, Query
 from service.serving.admission import while_connected
@@ -84,7 +84,7 @@ async def search_image(
 ) -> Response:
     """Find what resembles an image, steered by signed words; with ``generate`` also write a caption of it."""
     source, parameters = await image_source(request, parameters, state.settings)
-    modifiers = parse_modifiers(parameters.modifier, state.settings.query_limits, WEIGHT_BESIDE_IMAGE)
+    modifiers = parse_beside_image(parameters.modifier, state.settings.query_limits)
     query = Query(source, modifiers)
     caption = _caption_request(query, parameters) if parameters.generate else None
     return await _answer(request, state, query, parameters, caption)
@@ -143,7 +143,7 @@ async def _batched_query(asked: BatchedSearch, state: State) -> Query:
     if asked.query or (asked.id is not None and asked.embedding is not None):
         raise QueryError("Give each search one of query, id and embedding.")
     source = CollectionImage(asked.id) if asked.id is not None else Embedding(tuple(asked.embedding or ()))
-    return Query(source, parse_modifiers(asked.modifiers, limits, WEIGHT_BESIDE_IMAGE))
+    return Query(source, parse_beside_image(asked.modifiers, limits))
 
 
 async def _answer(

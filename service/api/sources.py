@@ -14,7 +14,7 @@ from models.errors import InputError, QueryError
 from models.text.spelling import Correction
 from service.api.json_body import first_errors, parse_json, read_image_json
 from service.api.schemas import ExplainParameters, ImageSearchParameters, Texts
-from service.search.grammar import WEIGHT_BESIDE_IMAGE, parse_modifiers, parse_query
+from service.search.grammar import parse_beside_image, parse_query
 from service.search.query import CollectionImage, Embedding, ImageFile, Query, Source
 from service.security.fetch import fetch_image
 from service.security.uploads import media_type, read_form
@@ -110,7 +110,7 @@ def explained_query(
             pass
         case _:
             raise QueryError("Name exactly one of query, query_image_id and what the body holds.")
-    return Query(source, parse_modifiers(parameters.modifier, limits, WEIGHT_BESIDE_IMAGE))
+    return Query(source, parse_beside_image(parameters.modifier, limits))
 
 
 def parse_fields(model: type[M], fields: Iterable[tuple[str, str]]) -> M:

@@ -30,7 +30,9 @@ WEIGHT_BESIDE_IMAGE = 1.4
 """The weight of a modifier beside a source, whose own weight is 1.
 
 Cosines between words and images spread less than cosines between images, so that words need more weight beside an
-image; ``semblance evaluate modifiers`` chose both numbers (``docs/quality.md``).
+image; ``semblance evaluate modifiers`` chose both numbers (``docs/quality.md``). Several modifiers beside an image
+divide it by the root of their number: so much longer is a sum of vectors that have nothing in common, and the image
+would be lost beside it.
 """
 SUBTRACTED_BESIDE_SENTENCE = 0.8
 """The weight of what is subtracted from a sentence, chosen by ``semblance evaluate negation``: half as many of the ten
@@ -130,6 +132,13 @@ def parse_modifiers(
                 raise _too_many(limits)
             modifiers.append(_modifier(term, weight))
     return tuple(modifiers)
+
+
+def parse_beside_image(values: Iterable[str], limits: QueryLimits) -> tuple[Modifier, ...]:
+    """Parse the modifiers beside an image, or another vector; see ``parse_modifiers`` and ``WEIGHT_BESIDE_IMAGE``."""
+    modifiers = parse_modifiers(values, limits, WEIGHT_BESIDE_IMAGE)
+    share = len(modifiers) ** -0.5 if modifiers else 1.0
+    return tuple(replace(one, weight=one.weight * share) for one in modifiers)
 
 
 def parse_page(k: int, offset: int, limits: QueryLimits) -> Page:

@@ -15,6 +15,7 @@ from service.search.grammar import (
     WEIGHT_BESIDE_SENTENCE,
     QueryLimits,
     as_query,
+    parse_beside_image,
     parse_modifiers,
     parse_page,
     parse_query,
@@ -107,11 +108,23 @@ def test_the_weight_is_the_caller_s_and_the_sign_the_modifier_s() -> None:
     assert written(*parse_modifiers(["+a -b"], LIMITS, 1.4)) == [("a", 1.4), ("b", -1.4)]
 
 
+def test_modifiers_beside_an_image_share_its_weight() -> None:
+    assert written(*parse_beside_image(["+a"], LIMITS)) == [("a", WEIGHT_BESIDE_IMAGE)]
+    assert written(*parse_beside_image(["+a -b", "+c", "d"], LIMITS)) == [
+        ("a", WEIGHT_BESIDE_IMAGE / 2),
+        ("b", -WEIGHT_BESIDE_IMAGE / 2),
+        ("c", WEIGHT_BESIDE_IMAGE / 2),
+        ("d", WEIGHT_BESIDE_IMAGE / 2),
+    ]
+    assert parse_beside_image([], LIMITS) == ()
+
+
 def test_the_weights_are_the_documented_ones() -> None:
     documented = " ".join((Path(__file__).parents[2] / "docs" / "http.md").read_text(encoding="utf-8").split())
     told = (
         f"words beside a sentence weigh {WEIGHT_BESIDE_SENTENCE} and −{SUBTRACTED_BESIDE_SENTENCE}, words without a "
-        f"sentence ±{WEIGHT_BESIDE_SENTENCE} and words beside an image ±{WEIGHT_BESIDE_IMAGE},"
+        f"sentence ±{WEIGHT_BESIDE_SENTENCE} and words beside an image ±{WEIGHT_BESIDE_IMAGE} "
+        f"(n of them ±{WEIGHT_BESIDE_IMAGE}/√n),"
     )
     assert told in documented
 

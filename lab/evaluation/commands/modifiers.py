@@ -44,4 +44,10 @@ def modifiers(
         typer.echo(
             f"    {sign}w: {100 * lift:.1f} points of {100 * side['possible']:.1f} possible ({100 * share:.0f} %)"
         )
+    at = figures["weights"].index(figures["default_weight"])
+    for signs, name in (("+w +u", "plus"), ("+w -u", "minus")):
+        pair = figures["pairs"][name]
+        typer.echo(
+            f"    {signs}: {100 * pair['lift'][at]:.1f} points of w, retention {100 * pair['retention'][at]:.1f} %"
+        )
     write_figures(output, figures)
