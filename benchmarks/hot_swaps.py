@@ -138,8 +138,10 @@ def judge(seen: list[tuple[int, int, frozenset[str]]], held: dict[int, frozenset
     mixed = sum(held.get(generation) != images for generation, images in whole)
     served = len({generation for generation, _ in whole})
     note = f"{len(seen):,} searches of several pages by clients without a pause, while {swaps} generations came"
+    failures = {status: count for status, count in statuses.items() if status not in (httpx.codes.OK, *_STALE)}
+    told = "".join(f"; {count:,} of status {status}" for status, count in sorted(failures.items()))
     return [
-        Figure("failed searches", len(seen) - len(whole) - stale, "searches", "<= 0", note),
+        Figure("failed searches", sum(failures.values()), "searches", "<= 0", note + told),
         Figure("answers that mix generations", mixed, "searches", "<= 0", note),
         Figure("told to begin again between two pages", stale, "searches", note="the generation had changed"),
         Figure(
