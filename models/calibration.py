@@ -2,11 +2,12 @@ r"""From scores to probabilities: how likely a person would say that a result sh
 
 A cosine of 0.4 means much for one query and little for another. What it means is read off the query alone: off its
 scores against a fixed set of reference vectors, with mean :math:`\mu` and standard deviation :math:`\sigma`, and off
-its own direction. With the query's unit vector q and the score s of a result,
+its own direction. And it means less among many: the more there are, the more of those that do not show what was asked
+come near. With the query's unit vector q and the score s of a result among n that were searched,
 
 .. math::
     P(\text{relevant}) = \mathrm{logistic}(\alpha + \beta \frac{s - \mu}{\sigma} + \gamma \mu + \delta \sigma
-        + \langle u, q \rangle), \qquad \beta > 0
+        + \epsilon \log n + \langle u, q \rangle), \qquad \beta > 0
 
 which is a logistic regression, as in Platt, "Probabilistic outputs for support vector machines" (1999). No other result
 has a part in it: forty copies of a picture are as likely as one. ``semblance calibrate`` fits it.
@@ -38,6 +39,9 @@ STRONG, POSSIBLE = 0.7, 0.3
 SAMPLE = 256
 """So many vectors of a collection stand for a reference set where the model has none."""
 
+FITTED_AMONG = 50, 75_000
+"""Calibrations are fitted to so few and so many photographs or captions; fewer and more count as these."""
+
 _LEAST_SPREAD = 1e-6
 _REFERENCE = "reference"
 _DIRECTION = "direction."
@@ -64,6 +68,7 @@ class Calibration:
         mean: gamma.
         spread: delta.
         direction: u, ``(D,)``.
+        among: epsilon.
     """
 
     intercept: float
@@ -71,27 +76,34 @@ class Calibration:
     mean: float
     spread: float
     direction: Vectors = field(repr=False)
+    among: float = 0.0
 
     def __post_init__(self) -> None:
-        if not np.isfinite([self.intercept, self.score, self.mean, self.spread, *self.direction]).all():
+        if not np.isfinite([self.intercept, self.score, self.mean, self.spread, self.among, *self.direction]).all():
             raise ValueError("a calibration's weights must be finite")
         if self.score <= 0:
             raise ValueError("a calibration's weight of the score must be positive")
 
-    def confidence(self, query: Vectors, standing: Standing, scores: Numbers) -> Numbers:
+    def confidence(self, query: Vectors, standing: Standing, scores: Numbers, among: ArrayLike) -> Numbers:
         """Return how likely results are relevant.
 
         Args:
             query: ``(..., D)``, unit length.
             standing: ``(...)``, of the query.
             scores: ``(..., R)``.
+            among: how many were searched, ``(...)``.
 
         Returns:
             ``(..., R)``, in 0..1; of one query's results, a higher score never has a lower confidence.
         """
         of_query = self.intercept + self.mean * standing.mean + self.spread * standing.spread
-        of_query = of_query + np.vecdot(query, self.direction)
+        of_query = of_query + np.vecdot(query, self.direction) + self.among * log_among(among)
         return _logistic(np.asarray(of_query)[..., None] + self.score * standing.deviations(scores))
+
+
+def log_among(among: ArrayLike) -> Numbers:
+    """Return the logarithm of how many were searched, within ``FITTED_AMONG``."""
+    return np.asarray(np.log(np.clip(among, *FITTED_AMONG)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -156,7 +168,7 @@ def write_calibrations(path: Path, weights_sha256: str, calibrations: Calibratio
     from safetensors.numpy import save_file
 
     weights = {
-        kind: {name: getattr(one, name) for name in ("intercept", "score", "mean", "spread")}
+        kind: {name: getattr(one, name) for name in ("intercept", "score", "mean", "spread", "among")}
         for kind, one in calibrations.kinds.items()
     }
     tensors: dict[str, NDArray[Any]] = {_REFERENCE: calibrations.reference.astype(np.float16)}

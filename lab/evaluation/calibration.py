@@ -15,7 +15,7 @@ from lab.evaluation.matched import MatchedSet
 from lab.evaluation.pool import HALVES, Pool, make_pool
 from lab.evaluation.trials import SIZES, Items, Trials, kinds_of, make_trials
 from lab.metrics.reliability import equal_mass_bins, expected_calibration_error
-from models.calibration import POSSIBLE, Calibration, Calibrations, Numbers, standing
+from models.calibration import POSSIBLE, Calibration, Calibrations, Numbers, log_among, standing
 from models.errors import InputError
 from models.matchers.contribution import rerank_contributions
 from models.types import Vectors
@@ -186,7 +186,7 @@ def fit_calibration(search: Search, reference: Vectors) -> Calibration:
     if trials.relevant.all() or not trials.relevant.any():
         raise InputError("of the results that a calibration is fitted to, some must be relevant and some not")
     stood, axes = standing(trials.query, reference), _axes(trials)
-    of_query = np.column_stack([stood.mean, stood.spread, trials.query @ axes])
+    of_query = np.column_stack([stood.mean, stood.spread, log_among(trials.among), trials.query @ axes])
     features = np.column_stack(
         [stood.deviations(trials.scores).ravel(), np.repeat(of_query, trials.scores.shape[1], axis=0)]
     )
@@ -197,9 +197,9 @@ def fit_calibration(search: Search, reference: Vectors) -> Calibration:
     weights = fitted.coef_[0] / scale
     if weights[0] <= 0:
         raise InputError("the model's relevant results do not score above the others: there is nothing to calibrate")
-    score, mean, spread = map(float, weights[:3])
+    score, mean, spread, among = map(float, weights[:4])
     intercept = float(fitted.intercept_[0] - weights @ centre)
-    return Calibration(intercept, score, mean, spread, (axes @ weights[3:]).astype(np.float32))
+    return Calibration(intercept, score, mean, spread, (axes @ weights[4:]).astype(np.float32), among)
 
 
 def _axes(trials: Trials) -> NDArray[np.float32]:
@@ -212,7 +212,8 @@ def _axes(trials: Trials) -> NDArray[np.float32]:
 def judge(calibration: Calibration, search: Search, reference: Vectors) -> Judged:
     """Apply a calibration."""
     trials = search.trials
-    confidence = calibration.confidence(trials.query, standing(trials.query, reference), trials.scores)
+    stood = standing(trials.query, reference)
+    confidence = calibration.confidence(trials.query, stood, trials.scores, trials.among)
     return Judged(search, confidence)
 
 

@@ -57,7 +57,8 @@ def measure_steadiness(
 def _confidence(calibrations: Calibrations, queries: Vectors, photographs: Vectors, found: np.ndarray) -> Numbers:
     scores = np.einsum("qd,qrd->qr", queries, photographs[found])
     calibration = calibrations.kinds["text-to-image"]
-    return calibration.confidence(queries, standing(queries, calibrations.reference), scores)
+    stood = standing(queries, calibrations.reference)
+    return calibration.confidence(queries, stood, scores, len(photographs))
 
 
 def _plural(noun: str) -> str:

@@ -33,6 +33,7 @@ class Trials:
         trained: ``(T, R)``, whether they are distractors, which the model may have been trained on.
         absent: ``(T,)``, whether everything that shows it was taken away.
         size: ``(T,)``, of ``SIZES``.
+        among: ``(T,)``, how many items were searched.
         kind: ``(T,)``, number of the query's kind.
         half: ``(T,)``, that the query is of.
         dataset: ``(T,)``, that the query is of.
@@ -45,6 +46,7 @@ class Trials:
     trained: NDArray[np.bool_]
     absent: NDArray[np.bool_]
     size: NDArray[np.int64]
+    among: NDArray[np.int64]
     kind: NDArray[np.int64]
     half: NDArray[np.int64]
     dataset: NDArray[np.int64]
@@ -96,7 +98,7 @@ def make_trials(pool: Pool, asked: Sequence[Ask], items: Items, seed: int) -> Tr
     ]
     if not rows:
         raise InputError(f"a calibration needs queries and collections of at least {BEST} photographs; give more")
-    number, kind, size, absent, scores, found, relevant = zip(*rows, strict=True)
+    number, kind, size, absent, among, scores, found, relevant = zip(*rows, strict=True)
     images = np.array([asked[each].image for each in number])
     return Trials(
         query=np.stack([asked[each].vector for each in number]),
@@ -105,6 +107,7 @@ def make_trials(pool: Pool, asked: Sequence[Ask], items: Items, seed: int) -> Tr
         trained=pool.half[np.stack(found)] == DISTRACTOR,
         absent=np.array(absent),
         size=np.array(size),
+        among=np.array(among),
         kind=np.array(kind),
         half=pool.half[images],
         dataset=pool.dataset[images],
@@ -125,8 +128,8 @@ def _scores(asked: Sequence[Ask], items: Items) -> Iterator[NDArray[np.float32]]
 
 def _put(
     pool: Pool, one: Ask, items: Items, every: NDArray[np.float32], random: np.random.Generator
-) -> Iterator[tuple[int, bool, NDArray[np.float32], NDArray[np.int64], NDArray[np.bool_]]]:
-    """Yield size, absence, and the best results: scores, photographs, whether these show what is asked."""
+) -> Iterator[tuple[int, bool, int, NDArray[np.float32], NDArray[np.int64], NDArray[np.bool_]]]:
+    """Yield size, absence, how many are searched, and the best: scores, photographs, whether these show the thing."""
     shows, size = one.shows(), int(random.choice(SIZES))
     half = pool.part(int(pool.dataset[one.image]), int(pool.half[one.image]))
     others = random.permutation(half[half != one.image])[: size - 1]
@@ -134,12 +137,12 @@ def _put(
     members = np.zeros(len(pool.captions), bool)
     members[others], members[filling], members[one.image] = True, True, one.finds_itself
     for absent in (False, True):
-        rows = np.flatnonzero((members & ~shows if absent else members)[items.image_of])
-        rows = rows[np.argsort(-every[rows], kind="stable")[:_RERANKED]]
+        searched = np.flatnonzero((members & ~shows if absent else members)[items.image_of])
+        rows = searched[np.argsort(-every[searched], kind="stable")[:_RERANKED]]
         scores = every[rows]
         if items.rescore is not None and len(rows):
             scores = (scores + items.rescore(one.text, rows)).astype(np.float32)
         order = np.argsort(-scores, kind="stable")[:BEST]
         found = items.image_of[rows[order]]
         if len(order) == BEST:
-            yield size, absent, scores[order], found, shows[found]
+            yield size, absent, len(searched), scores[order], found, shows[found]

@@ -66,7 +66,7 @@ def judge(
         deviations = stood.deviations(scores).tolist()
         strengths = [_strength(value, STRONG_DEVIATIONS, POSSIBLE_DEVIATIONS) for value in deviations]
         return Judgement([None] * len(scores), strengths)
-    confidences = np.round(calibration.confidence(query, stood, scores), _DECIMALS).tolist()
+    confidences = np.round(calibration.confidence(query, stood, scores, vectors.entry.rows), _DECIMALS).tolist()
     return Judgement(confidences, [_strength(value, STRONG, POSSIBLE) for value in confidences])
 
 

@@ -22,7 +22,9 @@ from models.calibration import (
 from models.errors import CheckpointError
 from models.shipped import encoder_card
 
-ONE = Calibration(intercept=-1.0, score=5.0, mean=2.0, spread=-3.0, direction=np.array([0.5, -0.25], np.float32))
+ONE = Calibration(
+    intercept=-1.0, score=5.0, mean=2.0, spread=-3.0, direction=np.array([0.5, -0.25], np.float32), among=-0.5
+)
 REFERENCE = np.array([[1, 0], [0, 1], [0.5, 0.5]], np.float32)
 ALL = Calibrations(REFERENCE, {"text-to-image": ONE})
 
@@ -34,14 +36,23 @@ def _logistic(x: float) -> float:
 def test_a_confidence_by_hand_for_one_query_and_for_many() -> None:
     queries = np.array([[1.0, 0.0], [0.6, 0.8]], np.float32)
     told = ONE.confidence(
-        queries, Standing(np.array([0.2, 0.4]), np.array([0.1, 0.3])), np.array([[0.5, 0.1], [0.3, 0.0]])
+        queries, Standing(np.array([0.2, 0.4]), np.array([0.1, 0.3])), np.array([[0.5, 0.1], [0.3, 0.0]]), [100, 2000]
     )
-    of_query = [-1 + 2 * 0.2 - 3 * 0.1 + 0.5, -1 + 2 * 0.4 - 3 * 0.3 + 0.3 - 0.2]
+    of_query = [
+        -1 + 2 * 0.2 - 3 * 0.1 + 0.5 - 0.5 * np.log(100),
+        -1 + 2 * 0.4 - 3 * 0.3 + 0.3 - 0.2 - 0.5 * np.log(2000),
+    ]
     expected = [[_logistic(of_query[0] + 5 * 3), _logistic(of_query[0] - 5)],
                 [_logistic(of_query[1] - 5 / 3), _logistic(of_query[1] - 5 * 4 / 3)]]  # fmt: skip
     np.testing.assert_allclose(told, expected, atol=1e-6)
-    one = ONE.confidence(queries[0], Standing(np.array(0.2), np.array(0.1)), np.array([0.5, 0.1]))
+    one = ONE.confidence(queries[0], Standing(np.array(0.2), np.array(0.1)), np.array([0.5, 0.1]), 100)
     np.testing.assert_allclose(one, expected[0], atol=1e-6)
+
+
+def test_fewer_and_more_than_were_fitted_count_as_these() -> None:
+    query, stood = np.array([0.6, 0.8], np.float32), Standing(np.array(0.2), np.array(0.1))
+    told = [ONE.confidence(query, stood, np.array([0.3]), among)[0] for among in (1, 50, 51, 75_000, 10**9)]
+    assert told[0] == told[1] > told[2] > told[3] == told[4]
 
 
 def test_where_a_query_stands_by_hand_for_one_and_for_many() -> None:
@@ -59,10 +70,10 @@ def test_confidence_falls_with_the_score_stays_a_probability_and_is_of_each_resu
 ) -> None:
     ranked, stood = np.sort(np.array(scores))[::-1], Standing(np.array(mean), np.array(spread))
     query = np.array([0.6, 0.8], np.float32)
-    told = ONE.confidence(query, stood, ranked)
+    told = ONE.confidence(query, stood, ranked, 100)
     assert (np.diff(told) <= 0).all()
     assert ((told >= 0) & (told <= 1)).all()
-    alone = [ONE.confidence(query, stood, ranked[place : place + 1])[0] for place in range(len(ranked))]
+    alone = [ONE.confidence(query, stood, ranked[place : place + 1], 100)[0] for place in range(len(ranked))]
     np.testing.assert_array_equal(told, alone)
 
 
@@ -75,7 +86,14 @@ def test_the_sample_is_the_same_each_time_and_all_of_a_small_collection() -> Non
 
 
 @pytest.mark.parametrize(
-    "change", [{"score": 0.0}, {"score": -1.0}, {"intercept": np.nan}, {"direction": np.array([np.inf, 0], np.float32)}]
+    "change",
+    [
+        {"score": 0.0},
+        {"score": -1.0},
+        {"intercept": np.nan},
+        {"among": np.nan},
+        {"direction": np.array([np.inf, 0], np.float32)},
+    ],
 )
 def test_a_calibration_that_cannot_be_is_refused(change: dict[str, object]) -> None:
     with pytest.raises(ValueError, match="calibration"):
@@ -92,7 +110,7 @@ def test_what_is_written_is_read_for_the_same_weights_only(tmp_path: Path) -> No
     np.testing.assert_array_equal(read.reference, REFERENCE)
     assert list(read.kinds) == ["text-to-image"]
     stood, query = standing(REFERENCE[0], REFERENCE), REFERENCE[0]
-    told = [one.kinds["text-to-image"].confidence(query, stood, np.array([0.1, 0.7])) for one in (read, ALL)]
+    told = [one.kinds["text-to-image"].confidence(query, stood, np.array([0.1, 0.7]), 500) for one in (read, ALL)]
     np.testing.assert_array_equal(*told)
     assert read_calibrations(path, "of weights that were trained again") is None
 

@@ -35,10 +35,10 @@ def vectors(tmp_path_factory: pytest.TempPathFactory) -> Iterator[VectorSet]:
 
 
 def test_confidence_and_strength_of_each_result_by_hand(vectors: VectorSet) -> None:
-    weights = replace(CALIBRATION, mean=2.0, spread=-4.0)  # of the reference set's scores: 0 and 1
+    weights = replace(CALIBRATION, mean=2.0, spread=-4.0, among=0.5)  # of the reference set's scores: 0 and 1
     for one in (CALIBRATION, weights):
         told = judge(Calibrations(REFERENCE, {KIND: one}), KIND, vectors, QUERY, COSINES)
-        shift = one.mean * 0 + one.spread * 1
+        shift = one.mean * 0 + one.spread * 1 + one.among * np.log(50)  # of six vectors
         expected = 1 / (1 + np.exp(-(50 * COSINES - 40 + shift)))
         assert told.confidences == pytest.approx(expected.tolist(), abs=1e-6)
         assert told.strengths == [
