@@ -51,7 +51,8 @@ def _body_or_form() -> dict[str, Any]:
         if name not in _OF_SENTENCES
     ]
     file = {"type": "string", "format": "binary"}
-    form = {**fields, "properties": {**fields["properties"], "file": file}, "required": [*fields["required"], "file"]}
+    # of the fields none is required: each may stand in the address
+    form = {**fields, "properties": {**fields["properties"], "file": file}, "required": ["file"]}
     content = {
         "multipart/form-data": {"schema": form},
         "image/*": {"schema": file},

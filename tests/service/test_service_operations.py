@@ -190,6 +190,11 @@ class TestInterface:
                     assert schema == {"$ref": "#/components/schemas/Problem"}
         assert "HTTPValidationError" not in description["components"]["schemas"]
 
+    def test_a_form_that_is_explained_must_have_its_file_alone(self, client: TestClient) -> None:
+        """Each of its fields may stand in the address instead."""
+        asked = client.get("/openapi.json").json()["paths"]["/explain"]["post"]["requestBody"]
+        assert asked["content"]["multipart/form-data"]["schema"]["required"] == ["file"]
+
     def test_every_reference_of_the_description_resolves(self, client: TestClient) -> None:
         answer = client.get("/openapi.json")
         schemas = answer.json()["components"]["schemas"]
