@@ -21,7 +21,7 @@ from models.names import DEFAULT_MODEL
 from models.protocols import DualEncoder, Match, SeenImage
 from models.types import Vectors
 from service.offline import choose_collection
-from service.search.engine import find_image, image_vector
+from service.search.engine import find_image, stored_vector
 from service.search.grammar import parse_query
 from service.search.query import Query
 from service.security.paths import read_original
@@ -105,7 +105,7 @@ def _vector(image: str, seen: SeenImage, generation: Generation | None, encoder:
     if generation is None:
         vector: Vectors = encoder.encode_images(seen.pixels[None])[0]
         return vector
-    return image_vector(generation, encoder.card.name, find_image(generation, image))
+    return stored_vector(generation, encoder.card.name, "image", find_image(generation, image).row)
 
 
 def _terms(query: Query, encoder: DualEncoder) -> list[Term]:

@@ -217,9 +217,9 @@ def find_caption(generation: Generation, caption_id: str) -> CaptionRecord:
     return record
 
 
-def image_vector(generation: Generation, model: str, record: ImageRecord) -> Vectors:
-    """Return the stored vector ``(D,)`` of an image."""
-    return np.asarray(generation.vector_set(model, "image").vectors([record.row])[0])
+def stored_vector(generation: Generation, model: str, side: Side, row: int) -> Vectors:
+    """Return the stored vector ``(D,)`` of an image or a caption."""
+    return np.asarray(generation.vector_set(model, side).vectors([row])[0])
 
 
 def _entries(generation: Generation, target: Side, rows: list[int]) -> list[tuple[str, str | None, ImageRecord]]:

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-import numpy as np
-
 from indexer.catalog.base import CaptionRecord, ImageRecord
 from indexer.store.generation import Generation
 from models.composition import Term, compose
 from models.evidence import ImageRole
 from models.protocols import Match, SeenImage
 from models.types import Vectors
-from service.search.engine import image_vector
+from service.search.engine import stored_vector
 
 
 def match_of(
@@ -41,7 +39,7 @@ def match_of(
     arrays = generation.feature_arrays
     return Match(
         query=compose(terms),
-        vector=image_vector(generation, model, record),
+        vector=stored_vector(generation, model, "image", record.row),
         images=images,
         encode_texts=encode_texts,
         features={name: arrays[name].features([record.row])[0] for name in matchers},
@@ -57,5 +55,5 @@ def caption_match_of(
     encode_texts: Callable[[Sequence[str]], Vectors],
 ) -> Match:
     """Return the match of a query and a caption; as ``match_of``, with that image alone which the query has."""
-    vector = np.asarray(generation.vector_set(model, "text").vectors([record.row])[0])
+    vector = stored_vector(generation, model, "text", record.row)
     return Match(query=compose(terms), vector=vector, images=images, encode_texts=encode_texts)

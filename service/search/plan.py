@@ -21,7 +21,7 @@ from models.imaging.decode import ImageDecoder
 from models.protocols import DualEncoder, Matcher
 from models.types import Pixels, Side, Vectors
 from service.search.confidence import kind_of_search
-from service.search.engine import Found, find_image, image_vector, search
+from service.search.engine import Found, find_image, search, stored_vector
 from service.search.notices import NO_LIKELY_MATCH, query_cut, unknown_words
 from service.search.query import CollectionImage, Embedding, ImageFile, Modifier, Page, Query, Sentence
 from service.search.rerank import RerankChoice, Reranking, choose_reranking
@@ -176,7 +176,7 @@ def resolve(encoded: EncodedQuery, generation: Generation, model: str) -> Resolv
                 vector = next(images)
             case CollectionImage():
                 record = find_image(generation, part.id)
-                row, vector = record.row, image_vector(generation, model, record)
+                row, vector = record.row, stored_vector(generation, model, "image", record.row)
             case Embedding():
                 vector = unit_embedding(part.values, generation.vector_set(model, "image").dimension)
         terms.append(Term(part.label, vector, part.weight, part.text))

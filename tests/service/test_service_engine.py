@@ -25,7 +25,7 @@ from indexer.store.generation import Generation, open_current
 from models.calibration import Calibrations
 from models.composition import ComposedQuery, Term, compose
 from models.types import Features, Vectors
-from service.search.engine import Found, ImageNotFoundError, find_image, image_vector, search
+from service.search.engine import Found, ImageNotFoundError, find_image, search, stored_vector
 from service.search.notices import NO_CAPTIONS
 from service.search.query import Page
 from service.search.rerank import Reranking
@@ -315,7 +315,7 @@ class TestTimes:
 def test_an_image_is_found_by_id_with_its_vector(generation: Generation) -> None:
     record = generation.catalog.images_at([4])[0]
     assert find_image(generation, record.id) == record
-    assert image_vector(generation, "toy", record).tolist() == pytest.approx([0.7, np.sqrt(0.51), 0, 0])
+    assert stored_vector(generation, "toy", "image", record.row).tolist() == pytest.approx([0.7, np.sqrt(0.51), 0, 0])
 
 
 def test_an_unknown_id_is_told_in_short(generation: Generation) -> None:
