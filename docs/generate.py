@@ -39,6 +39,7 @@ _BENCHMARKS = {
     "huggingface": _FIGURES,
     "index_kinds": _FIGURES,
     "catalogs": _FIGURES,
+    "workers": _FIGURES,
     "mutation": _MUTANTS,
 }
 """The columns that are shown of each benchmark's results."""
