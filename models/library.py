@@ -94,10 +94,10 @@ class InstalledModels:
         """See ``ModelLibrary``."""
         return self._captioners.get(name, lambda: self._load_captioner(name))
 
-    def explain_methods(self, model: str) -> Sequence[str]:
+    def explain_methods(self, model: str, *, sentence: bool = True) -> Sequence[str]:
         """See ``ModelLibrary``."""
         architecture = "huggingface" if model.startswith(HUGGING_FACE) else encoder_card(model).architecture
-        return fitting_methods(architecture, self._methods)
+        return fitting_methods(architecture, self._methods, sentence=sentence)
 
     def explainer(self, model: str, method: str) -> Explainer:
         """See ``ModelLibrary``."""

@@ -311,8 +311,13 @@ class ModelLibrary(Protocol):
         """Return a captioner."""
         ...
 
-    def explain_methods(self, model: str) -> Sequence[str]:
-        """Return the names of the methods that fit a dual encoder, the one to prefer first; loads nothing."""
+    def explain_methods(self, model: str, *, sentence: bool = True) -> Sequence[str]:
+        """Return the names of the methods that fit a dual encoder, the one to prefer first; loads nothing.
+
+        Args:
+            model: name of the encoder.
+            sentence: whether the query begins with a sentence: some methods explain nothing else.
+        """
         ...
 
     def explainer(self, model: str, method: str) -> Explainer:

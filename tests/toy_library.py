@@ -53,7 +53,7 @@ class ToyLibrary:
     def captioner(self, name: str) -> Captioner:
         return self._get("captioner", name)
 
-    def explain_methods(self, model: str) -> Sequence[str]:
+    def explain_methods(self, model: str, *, sentence: bool = True) -> Sequence[str]:
         return tuple(self._explainers(model))
 
     def explainer(self, model: str, method: str) -> Explainer:

@@ -41,6 +41,15 @@ METHODS = (
 """The one to prefer first: of those that fit a model, it is the default."""
 
 
-def fitting_methods(architecture: str, methods: Sequence[Method] = METHODS) -> tuple[str, ...]:
-    """Return the names of the methods that fit encoders of an architecture, in the order of the table."""
-    return tuple(method.name for method in methods if architecture in method.architectures)
+def fitting_methods(
+    architecture: str, methods: Sequence[Method] = METHODS, *, sentence: bool = True
+) -> tuple[str, ...]:
+    """Return the names of the methods that fit encoders of an architecture, in the order of the table.
+
+    Args:
+        architecture: of the encoder.
+        methods: that there are.
+        sentence: whether the query begins with one: matchers score nothing else.
+    """
+    fitting = (method for method in methods if architecture in method.architectures)
+    return tuple(method.name for method in fitting if sentence or method.matcher is None)

@@ -33,6 +33,9 @@ LEAST_SCALE = 0.01
 """The least value that is painted at full strength, in units of the score: faint evidence is painted faintly."""
 MOVED = 1.5
 """Spread of what the words' places move, as a multiple of the spread of what places add; chosen on the dev sets."""
+DRAWN = 1.0
+"""How much more of the evidence a place draws to itself for each standard deviation that it fits better; chosen there
+too."""
 
 Map = NDArray[np.float32]
 
@@ -100,10 +103,12 @@ class PlaceEvidence:
 
 
 def moved(values: Map, fit: Callable[[str], Map], text: str | None, weight: float) -> Map:
-    """Move evidence ``(P,)`` to the places that a text fits; the sum stays. Without a text, nothing is moved.
+    r"""Move evidence ``(P,)`` to the places that a text fits; the sum stays. Without a text, nothing is moved.
 
-    Added are the standard scores of the fit, times ``MOVED`` of the values' own spread, so that little is moved where
-    there is little evidence.
+    With the standard scores z of the fit, in two steps: added are z times ``MOVED`` of the values' own spread, so that
+    little is moved where there is little evidence. Then what speaks for the query is shared out anew among its places
+    by :math:`v_g e^{cz_g}`, and what speaks against it by :math:`v_g e^{-cz_g}`, with c = ``DRAWN``, each to the same
+    sum as before: places that nothing of the text fits keep next to nothing.
 
     Args:
         values: what places add to a term's share.
@@ -118,8 +123,16 @@ def moved(values: Map, fit: Callable[[str], Map], text: str | None, weight: floa
     if spread == 0:
         return values
     towards = (similarities - similarities.mean()) / spread * np.float32(np.sign(weight))
-    found: Map = (values + np.float32(MOVED) * values.std() * towards).astype(np.float32)
-    return found
+    added = values + np.float32(MOVED) * values.std() * towards
+    found: Map = _drawn(added.clip(min=0), towards) - _drawn((-added).clip(min=0), -towards)
+    return found.astype(np.float32)
+
+
+def _drawn(values: Map, towards: Map) -> Map:
+    """Share positive values ``(P,)`` out anew among their places; the sum stays."""
+    drawn: Map = values * np.exp(np.float32(DRAWN) * towards)
+    total = drawn.sum()
+    return drawn * (values.sum() / total) if total > 0 else values
 
 
 def load_explainer(source: ExplainerSource) -> PlaceEvidence:

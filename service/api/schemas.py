@@ -463,7 +463,7 @@ class ExplanationAnswer(TypedDict):
     collection: CollectionUsed
     query: QueryEcho
     method: str
-    methods: Annotated[list[str], Field(description="all that fit the model, the default first")]
+    methods: Annotated[list[str], Field(description="all that fit the model and the query, the default first")]
     score: float
     confidence: Annotated[float | None, Field(description="as in the search's answer")]
     strength: StrengthOfMatch

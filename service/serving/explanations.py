@@ -105,9 +105,10 @@ class Explanations:
         self._thread = ThreadPoolExecutor(1, "explain", initializer=_yield_to_searches)
         self._words = ThreadPoolExecutor(1, "explain-words", initializer=_yield_to_searches)
 
-    def methods(self, model: str) -> Sequence[str]:
-        """Return the methods that fit a model, the default first."""
-        return self._library.explain_methods(model)
+    def methods(self, model: str, query: Query | None = None) -> Sequence[str]:
+        """Return the methods that fit a model, and a query where one is given, the default first."""
+        sentence = query is None or query.parts[0].text is not None
+        return self._library.explain_methods(model, sentence=sentence)
 
     def request(
         self,

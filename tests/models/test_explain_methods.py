@@ -34,6 +34,7 @@ def test_the_names_are_told_apart_and_each_module_builds_an_explainer() -> None:
 def test_methods_that_fit_are_listed_in_the_order_of_the_table() -> None:
     assert fitting_methods("linear_mapping", TABLE) == ("toy-pair", "grad-cam", "top-dimensions", "occlusion")
     assert fitting_methods("two_tower", TABLE) == ("places", "grad-cam", "top-dimensions", "excitation", "occlusion")
+    assert fitting_methods("two_tower", TABLE, sentence=False) == ("places", "grad-cam", "top-dimensions", "occlusion")
     assert fitting_methods("unheard-of", TABLE) == ()
 
 

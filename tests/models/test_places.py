@@ -8,7 +8,7 @@ from toy_match import EVERYWHERE, toy_match, vector
 from models.composition import Term
 from models.encoders.two_tower_module import ImageTower
 from models.explain.grids import on_grid, overlaps
-from models.explain.place_evidence import LEAST_SCALE, MOVED, PlaceEvidence, load_explainer, moved
+from models.explain.place_evidence import DRAWN, LEAST_SCALE, MOVED, PlaceEvidence, load_explainer, moved
 from models.explain.place_graphs import Linear, Shares, Vectors
 from models.explain.places import GRID, PlaceVectors
 from models.explain.word_regions import SHARPNESS, fit_of
@@ -103,12 +103,17 @@ def test_a_query_that_scores_as_any_picture_does_is_said_to_be_unrelated() -> No
 
 
 def test_words_move_evidence_to_the_places_that_they_fit_and_add_none() -> None:
-    values = np.array([1, 1, -2, 4], np.float32)
-    fit = np.array([0.3, -0.1, -0.1, 0.3], np.float32)  # as standard scores 1, -1, -1, 1
+    values = np.array([1, 1, -2, 8], np.float32)
+    fit = np.array([0.3, 0.1, -0.1, -0.3], np.float32)
     found = moved(values, lambda text: fit, "dog", 1.0)
-    step = MOVED * values.std()
-    np.testing.assert_allclose(found, values + step * np.array([1, -1, -1, 1]), rtol=1e-5)
-    assert found.sum() == pytest.approx(4, rel=1e-5)
+    towards = np.array([3, 1, -1, -3]) / 5**0.5  # as standard scores
+    added = values + MOVED * values.std() * towards
+    for_it, against_it = (sign * added.clip(min=0) for sign, added in ((1, added), (-1, -added)))
+    drawn = [part * np.exp(DRAWN * way) for part, way in ((for_it, towards), (against_it, -towards))]
+    expected = sum(part * (old.sum() / part.sum()) for part, old in zip(drawn, (for_it, against_it), strict=True))
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
+    assert found.sum() == pytest.approx(8, rel=1e-5)
+    assert found[0] > added[0]
     np.testing.assert_allclose(moved(-values, lambda text: fit, "dog", -1.0), -found, rtol=1e-5)
     assert moved(values, lambda text: fit, None, 1.0) is values
     assert moved(values, lambda text: np.ones(4, np.float32), "dog", 1.0) is values
