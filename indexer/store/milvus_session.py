@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, Literal, cast, get_args
+from typing import Any, Literal, get_args
 
 import grpc
 from pymilvus import DataType, MilvusClient, MilvusException
@@ -83,7 +83,7 @@ class MilvusSession:
         """Make a collection of ``(N, D)`` vectors whose key is their row, with an HNSW graph, ready to be searched."""
         long = self.settings.build_timeout_s
         rows_at_once = max(1, _BYTES_AT_ONCE // (4 * vectors.shape[1]))
-        with _failures_told():
+        with failures_told():
             client = self._client()
             schema = MilvusClient.create_schema(auto_id=False, enable_dynamic_field=False, description=description)
             schema.add_field("row", DataType.INT64, is_primary=True)
@@ -101,7 +101,7 @@ class MilvusSession:
 
     def count(self, name: str) -> int:
         """Return how many vectors a collection has, all that were acknowledged."""
-        with _failures_told():
+        with failures_told():
             lines = self._client().query(
                 name,
                 filter="",
@@ -113,7 +113,7 @@ class MilvusSession:
 
     def load(self, name: str) -> None:
         """Have a collection ready to be searched; that of a server which was started anew may not be."""
-        with _failures_told():
+        with failures_told():
             self._client().load_collection(name, timeout=self.settings.timeout_s)
 
     def nearest(self, name: str, queries: Vectors, count: int, breadth: int) -> list[list[int]]:
@@ -125,7 +125,7 @@ class MilvusSession:
             count: at most 16,384.
             breadth: of the search in the graph: more finds more; at least ``count``.
         """
-        with _failures_told():
+        with failures_told():
             found = self._client().search(
                 name,
                 data=list(queries),
@@ -138,13 +138,13 @@ class MilvusSession:
 
     def names(self, start: str) -> list[str]:
         """Return the collections whose names have a beginning."""
-        with _failures_told():
+        with failures_told():
             there_are = self._client().list_collections(timeout=self.settings.timeout_s)
         return sorted(name for name in there_are if name.startswith(start))
 
     def drop(self, name: str) -> None:
         """Drop a collection and its aliases; one that is not there is none."""
-        with _failures_told():
+        with failures_told():
             client, timeout = self._client(), self.settings.timeout_s
             if client.has_collection(name, timeout=timeout):
                 for alias in client.list_aliases(collection_name=name, timeout=timeout)["aliases"]:
@@ -153,7 +153,7 @@ class MilvusSession:
 
     def point(self, alias: str, name: str) -> None:
         """Have an alias name a collection, whatever it named before."""
-        with _failures_told():
+        with failures_told():
             client = self._client()
             try:
                 client.alter_alias(name, alias, timeout=self.settings.timeout_s)
@@ -178,7 +178,8 @@ def _client(url: str, token: str, timeout_s: float) -> MilvusClient:
 
 
 @contextmanager
-def _failures_told() -> Iterator[None]:
+def failures_told() -> Iterator[None]:
+    """Raise what ``MilvusSession`` does in the stead of what the client and gRPC raise."""
     try:
         yield
     except MilvusException as error:
@@ -187,7 +188,13 @@ def _failures_told() -> Iterator[None]:
             raise VectorsGoneError(reason) from error
         raise VectorsAwayError(reason) from error
     except (grpc.RpcError, grpc.FutureTimeoutError, ConnectionError, TimeoutError) as error:
-        raise VectorsAwayError(_first_line(str(cast(object, error)) or type(error).__name__)) from error
+        raise VectorsAwayError(_reason(error)) from error
+
+
+def _reason(error: Exception) -> str:
+    """Return what a failure is about in a line; a call's text begins with its class, so that its details are taken."""
+    details = error.details() if isinstance(error, grpc.Call) else str(error)
+    return _first_line(details or type(error).__name__)
 
 
 def _first_line(text: str) -> str:

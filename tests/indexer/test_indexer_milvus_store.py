@@ -5,6 +5,7 @@ import threading
 import time
 from pathlib import Path
 
+import grpc
 import numpy as np
 import pytest
 from test_indexer_stores import DATA, FILTERS, check_order, check_scores, clustered
@@ -13,7 +14,7 @@ from indexer.errors import StorageError, VectorsAwayError, VectorsGoneError, Vec
 from indexer.store.base import IndexDescription, SavedIndex
 from indexer.store.brute_force import BruteForceStore
 from indexer.store.index_kind import MILVUS, VECTORS_URL, kind_named, kinds_at
-from indexer.store.milvus_session import MilvusSession, session, settings_from
+from indexer.store.milvus_session import MilvusSession, failures_told, session, settings_from
 from indexer.store.milvus_store import MilvusKind, MilvusStore, collection_name
 
 RECALL_AT_LEAST = 0.95
@@ -196,3 +197,12 @@ def until(condition) -> None:
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.05)
+
+
+def test_a_call_that_fails_is_told_by_its_details_and_not_by_its_class() -> None:
+    with (
+        grpc.insecure_channel("127.0.0.1:1") as channel,
+        pytest.raises(VectorsAwayError, match=r"\(.*onnection refused\)"),
+        failures_told(),
+    ):
+        channel.unary_unary("/no/call")(b"", timeout=20)
