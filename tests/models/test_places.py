@@ -108,9 +108,10 @@ def test_words_move_evidence_to_the_places_that_they_fit_and_add_none() -> None:
     found = moved(values, lambda text: fit, "dog", 1.0)
     towards = np.array([3, 1, -1, -3]) / 5**0.5  # as standard scores
     added = values + MOVED * values.std() * towards
-    for_it, against_it = (sign * added.clip(min=0) for sign, added in ((1, added), (-1, -added)))
-    drawn = [part * np.exp(DRAWN * way) for part, way in ((for_it, towards), (against_it, -towards))]
-    expected = sum(part * (old.sum() / part.sum()) for part, old in zip(drawn, (for_it, against_it), strict=True))
+    expected = np.zeros(4)
+    for part, way in ((added.clip(min=0), towards), (added.clip(max=0), -towards)):
+        drawn = part * np.exp(DRAWN * way)
+        expected += drawn * part.sum() / drawn.sum()
     np.testing.assert_allclose(found, expected, rtol=1e-5)
     assert found.sum() == pytest.approx(8, rel=1e-5)
     assert found[0] > added[0]
