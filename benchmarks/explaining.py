@@ -3,7 +3,8 @@
 It indexes the demonstration's photographs into a scratch folder and serves them, with converted models that are kept as
 after a first run. Every explanation is of another sentence, so that none is answered from memory but where that is
 measured. Searches are sent at a steady rate, alone and while two clients explain without a pause, in turns; a round's
-ratio is of neighbours in time. Results go to ``benchmarks/results/explaining.csv``; ``--quick`` writes none.
+ratio is of neighbours in time. Memory, processor time and threads are those of the service and all its processes.
+Results go to ``benchmarks/results/explaining.csv``; ``--quick`` writes none.
 """
 
 from __future__ import annotations
@@ -78,9 +79,9 @@ def measure(data_dir: Path, size: Size) -> list[Figure]:
     firsts = []
     for _ in range(size.starts):
         with semblance(data_dir) as server:
-            asker, before = Asker(server.port), server.memory_mb
+            asker, before = Asker(server.port), server.tree_memory_mb
             firsts.append(asker.explain().seconds)
-            figures = [_torch(server), Figure("memory that explaining takes", server.memory_mb - before, "MB",
+            figures = [_torch(server), Figure("memory that explaining takes", server.tree_memory_mb - before, "MB",
                                               note="after the first explanation, beside that before")]  # fmt: skip
     with semblance(data_dir) as server:
         asker = Asker(server.port)
@@ -215,9 +216,9 @@ def leftovers(server: Server, asker: Asker) -> list[Figure]:
     with ThreadPoolExecutor(_AT_ONCE) as callers:
         list(callers.map(lambda _: _leave(asker), range(_AT_ONCE)))
     time.sleep(_SETTLE_S)
-    before = server.cpu_s
+    before = server.tree_cpu_s
     time.sleep(_SETTLE_S)
-    idle = (server.cpu_s - before) / _SETTLE_S
+    idle = (server.tree_cpu_s - before) / _SETTLE_S
     note = f"{_SETTLE_S:.0f} s after {_AT_ONCE} clients hung up"
     return [
         Figure("CPU of explanations that nobody waits for", idle, "cores", "<= 0.1", note),
@@ -242,12 +243,12 @@ def _first(seconds: Sequence[float]) -> Figure:
 
 
 def _torch(server: Server) -> Figure:
-    maps = Path(f"/proc/{server.process.pid}/maps").read_text()
-    return Figure("torch is loaded for the default", "libtorch" in maps, "1 is yes", "<= 0")
+    loaded = any("libtorch" in Path(f"/proc/{pid}/maps").read_text() for pid in server.tree)
+    return Figure("torch is loaded for the default", loaded, "1 is yes", "<= 0")
 
 
 def _threads(server: Server) -> int:
-    return len(list(Path(f"/proc/{server.process.pid}/task").iterdir()))
+    return sum(len(list(Path(f"/proc/{pid}/task").iterdir())) for pid in server.tree)
 
 
 def _answered(client: httpx.Client, request: Request) -> float:

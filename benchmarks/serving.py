@@ -27,8 +27,17 @@ class Server:
     @property
     def cpu_s(self) -> float:
         """CPU seconds that the process has used so far."""
-        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        return _cpu_s(self.process.pid)
+
+    @property
+    def tree(self) -> list[int]:
+        """The process and those that it started."""
+        return [self.process.pid, *_children(self.process.pid)]
+
+    @property
+    def tree_cpu_s(self) -> float:
+        """CPU seconds that all of them have used so far."""
+        return sum(map(_cpu_s, self.tree))
 
     @property
     def memory_mb(self) -> float:
@@ -46,7 +55,12 @@ class Server:
         return self._tree_mb("Pss_Anon")
 
     def _tree_mb(self, field: str) -> float:
-        return sum(_memory_mb(pid, field) for pid in [self.process.pid, *_children(self.process.pid)])
+        return sum(_memory_mb(pid, field) for pid in self.tree)
+
+
+def _cpu_s(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _memory_mb(pid: int, field: str) -> float:

@@ -66,8 +66,12 @@ class InstalledModels:
         own = tuple(
             card.name for card in map(matcher_card, dict.fromkeys(matchers)) if card.encoder == name and not card.parts
         )
-        apart = in_caller and self._compiler.by_openvino and not name.startswith(HUGGING_FACE)
+        apart = in_caller and self.runs_in_caller(name)
         return self._encoders.get((name, own, apart), lambda: self._load_calibrated(name, own, apart))
+
+    def runs_in_caller(self, name: str) -> bool:
+        """Tell whether an encoder can run in the thread that calls it, by weights that are loaded for that."""
+        return self._compiler.by_openvino and not name.startswith(HUGGING_FACE)
 
     def matcher(self, name: str) -> Matcher:
         """See ``ModelLibrary``."""

@@ -37,6 +37,7 @@ from service.security.keys import KeyGuard
 from service.serving.admission import Admission, Bounds
 from service.serving.captions import Captions
 from service.serving.encoder import Encoders
+from service.serving.explain_process import ExplainProcess
 from service.serving.explanations import Explanations
 from service.serving.generations import Generations
 from service.serving.matchers import Matchers
@@ -61,16 +62,20 @@ def create_app(
         library: loads the models; by default those that are installed.
         on_loaded: called when all collections are loaded.
     """
-    library = library or InstalledModels(
-        settings.execution, cache_folder(settings.cache_dir), data_dir=settings.data_dir
-    )
+    process = None
+    if library is None:
+        make = partial(
+            InstalledModels, settings.execution, cache_folder(settings.cache_dir), data_dir=settings.data_dir
+        )
+        library = make()
+        process = ExplainProcess(make, library.runs_in_caller)
     metrics = Metrics()
     bounds = _bounds(settings, metrics)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         _warn_of_keys(settings)
-        with _running(settings, metrics, library, bounds) as state:
+        with _running(settings, metrics, library, process, bounds) as state:
             app.state.parts = state
             loading = asyncio.create_task(run_in_threadpool(_load, state, on_loaded))
             watching = asyncio.create_task(_watch(state, loading))
@@ -147,7 +152,9 @@ def _load(state: State, on_loaded: Callable[[], None]) -> None:
 
 
 @contextmanager
-def _running(settings: Settings, metrics: Metrics, library: ModelLibrary, bounds: Bounds) -> Iterator[State]:
+def _running(
+    settings: Settings, metrics: Metrics, library: ModelLibrary, process: ExplainProcess | None, bounds: Bounds
+) -> Iterator[State]:
     """Build the parts, and close them in reverse order: each is closed before the parts that it uses."""
     limits = settings.decode_limits
     memory = ByteBudget(limits.max_decode_bytes)
@@ -181,6 +188,7 @@ def _running(settings: Settings, metrics: Metrics, library: ModelLibrary, bounds
         metrics.show_collections(generations.sizes)
         explanations = Explanations(
             library,
+            process,
             decoder=originals,
             overlay_side_px=settings.overlay_side_px,
             kept=settings.explanation_cache_entries,

@@ -1,7 +1,8 @@
-"""Explanations run in threads of their own, at low priority: they may be slow, searches may not.
+"""Explanations are made apart from searches: they may be slow, searches may not.
 
-Torch and the explainer (the model's weights a second time) are loaded there, with the first explanation. What has been
-explained is remembered by all that it depends on, and looked up before anything is encoded or decoded.
+That is in a process of their own where the model can have one, or else in threads of low priority. Torch and the
+explainer (the model's weights a second time) are loaded there, with the first explanation. What has been explained is
+remembered by all that it depends on, and looked up before anything is encoded or decoded.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ from models.explain.words_ahead import WordsAhead
 from models.imaging.decode import ImageDecoder
 from models.imaging.overlay import overlay_png
 from models.imaging.photograph import Photograph
-from models.protocols import Match, ModelLibrary, SeenImage
+from models.protocols import Explainer, Match, ModelLibrary, SeenImage
 from models.types import Side
 from service.search.confidence import Strength, judge, kind_of_search, reranked_kind
 from service.search.engine import find_caption, find_image, reranked_contributions
@@ -40,10 +41,9 @@ from service.search.plan import EncodedQuery, check_same_model, resolve
 from service.search.query import CollectionImage, Query
 from service.search.rerank import Reranking
 from service.security.paths import read_original
+from service.serving.explain_process import NICENESS, ExplainProcess
 from service.serving.generations import ServedGeneration
 from service.serving.threads import run_in
-
-_NICENESS = 10
 
 
 @dataclass(frozen=True)
@@ -91,13 +91,24 @@ class Explanations:
 
     Args:
         library: gives explainers.
+        process: where the models that it serves are explained; None where none are.
         decoder: decodes the photographs.
         overlay_side_px: longer side of the pictures.
         kept: how many explanations are remembered.
     """
 
-    def __init__(self, library: ModelLibrary, *, decoder: ImageDecoder, overlay_side_px: int, kept: int) -> None:
+    def __init__(
+        self,
+        library: ModelLibrary,
+        process: ExplainProcess | None = None,
+        *,
+        decoder: ImageDecoder,
+        overlay_side_px: int,
+        kept: int,
+    ) -> None:
         self._library = library
+        self._process = process
+        self._is_expected = False
         self._decoder = decoder
         self._overlay_side_px = overlay_side_px
         self._known: LRUCache[str, Explanation] = LRUCache(kept)
@@ -109,6 +120,15 @@ class Explanations:
         """Return the methods that fit a model, and a query where one is given, the default first."""
         sentence = query is None or query.parts[0].text is not None
         return self._library.explain_methods(model, sentence=sentence)
+
+    def expect(self, model: str) -> None:
+        """Prepare for the first explanation by a model, which may be asked for soon; returns at once.
+
+        What the libraries take to load would be the larger part of it.
+        """
+        if self._process is not None and self._process.serves(model) and not self._is_expected:
+            self._is_expected = True
+            self._thread.submit(self._process.start)
 
     def request(
         self,
@@ -168,6 +188,8 @@ class Explanations:
         """Finish what runs; what waits is given up."""
         self._thread.shutdown(cancel_futures=True)
         self._words.shutdown()
+        if self._process is not None:
+            self._process.close()
 
     def _key(self, served: ServedGeneration, query: Query, *asked: object) -> str:
         generation = served.generation
@@ -190,9 +212,10 @@ class Explanations:
     def _of_image(self, served: ServedGeneration, asked: ExplainRequest, terms: Sequence[Term]) -> Explanation:
         """Explain the score that a search shows: the re-ranked one where the image is among those re-ranked."""
         record = find_image(served.generation, asked.result_id)
-        encoder = self._library.encoder(served.model, in_caller=True)
-        left = WordsAhead(encode_left_of(encoder), [term.text for term in terms], self._words)
-        explainer = self._library.explainer(served.model, asked.method)
+        explainer, encoder, left = self._explainer(served, asked), served.encoder.encoder, None
+        if not self._is_apart(served.model):
+            encoder = self._library.encoder(served.model, in_caller=True)
+            left = WordsAhead(encode_left_of(encoder), [term.text for term in terms], self._words)
         images = self._images(served, asked, explainer.looks_at)
         match = match_of(served.generation, served.model, record, terms, images, encoder.encode_texts, served.matchers)
         match = replace(match, encode_left=left)
@@ -218,11 +241,18 @@ class Explanations:
         evidence = explain_caption(
             match,
             record.text,
-            lambda: self._library.explainer(served.model, asked.method),
+            lambda: self._explainer(served, asked),
             BLOCKS.get(card.architecture, ()),
         )
         (image,) = served.generation.catalog.images_with_ids(record.image_ids[:1])
         return _judged(served, asked, match, evidence, image, record.text)
+
+    def _is_apart(self, model: str) -> bool:
+        return self._process is not None and self._process.serves(model)
+
+    def _explainer(self, served: ServedGeneration, asked: ExplainRequest) -> Explainer:
+        source = self._process if self._process is not None and self._is_apart(served.model) else self._library
+        return source.explainer(served.model, asked.method)
 
     def _images(
         self, served: ServedGeneration, asked: ExplainRequest, looked_at: AbstractSet[ImageRole]
@@ -291,5 +321,5 @@ def _yield_to_searches() -> None:
     """Lower this thread's priority, and that of the threads that torch starts from it (Linux only)."""
     if sys.platform == "linux":
         thread = threading.get_native_id()
-        if os.getpriority(os.PRIO_PROCESS, thread) < _NICENESS:  # raising a priority is not everybody's right
-            os.setpriority(os.PRIO_PROCESS, thread, _NICENESS)
+        if os.getpriority(os.PRIO_PROCESS, thread) < NICENESS:  # raising a priority is not everybody's right
+            os.setpriority(os.PRIO_PROCESS, thread, NICENESS)

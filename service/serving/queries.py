@@ -130,6 +130,7 @@ class Queries:
 
             quick = plan.reranking is None and asked.page.after is None
             encode_ms, found = await self._encode(served, plan.query, run, quick=quick)
+            self._explanations.expect(served.model)
             if asked.caption is None:
                 return SearchAnswer(served, found, encode_ms)
             started = perf_counter()
