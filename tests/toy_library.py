@@ -24,7 +24,8 @@ class ToyLibrary:
         encoder: makes an encoder of a name.
         matcher: makes a matcher of a name.
         captioner: makes a captioner of a name.
-        explainers: the methods that fit a model of that name.
+        explainers: the methods that fit a model of that name; one whose own name begins with "sentence" explains
+            nothing else.
     """
 
     def __init__(
@@ -54,7 +55,8 @@ class ToyLibrary:
         return self._get("captioner", name)
 
     def explain_methods(self, model: str, *, sentence: bool = True) -> Sequence[str]:
-        return tuple(self._explainers(model))
+        methods = self._explainers(model)
+        return tuple(name for name in methods if sentence or not name.startswith("sentence"))
 
     def explainer(self, model: str, method: str) -> Explainer:
         fitting = self._explainers(model)

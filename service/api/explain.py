@@ -106,7 +106,7 @@ async def _answer(request: Request, state: State, parameters: ExplainParameters,
         explanation = await while_connected(gone, state.queries.explain(serving, asked))
         root_path = request.scope["root_path"]
         address = _overlay_url(serving, parameters, asked, explanation.evidence, root_path)
-        methods = state.explanations.methods(serving.model, query)
+        methods = state.explanations.methods(serving.model, query, target)
         answer = _shape(serving, asked, explanation, methods, address, root_path, (perf_counter() - started) * 1e3)
         return json_response(answer, headers)
 

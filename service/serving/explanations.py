@@ -116,9 +116,12 @@ class Explanations:
         self._thread = ThreadPoolExecutor(1, "explain", initializer=_yield_to_searches)
         self._words = ThreadPoolExecutor(1, "explain-words", initializer=_yield_to_searches)
 
-    def methods(self, model: str, query: Query | None = None) -> Sequence[str]:
-        """Return the methods that fit a model, and a query where one is given, the default first."""
-        sentence = query is None or query.parts[0].text is not None
+    def methods(self, model: str, query: Query | None = None, target: Side = "image") -> Sequence[str]:
+        """Return the methods that fit a model, and a query for a target where one is given, the default first.
+
+        A caption that was found is the sentence that its image is explained by.
+        """
+        sentence = query is None or target == "text" or query.parts[0].text is not None
         return self._library.explain_methods(model, sentence=sentence)
 
     def expect(self, model: str) -> None:
@@ -142,9 +145,9 @@ class Explanations:
         """Name what is to be explained, by the model's default where no method is named.
 
         Raises:
-            ExplainMethodError: the method does not fit the model that answers.
+            ExplainMethodError: the method does not fit the model that answers, or the query.
         """
-        fitting = self.methods(served.model)
+        fitting = self.methods(served.model, query, target)
         if method is None and fitting:
             method = fitting[0]
         if method is None or method not in fitting:

@@ -226,6 +226,16 @@ class TestPairs:
         assert (match.images["result"].region, match.images["query"].region) == (wide, tall)
 
 
+def test_a_method_that_explains_sentences_fits_no_other_query(start: Callable[..., TestClient], data: Path) -> None:
+    client = start(data_dir=data, explainers=lambda _model: {"toy": ToyExplainer, "sentences": ToyExplainer})
+    picture = ids(client)
+    words = explain(client, picture["red"], query="red", method="sentences")
+    assert words.json()["methods"] == ["toy", "sentences"]
+    asked = {"image_id": picture["red"], "query_image_id": picture["blue"]}
+    assert client.get("/explain", params=asked).json()["methods"] == ["toy"]
+    assert_problem(client.get("/explain", params={"method": "sentences", **asked}), 422, "'sentences'", "are: toy.")
+
+
 def test_a_method_gets_the_stored_vector_and_the_features_of_the_model_s_matchers(
     start: Callable[..., TestClient], data: Path
 ) -> None:
