@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from benchmarks.figures import read_csv
+from models.cards import CARD
+from models.shipped import weights_folder
 
 RESULTS = Path(__file__).parent / "results"
 
@@ -25,6 +28,7 @@ def results_page(results: Path = RESULTS) -> str:
     parts = [_introduction(measured)]
     if measured:
         parts += [_retrieval(measured, reported), _captioners(measured, reported), _semantic(measured), _cost(measured)]
+        parts.append(_cards(measured))
     return "\n\n".join([*parts, _others(measured, reported)]) + "\n"
 
 
@@ -99,6 +103,16 @@ def _cost(measured: Sequence[Row]) -> str:
     return (
         "## Size and time\n\nOne prepared photograph alone; one sentence with all photographs (re-rankers: 50); a "
         f"captioner's whole sentence.\n\n{_table(heading, rows)}"
+    )
+
+
+def _cards(measured: Sequence[Row]) -> str:
+    """Say of each system over which backbone it is and how it departs from its paper, as its card does."""
+    cards = [json.loads((weights_folder(row["model"]) / CARD).read_text(encoding="utf-8")) for row in measured]
+    rows = [[f"`{card['name']}`", card["description"]] for card in cards]
+    return (
+        "## Backbones, and what departs from the papers\n\nAs the cards of the weights say it. All figures above are "
+        f"of Flickr8k dev, by the protocol of [evaluation](evaluation.md).\n\n{_table(('', 'card'), rows)}"
     )
 
 

@@ -125,8 +125,10 @@ def ship(job: Job, recipe: Recipe | None = None) -> EncoderCard:
         **job.card(recipe),
         "description": f"{of_maps} Sentences by a GRU of 1,024 over learned word vectors, after Yu et al. 2017 "
         "(Learning a Limited Text Space for Cross-Media Retrieval). Where theirs are VGG and Inception, both image "
-        "vectors here are of EfficientNet-Lite0 and Lite2, frozen and standardised; trained on Flickr8k and COCO in "
-        "random views, with noise on the image vectors and words dropped. Negatives are the other pairs of the batch, "
+        "vectors here are of EfficientNet-Lite0 and Lite2, frozen and standardised, so that the three of this family "
+        "(vse, limited-text-space and its -single) differ in what they start from and not in what they could learn; "
+        "trained on Flickr8k and COCO in random views, with noise on the image vectors and words dropped. Negatives "
+        "are the other pairs of the batch, "
         f"drawn anew in every pass; margin {recipe.margin}. The image's maps ship as their product, one matrix, and "
         f"the word vectors in {recipe.width} dimensions (a truncated singular value decomposition).",
         "architecture": "limited_text_space",

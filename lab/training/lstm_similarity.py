@@ -174,7 +174,8 @@ def ship(job: Job, recipe: Recipe | None = None) -> MatcherCard:
         "mismatched. Unlike the report's: image features of frozen EfficientNet-Lites in place of VGG16 (two fully "
         "connected layers over them are tuned), word2vec of the captions in place of GloVe, Flickr8k and COCO "
         "photographs in other views with noise on their features, a running average of the weights, and momentum of "
-        "0.9: without it the report's learning rate learns little in its 40,000 iterations.",
+        "0.9: without it the report's learning rate learns little in its 40,000 iterations. Which words a sentence has "
+        "counts for nearly all of its similarity, their order for little.",
         "architecture": "lstm_similarity",
         "feature_shape": [DIMENSION],
     }

@@ -160,7 +160,10 @@ def ship(job: Job, recipe: Recipe | None = None) -> MatcherCard:
     card = {
         **job.card(recipe),
         "description": f"The m-CNN of Ma et al. 2015 whose image enters at the {merge.name} level: convolutions over a "
-        "sentence's words, a perceptron for a scorer, a ranking loss over the pairs of a batch. Unlike the paper's: "
+        "sentence's words, and a score that is the sum of a perceptron's and of a cosine, that of the sentence's units "
+        "where the image enters and of the image. Unlike the paper's, whose perceptron alone scores: here the cosine "
+        f"does nearly all of the work, and is trained first, by {recipe.contrast_passes} passes of InfoNCE over "
+        f"batches of {recipe.contrast_batch}, before {recipe.ranking_passes} of the ranking loss; "
         "image features of frozen EfficientNet-Lites in place of a tuned VGG (two fully connected layers over them are "
         "tuned), word2vec of the captions themselves, AdamW, sentences cut at 24 words, trained on Flickr8k and COCO.",
         "architecture": "multimodal_cnn",

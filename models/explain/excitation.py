@@ -1,8 +1,9 @@
 r"""Excitation back-propagation through ``lstm-similarity``: by which words and places it found them alike.
 
-The method of document 000 (Zhang et al. 2016; for recurrent networks Bargal et al. 2018). The probability of the
-similarity's unit goes back through the LSTM to the words and to the image, which is read first, and through the image's
-fully connected layers to the places of the feature map (see ``excitation_rules``, ``excitation_lstm``).
+The method of an untitled report on LSTM image-sentence similarity (Zhang et al. 2016; for recurrent networks Bargal et
+al. 2018). The probability of the similarity's unit goes back through the LSTM to the words and to the image, which is
+read first, and through the image's fully connected layers to the places of the feature map (see ``excitation_rules``,
+``excitation_lstm``).
 
 Followed layer by layer to the feature map, it has forgotten the query: a unit of a dense layer is excited by half of
 all units below it, whichever it is. Two things mend that as far as can be (``docs/explanations.md`` has the figures).

@@ -1,8 +1,8 @@
 r"""``lstm-similarity``: an LSTM that reads the image first, then the words, and tells how alike they are.
 
-The model of document 000: the image's vector, of as many dimensions as a word's, is the first input of an LSTM whose
-tanh are ReLUs (so that excitation back-propagation can follow it); its last output becomes a scalar, and by a sigmoid
-a similarity. What is kept of an image is its vector.
+The model of an untitled report on LSTM image-sentence similarity: the image's vector, of as many dimensions as a
+word's, is the first input of an LSTM whose tanh are ReLUs (so that excitation back-propagation can follow it); its last
+output becomes a scalar, and by a sigmoid a similarity. What is kept of an image is its vector.
 """
 
 from __future__ import annotations
