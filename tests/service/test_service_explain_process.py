@@ -125,10 +125,11 @@ def test_what_ends_the_process_again_is_told(process: ExplainProcess, match: Mat
 def test_ends_with_a_service_that_cannot_end_it(end: signal.Signals, tmp_path: Path) -> None:
     program = tmp_path / "program.py"
     program.write_text(
-        "import os, time\n"
+        "import os, signal, time\n"
         "from models.library import InstalledModels\n"
         "from service.serving.explain_process import ExplainProcess\n"
         "if __name__ == '__main__':\n"
+        "    signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # jobs in the background ignore it
         "    process = ExplainProcess(InstalledModels, lambda _model: True)\n"
         "    print(process.run(os.getpid), flush=True)\n"
         "    time.sleep(60)\n"
