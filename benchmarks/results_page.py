@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from benchmarks.figures import read_csv
-from models.cards import CARD
-from models.shipped import weights_folder
+from models.shipped import captioner_cards, encoder_cards, matcher_cards
 
 RESULTS = Path(__file__).parent / "results"
 
@@ -108,8 +106,8 @@ def _cost(measured: Sequence[Row]) -> str:
 
 def _cards(measured: Sequence[Row]) -> str:
     """Say of each system over which backbone it is and how it departs from its paper, as its card does."""
-    cards = [json.loads((weights_folder(row["model"]) / CARD).read_text(encoding="utf-8")) for row in measured]
-    rows = [[f"`{card['name']}`", card["description"]] for card in cards]
+    descriptions = {card.name: card.description for card in (*encoder_cards(), *matcher_cards(), *captioner_cards())}
+    rows = [[f"`{row['model']}`", descriptions[row["model"]]] for row in measured]
     return (
         "## Backbones, and what departs from the papers\n\nAs the cards of the weights say it. All figures above are "
         f"of Flickr8k dev, by the protocol of [evaluation](evaluation.md).\n\n{_table(('', 'card'), rows)}"

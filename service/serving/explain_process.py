@@ -25,13 +25,14 @@ from models.errors import RuntimeUnavailableError
 from models.evidence import Evidence, ImageRole
 from models.explain.words import encode_left_of
 from models.explain.words_ahead import WordsAhead
+from models.load_once import LoadOnce
 from models.protocols import Explainer, Match, ModelLibrary, SeenImage
 from models.types import Features, Vectors
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
-NICENESS = 19
+_NICENESS = 19
 
 
 class ExplainProcess:
@@ -47,6 +48,7 @@ class ExplainProcess:
         self.serves = serves
         self._lock = threading.Lock()
         self._pool: ProcessPoolExecutor | None = None
+        self._explainers: LoadOnce[tuple[str, str], Explainer] = LoadOnce()
 
     def start(self) -> None:
         """Begin the process where there is none, and wait until it is ready."""
@@ -54,7 +56,7 @@ class ExplainProcess:
 
     def explainer(self, model: str, method: str) -> Explainer:
         """Return what explains there by a method that fits the model; raises nothing yet."""
-        return _Apart(self, model, method)
+        return self._explainers.get((model, method), lambda: _Apart(self, model, method))
 
     def run(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run ``work`` there, in another process where one has ended in the middle of it.
@@ -117,7 +119,7 @@ def _begin(make_library: Callable[[], ModelLibrary]) -> None:
     """Set the process up."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the service, which ends this process
     if sys.platform == "linux":
-        os.setpriority(os.PRIO_PROCESS, 0, NICENESS)  # for the threads to come, too
+        os.setpriority(os.PRIO_PROCESS, 0, _NICENESS)  # for the threads to come, too
     threading.Thread(target=_end_with_the_service, daemon=True).start()
     from models.explain import place_evidence  # noqa: F401 - to import takes as long as to load the model
     from models.inference import openvino_runtime  # noqa: F401

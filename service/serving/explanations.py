@@ -41,9 +41,11 @@ from service.search.plan import EncodedQuery, check_same_model, resolve
 from service.search.query import CollectionImage, Query
 from service.search.rerank import Reranking
 from service.security.paths import read_original
-from service.serving.explain_process import NICENESS, ExplainProcess
+from service.serving.explain_process import ExplainProcess
 from service.serving.generations import ServedGeneration
 from service.serving.threads import run_in
+
+_NICENESS = 10
 
 
 @dataclass(frozen=True)
@@ -129,9 +131,9 @@ class Explanations:
 
         What the libraries take to load would be the larger part of it.
         """
-        if self._process is not None and self._process.serves(model) and not self._is_expected:
+        if not self._is_expected and (process := self._process_of(model)) is not None:
             self._is_expected = True
-            self._thread.submit(self._process.start)
+            self._thread.submit(process.start)
 
     def request(
         self,
@@ -216,7 +218,7 @@ class Explanations:
         """Explain the score that a search shows: the re-ranked one where the image is among those re-ranked."""
         record = find_image(served.generation, asked.result_id)
         explainer, encoder, left = self._explainer(served, asked), served.encoder.encoder, None
-        if not self._is_apart(served.model):
+        if self._process_of(served.model) is None:
             encoder = self._library.encoder(served.model, in_caller=True)
             left = WordsAhead(encode_left_of(encoder), [term.text for term in terms], self._words)
         images = self._images(served, asked, explainer.looks_at)
@@ -250,12 +252,12 @@ class Explanations:
         (image,) = served.generation.catalog.images_with_ids(record.image_ids[:1])
         return _judged(served, asked, match, evidence, image, record.text)
 
-    def _is_apart(self, model: str) -> bool:
-        return self._process is not None and self._process.serves(model)
+    def _process_of(self, model: str) -> ExplainProcess | None:
+        """Return where a model is explained; None where that is in the service's own threads."""
+        return self._process if self._process is not None and self._process.serves(model) else None
 
     def _explainer(self, served: ServedGeneration, asked: ExplainRequest) -> Explainer:
-        source = self._process if self._process is not None and self._is_apart(served.model) else self._library
-        return source.explainer(served.model, asked.method)
+        return (self._process_of(served.model) or self._library).explainer(served.model, asked.method)
 
     def _images(
         self, served: ServedGeneration, asked: ExplainRequest, looked_at: AbstractSet[ImageRole]
@@ -324,5 +326,5 @@ def _yield_to_searches() -> None:
     """Lower this thread's priority, and that of the threads that torch starts from it (Linux only)."""
     if sys.platform == "linux":
         thread = threading.get_native_id()
-        if os.getpriority(os.PRIO_PROCESS, thread) < NICENESS:  # raising a priority is not everybody's right
-            os.setpriority(os.PRIO_PROCESS, thread, NICENESS)
+        if os.getpriority(os.PRIO_PROCESS, thread) < _NICENESS:  # raising a priority is not everybody's right
+            os.setpriority(os.PRIO_PROCESS, thread, _NICENESS)
