@@ -49,17 +49,17 @@ class QueryError(InputError):
 
 
 class ExplainMethodError(QueryError):
-    """An explanation method does not fit the model, or there is none of that name.
+    """An explanation method does not fit the model or the query, or there is none of that name.
 
     Args:
         method: that was asked for.
         model: whose scores it was to explain.
-        fitting: the methods that fit the model.
+        fitting: the methods that fit both.
     """
 
     def __init__(self, method: str, model: str, fitting: Sequence[str]) -> None:
         there_are = ", ".join(fitting) or "none"
-        super().__init__(f"There is no method {method[:40]!r} to explain {model!r} by; there are: {there_are}.")
+        super().__init__(f"The method {method[:40]!r} does not fit {model!r} and this query; there are: {there_are}.")
 
 
 class ModelError(SemblanceError):
