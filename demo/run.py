@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -92,6 +93,7 @@ def _wait_until_ready(address: str, process: subprocess.Popen[bytes]) -> bool:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # an exit ends the service, too
     try:
         sys.exit(main())
     except KeyboardInterrupt:

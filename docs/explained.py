@@ -10,7 +10,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from service.offline_explain import explain_offline
+from service.offline_explain import Asked, explain_offline
 from service.settings import load_settings
 
 FOLDER = Path(__file__).with_name("images") / "explained"
@@ -30,8 +30,8 @@ _QUALITY = 75
 
 def paint(name: str, photograph: str, query: str) -> None:
     """Save one picture, and tell what the explanation says beside it."""
-    found = explain_offline(load_settings(), str(PHOTOGRAPHS / photograph), query, [], None, "places")
-    picture = Image.open(io.BytesIO(found.png))
+    found = explain_offline(load_settings(), Asked(str(PHOTOGRAPHS / photograph), query, method="places"))
+    picture = Image.open(io.BytesIO(found.png or b""))
     picture.thumbnail((_SIDE, _SIDE))
     picture.save(FOLDER / f"{name}.webp", quality=_QUALITY)
     evidence = found.evidence

@@ -23,6 +23,7 @@ from indexer.layout import DATA_DIR_VARIABLE
 from models.errors import InputError, SemblanceError
 
 if TYPE_CHECKING:
+    from models.evidence import Evidence
     from service.offline import Line
 
 _OF_EXTRAS = dict.fromkeys(
@@ -149,35 +150,46 @@ def search(
 
 @app.command()
 def explain(
-    image: Annotated[str, typer.Argument(help="A photograph, or the id of an image of a collection.")],
-    query: Annotated[str, typer.Argument(help='What was searched for, such as "mountain +snow -castle".')],
+    result: Annotated[str, typer.Argument(help="A photograph, or the id of an image or a caption of a collection.")],
+    query: Annotated[str, typer.Argument(help='What was searched for, such as "mountain +snow -castle".')] = "",
     collection: Annotated[
         str | None, typer.Option("--collection", "-c", help="Name of the collection that an id is of.")
     ] = None,
+    image: Annotated[Path | None, typer.Option(help="The image that was searched by; words steer it.")] = None,
     modifier: Annotated[list[str] | None, typer.Option(help="Signed words, +beach or -people; repeatable.")] = None,
+    target: Annotated[Literal["image", "text"], typer.Option(help="What was found: an image, or a caption.")] = "image",
+    rerank: Annotated[str | None, typer.Option(help="Matcher that re-ranked the search [SEMBLANCE_RERANK].")] = None,
     method: Annotated[str | None, typer.Option(help="How the map is made; the model's default if not given.")] = None,
     output: Annotated[Path | None, typer.Option(help="Write the photograph with its map here, as PNG.")] = None,
     data_dir: DataDir = None,
 ) -> None:
-    """Explain why a photograph matches, without a server: by places, terms and words."""
+    """Explain why a photograph or a caption matches, without a server: by places, terms and words."""
     from service.logs import configure_quiet_logging
-    from service.offline_explain import explain_offline
+    from service.offline_explain import Asked, explain_offline
     from service.settings import load_settings
 
     configure_quiet_logging()
     settings = load_settings(data_dir=folder_of(data_dir))
-    found = explain_offline(settings, image, query, modifier or [], collection, method)
-    evidence = found.evidence
-    print(f"score {evidence.score:.4f} by {found.method}")
+    source = None if image is None else _read(image)
+    asked = Asked(result, query, source, modifier or [], collection, target, method, rerank)
+    found = explain_offline(settings, asked)
+    if output is not None and found.png is None:
+        raise InputError("words found a caption: there is no picture to paint on; leave --output out")
+    _print_evidence(found.evidence, found.method)
+    if output is not None and found.png is not None:
+        _write(output, found.png)
+        print(f"orange speaks for it, blue against, at full strength {found.evidence.scale:.3f}: {output}")
+
+
+def _print_evidence(evidence: Evidence, method: str) -> None:
+    print(f"score {evidence.score:.4f} by {method}")
     if evidence.silent:
         print("nothing in this picture speaks for the query")
     for term, value in evidence.contributions:
         print(f"  {value:+.4f}  {term}")
     for words in evidence.words:
-        print("  words: " + "  ".join(f"{word.word} {word.value:+.3f}" for word in words.words))
-    if output is not None:
-        _write(output, found.png)
-        print(f"orange speaks for it, blue against, at full strength {evidence.scale:.3f}: {output}")
+        whose = "the caption's words" if words.of == "result" else "words"
+        print(f"  {whose}: " + "  ".join(f"{word.word} {word.value:+.3f}" for word in words.words))
 
 
 def _write(path: Path, content: bytes) -> None:

@@ -130,7 +130,7 @@ class Searcher:
         generation = self._generation
         card, choice = self._encoder.card, self._choice
         plan = plan_search(generation, card, self._matchers, query, target=target, page=page, rerank=choice)
-        found = plan.run(_encode(query, self._encoder, self._decoder))
+        found = plan.run(encode_query(query, self._encoder, self._decoder))
         hits = [hit for hit in found.hits if is_sure_enough(hit.confidence, min_confidence)]
         keys = [generation.catalog.original_keys(hit.image.id)[0] for hit in hits]
         return [
@@ -195,7 +195,7 @@ def choose_collection(
     return named, arguments
 
 
-def _encode(query: Query, encoder: DualEncoder, decoder: ImageDecoder) -> EncodedQuery:
+def encode_query(query: Query, encoder: DualEncoder, decoder: ImageDecoder) -> EncodedQuery:
     """Encode a query's words and its image file, one after the other."""
     prepared = [prepare_image(content, encoder, decoder)[np.newaxis] for content in query.image_files]
     return EncodedQuery(

@@ -11,23 +11,19 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from collections.abc import Set as AbstractSet
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from functools import cached_property
 from multiprocessing import get_context, parent_process
 from multiprocessing.connection import wait
 from typing import ParamSpec, TypeVar
 
-from models.composition import ComposedQuery
 from models.errors import RuntimeUnavailableError
 from models.evidence import Evidence, ImageRole
-from models.explain.words import encode_left_of
-from models.explain.words_ahead import WordsAhead
+from models.explain.task import ExplainTask, explain
 from models.load_once import LoadOnce
-from models.protocols import Explainer, Match, ModelLibrary, SeenImage
-from models.types import Features, Vectors
+from models.protocols import ModelLibrary
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -36,7 +32,7 @@ _NICENESS = 19
 
 
 class ExplainProcess:
-    """Gives explainers that work in the process; several threads may ask them, one is answered at a time.
+    """The process; several threads may ask it, one is answered at a time.
 
     Args:
         make_library: called there; the process gets it, and what it is called with, as bytes.
@@ -48,15 +44,19 @@ class ExplainProcess:
         self.serves = serves
         self._lock = threading.Lock()
         self._pool: ProcessPoolExecutor | None = None
-        self._explainers: LoadOnce[tuple[str, str], Explainer] = LoadOnce()
+        self._looks_at: LoadOnce[tuple[str, str], AbstractSet[ImageRole]] = LoadOnce()
 
     def start(self) -> None:
         """Begin the process where there is none, and wait until it is ready."""
         self.run(_nothing)
 
-    def explainer(self, model: str, method: str) -> Explainer:
-        """Return what explains there by a method that fits the model; raises nothing yet."""
-        return self._explainers.get((model, method), lambda: _Apart(self, model, method))
+    def looks_at(self, model: str, method: str) -> AbstractSet[ImageRole]:
+        """Return the images that a method which fits a model looks at."""
+        return self._looks_at.get((model, method), lambda: self.run(_looks_at, model, method))
+
+    def explain(self, task: ExplainTask) -> Evidence:
+        """Explain a match there; raises as the method does, and as ``run``."""
+        return self.run(_explain, task)
 
     def run(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run ``work`` there, in another process where one has ended in the middle of it.
@@ -89,23 +89,6 @@ class ExplainProcess:
             if pool is self._pool:
                 self._pool = None
         pool.shutdown(cancel_futures=True)
-
-
-class _Apart:
-    """An ``Explainer`` whose work is done in the process."""
-
-    def __init__(self, process: ExplainProcess, model: str, method: str) -> None:
-        self._process, self._model, self._method = process, model, method
-
-    @cached_property
-    def looks_at(self) -> AbstractSet[ImageRole]:
-        """See ``Explainer``."""
-        return self._process.run(_looks_at, self._model, self._method)
-
-    def explain(self, match: Match) -> Evidence:
-        """See ``Explainer``; of a match, what encodes stays here, for the process has its own."""
-        what = match.query, match.vector, dict(match.images), dict(match.features)
-        return self._process.run(_explain, self._model, self._method, *what)
 
 
 class _Worker:
@@ -142,15 +125,5 @@ def _looks_at(model: str, method: str) -> AbstractSet[ImageRole]:
     return _Worker.library.explainer(model, method).looks_at
 
 
-def _explain(
-    model: str,
-    method: str,
-    query: ComposedQuery,
-    vector: Vectors,
-    images: Mapping[ImageRole, SeenImage],
-    features: Mapping[str, Features],
-) -> Evidence:
-    encoder = _Worker.library.encoder(model, in_caller=True)
-    left = WordsAhead(encode_left_of(encoder), [term.text for term in query.terms], _Worker.words)
-    match = Match(query, vector, images, encoder.encode_texts, features=features, encode_left=left)
-    return _Worker.library.explainer(model, method).explain(match)
+def _explain(task: ExplainTask) -> Evidence:
+    return explain(_Worker.library, task, _Worker.words)

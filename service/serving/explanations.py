@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from cachetools import LRUCache
@@ -24,19 +24,15 @@ from indexer.catalog.base import ImageRecord
 from models.composition import Term
 from models.errors import ExplainMethodError, QueryError
 from models.evidence import Evidence, ImageRole
-from models.explain.blocks import BLOCKS
-from models.explain.captions import explain_caption
-from models.explain.reranked import with_matcher
-from models.explain.words import encode_left_of
-from models.explain.words_ahead import WordsAhead
+from models.explain.task import ExplainTask, explain
 from models.imaging.decode import ImageDecoder
 from models.imaging.overlay import overlay_png
 from models.imaging.photograph import Photograph
-from models.protocols import Explainer, Match, ModelLibrary, SeenImage
+from models.protocols import ModelLibrary, SeenImage
 from models.types import Side
 from service.search.confidence import Strength, judge, kind_of_search, reranked_kind
-from service.search.engine import find_caption, find_image, reranked_contributions
-from service.search.explanation import caption_match_of, match_of
+from service.search.engine import find_caption, find_image
+from service.search.explanation import as_reranked, caption_task, image_task
 from service.search.plan import EncodedQuery, check_same_model, resolve
 from service.search.query import CollectionImage, Query
 from service.search.rerank import Reranking
@@ -215,49 +211,38 @@ class Explanations:
         return explanation
 
     def _of_image(self, served: ServedGeneration, asked: ExplainRequest, terms: Sequence[Term]) -> Explanation:
-        """Explain the score that a search shows: the re-ranked one where the image is among those re-ranked."""
-        record = find_image(served.generation, asked.result_id)
-        explainer, encoder, left = self._explainer(served, asked), served.encoder.encoder, None
-        if self._process_of(served.model) is None:
-            encoder = self._library.encoder(served.model, in_caller=True)
-            left = WordsAhead(encode_left_of(encoder), [term.text for term in terms], self._words)
-        images = self._images(served, asked, explainer.looks_at)
-        match = match_of(served.generation, served.model, record, terms, images, encoder.encode_texts, served.matchers)
-        match = replace(match, encode_left=left)
-        reranking, shown = asked.reranking, None
-        if reranking is not None:
-            shown = reranked_contributions(served.generation, served.model, match.query, record.row, reranking)
-        if reranking is None or shown is None:
-            return _judged(served, asked, match, explainer.explain(match), record)
-        matcher = reranking.matcher.card.name
-        match = replace(match, matcher=self._library.matcher(matcher))
-        evidence = with_matcher(replace(explainer.explain(match), contributions=shown), match)
-        return _judged(served, asked, match, evidence, record, matcher=matcher)
+        """Explain the score that a search shows."""
+        generation, model, method = served.generation, served.model, asked.method
+        record = find_image(generation, asked.result_id)
+        images = self._images(served, asked, self._looks_at(model, method))
+        task = image_task(generation, model, method, record, terms, images, served.matchers)
+        of_vectors = self._evidence(task)
+        match = task.match(served.encoder.encoder.encode_texts)
+        evidence, matcher = as_reranked(of_vectors, match, generation, model, record, asked.reranking, self._library)
+        return _judged(served, asked, task, evidence, record, matcher=matcher)
 
     def _of_caption(self, served: ServedGeneration, asked: ExplainRequest, terms: Sequence[Term]) -> Explanation:
-        card = served.encoder.encoder.card
-        check_same_model(served.generation, card, "text")
-        record = find_caption(served.generation, asked.result_id)
+        generation = served.generation
+        check_same_model(generation, served.encoder.encoder.card, "text")
+        record = find_caption(generation, asked.result_id)
         images = self._images(served, asked, frozenset[ImageRole]({"query"}))
-        encoder = self._library.encoder(served.model, in_caller=True)
-        left = WordsAhead(encode_left_of(encoder), [*(term.text for term in terms), record.text], self._words)
-        match = caption_match_of(served.generation, served.model, record, terms, images, encoder.encode_texts)
-        match = replace(match, encode_left=left)
-        evidence = explain_caption(
-            match,
-            record.text,
-            lambda: self._explainer(served, asked),
-            BLOCKS.get(card.architecture, ()),
-        )
-        (image,) = served.generation.catalog.images_with_ids(record.image_ids[:1])
-        return _judged(served, asked, match, evidence, image, record.text)
+        task = caption_task(generation, served.model, asked.method, record, terms, images)
+        (image,) = generation.catalog.images_with_ids(record.image_ids[:1])
+        return _judged(served, asked, task, self._evidence(task), image, record.text)
+
+    def _evidence(self, task: ExplainTask) -> Evidence:
+        process = self._process_of(task.model)
+        return explain(self._library, task, self._words) if process is None else process.explain(task)
+
+    def _looks_at(self, model: str, method: str) -> AbstractSet[ImageRole]:
+        process = self._process_of(model)
+        if process is None:
+            return self._library.explainer(model, method).looks_at
+        return process.looks_at(model, method)
 
     def _process_of(self, model: str) -> ExplainProcess | None:
         """Return where a model is explained; None where that is in the service's own threads."""
         return self._process if self._process is not None and self._process.serves(model) else None
-
-    def _explainer(self, served: ServedGeneration, asked: ExplainRequest) -> Explainer:
-        return (self._process_of(served.model) or self._library).explainer(served.model, asked.method)
 
     def _images(
         self, served: ServedGeneration, asked: ExplainRequest, looked_at: AbstractSet[ImageRole]
@@ -288,7 +273,7 @@ class Explanations:
 def _judged(
     served: ServedGeneration,
     asked: ExplainRequest,
-    match: Match,
+    task: ExplainTask,
     evidence: Evidence,
     image: ImageRecord,
     caption: str | None = None,
@@ -300,7 +285,7 @@ def _judged(
         served.encoder.encoder.card.calibrations,
         kind if matcher is None else reranked_kind(kind, matcher),
         served.generation.vector_set(served.model, asked.target),
-        match.query.vector,
+        task.query.vector,
         np.array([evidence.score]),
     )
     caption = caption or next(iter(image.captions), None)

@@ -11,11 +11,15 @@ import numpy as np
 import pytest
 import structlog
 from PIL import Image
+from toy_encoder import ToyEncoder
+from toy_indexing import index_with
 from toy_library import ToyLibrary
+from toy_matcher import NAME, ToyMatcher
 from typer.testing import CliRunner
 
 import service.offline
 import service.offline_explain
+from indexer.ingest.request import IndexRequest
 from models.imaging.overlay import AGAINST, FOR
 from service.cli import app
 
@@ -64,6 +68,52 @@ def test_an_image_of_a_collection_has_the_score_of_a_search(data_dir: Path) -> N
     assert told.splitlines()[0] == f"score {found['score']:.4f} by grad-cam"
 
 
+def told_parts(told: str) -> dict[str, float]:
+    lines = [line for line in told.splitlines() if line.startswith(("  +", "  -"))]
+    return {term: float(value) for value, term in (line.split(maxsplit=1) for line in lines)}
+
+
+def test_a_re_ranked_score_is_explained_as_the_search_showed_it(halves: Path, tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    index_with(IndexRequest(data, "one", (halves.parent,)), [ToyEncoder()], [ToyMatcher()])
+    query = ("red blue", "--rerank", NAME, "--data-dir", data)
+    found = json.loads(run("search", *query, "--json")[1])
+    code, told, _ = run("explain", found["id"], *query)
+    assert code == 0
+    assert told.splitlines()[0] == f"score {found['score']:.4f} by grad-cam"
+    parts = {part["term"]: part["value"] for part in found["contributions"]}
+    assert f"rerank: {NAME}" in parts
+    assert told_parts(told) == pytest.approx(parts, abs=1e-4)
+    assert f"rerank: {NAME}" not in run("explain", found["id"], "red blue", "--data-dir", data)[1]
+
+
+def test_a_caption_is_explained_by_its_words_and_by_the_image_that_was_searched_by(
+    data_dir: Path, halves: Path, tmp_path: Path
+) -> None:
+    of = ("-c", "colours", "--target", "text", "--data-dir", data_dir)
+    found = json.loads(run("search", "magenta", "-k", "1", "--json", *of)[1])
+    code, told, _ = run("explain", found["id"], "magenta", *of)
+    assert code == 0
+    assert told.splitlines()[0] == f"score {found['score']:.4f} by grad-cam"
+    assert "the caption's words: a " in told
+
+    by_image, output = ("--image", halves, *of), tmp_path / "map.png"
+    found = json.loads(run("search", "-k", "1", "--json", *by_image)[1])
+    code, told, _ = run("explain", found["id"], "--output", output, *by_image)
+    assert code == 0
+    assert told.splitlines()[0] == f"score {found['score']:.4f} by grad-cam"
+    assert Image.open(io.BytesIO(output.read_bytes())).size == (40, 40)
+
+
+def test_an_image_is_explained_by_the_image_that_was_searched_by(data_dir: Path, halves: Path) -> None:
+    query = ("--image", halves, "--modifier", "+red", "--data-dir", data_dir)
+    found = json.loads(run("search", "-c", "colours", "-k", "1", "--json", *query)[1])
+    code, told, _ = run("explain", found["id"], "-c", "colours", *query)
+    assert code == 0
+    assert told.splitlines()[0] == f"score {found['score']:.4f} by grad-cam"
+    assert told_parts(told) == pytest.approx({part["term"]: part["value"] for part in found["contributions"]}, abs=1e-4)
+
+
 def test_what_speaks_against_a_picture_is_said(halves: Path, tmp_path: Path) -> None:
     assert "nothing in this picture speaks for the query" in run("explain", "--modifier=-blue", "--", halves, "-red")[1]
 
@@ -74,6 +124,9 @@ def test_what_is_wrong_is_told_in_one_line(data_dir: Path, halves: Path, tmp_pat
         ((halves, "red", "--method", "guess"), "there are: grad-cam"),
         ((halves, "red", "--output", tmp_path / "no" / "map.png"), "cannot be written"),
         ((__file__, "red"), "image"),
+        ((halves, "red", "--rerank", "toy-matcher"), "re-ranks the images of a collection"),
+        (("no-such-caption", "red", "--target", "text", "--data-dir", data_dir), "There is no caption"),
+        ((halves,), "query"),
     ):
         code, _, errors = run("explain", *arguments)
         assert code == 1

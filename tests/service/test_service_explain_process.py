@@ -8,6 +8,8 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -22,6 +24,7 @@ from toy_match import EVERYWHERE
 from models.composition import Term, compose
 from models.errors import QueryError, RuntimeUnavailableError
 from models.evidence import Evidence, ImageRole
+from models.explain.task import ExplainTask, explain
 from models.protocols import Match, SeenImage
 from service.serving.explain_process import ExplainProcess
 
@@ -68,7 +71,7 @@ def process(lives: Path) -> Iterator[ExplainProcess]:
 
 
 @pytest.fixture
-def match() -> Match:
+def task() -> ExplainTask:
     encoder, roles = ToyEncoder(), ("result", "query")
     pixels = {
         role: np.full((8, 8, 3), COLOURS[name], np.uint8) for role, name in zip(roles, ("red", "blue"), strict=True)
@@ -77,15 +80,20 @@ def match() -> Match:
     (words,) = encoder.encode_texts(["red and blue"])
     (vector,) = encoder.encode_images(pixels["result"][None])
     query = compose([Term("red and blue", words, text="red and blue")])
-    return Match(query, vector, images, encoder.encode_texts)
+    return ExplainTask("toy", "toy", query, vector, images)
 
 
 @pytest.mark.parametrize("method", ["toy", "pair"])
-def test_says_what_it_says_in_the_service(process: ExplainProcess, match: Match, lives: Path, method: str) -> None:
-    here = make_library(lives).explainer("toy", method)
-    there = process.explainer("toy", method)
-    expected, found = here.explain(match), there.explain(match)
-    assert there.looks_at == here.looks_at
+@pytest.mark.parametrize("caption", [None, "a red thing"])
+def test_says_what_it_says_in_the_service(
+    process: ExplainProcess, task: ExplainTask, lives: Path, method: str, caption: str | None
+) -> None:
+    task = replace(task, method=method, caption=caption)
+    library = make_library(lives)
+    with ThreadPoolExecutor(1) as threads:
+        expected = explain(library, task, threads)
+    found = process.explain(task)
+    assert process.looks_at("toy", method) == library.explainer("toy", method).looks_at
     assert (found.words, found.contributions, found.scale) == (expected.words, expected.contributions, expected.scale)
     assert found.words[0].words
     assert len(found.maps) == len(expected.maps)
@@ -99,25 +107,25 @@ def test_stands_back_behind_searches(process: ExplainProcess) -> None:
     assert process.run(os.getpriority, os.PRIO_PROCESS, 0) > own
 
 
-def test_an_error_of_the_method_is_the_caller_s(process: ExplainProcess, match: Match) -> None:
+def test_an_error_of_the_method_is_the_caller_s(process: ExplainProcess, task: ExplainTask) -> None:
     with pytest.raises(QueryError, match="red and blue is not explained"):
-        process.explainer("toy", "refusing").explain(match)
+        process.explain(replace(task, method="refusing"))
 
 
-def test_another_process_answers_where_one_was_ended(process: ExplainProcess, match: Match, lives: Path) -> None:
+def test_another_process_answers_where_one_was_ended(process: ExplainProcess, task: ExplainTask, lives: Path) -> None:
     (lives / "one").touch()
     before = process.run(os.getpid)
-    assert process.explainer("toy", "dying").explain(match).maps
+    assert process.explain(replace(task, method="dying")).maps
     assert process.run(os.getpid) != before
 
 
-def test_what_ends_the_process_again_is_told(process: ExplainProcess, match: Match, lives: Path) -> None:
+def test_what_ends_the_process_again_is_told(process: ExplainProcess, task: ExplainTask, lives: Path) -> None:
     for life in ("one", "two"):
         (lives / life).touch()
-    dying = process.explainer("toy", "dying")
+    dying = replace(task, method="dying")
     with pytest.raises(RuntimeUnavailableError, match="ended twice"):
-        dying.explain(match)
-    assert dying.explain(match).maps
+        process.explain(dying)
+    assert process.explain(dying).maps
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
