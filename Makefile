@@ -10,6 +10,8 @@ PHOTOS ?= demo/photographs
 HOST ?= 127.0.0.1
 PORT ?= 8000
 CHECK ?=
+# Processes that `make test` runs its tests in; the slow ones run one after another, for some take the whole machine.
+WORKERS ?= 2
 
 export HF_HUB_OFFLINE = 1
 BIN := $(VENV)/bin
@@ -60,7 +62,7 @@ demo: $(VENV)/run
 	@$(BIN)/python demo/run.py $(if $(CHECK),--check) --photographs '$(PHOTOS)' --host $(HOST) --port $(PORT)
 
 test: check
-	@$(BIN)/python -m pytest -m 'not slow and not long'
+	@$(BIN)/python -m pytest -m 'not slow and not long' --numprocesses $(WORKERS) --dist loadfile
 
 test-all: check
 	@$(BIN)/python -m pytest -m 'not long'

@@ -9,12 +9,25 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 
 os.environ["HF_HUB_OFFLINE"] = "1"
-_CACHE = tempfile.TemporaryDirectory(prefix="semblance-tests-")
-atexit.register(_CACHE.cleanup)
-os.environ["SEMBLANCE_CACHE_DIR"] = _CACHE.name  # converted models: of this run alone
+if "PYTEST_XDIST_WORKER" not in os.environ:  # a worker has what its run has
+    _CACHE = tempfile.TemporaryDirectory(prefix="semblance-tests-")
+    atexit.register(_CACHE.cleanup)
+    os.environ["SEMBLANCE_CACHE_DIR"] = _CACHE.name  # converted models: of this run alone
 sys.path.insert(0, str(Path(__file__).parent))
+
+
+@pytest.fixture(autouse=True)
+def log_of_the_test(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Log as the test at hand configures it: a command keeps its loggers, and with them the streams of its own test."""
+    configure = structlog.configure
+    monkeypatch.setattr(
+        structlog, "configure", lambda **chosen: configure(**{**chosen, "cache_logger_on_first_use": False})
+    )
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture(scope="session")

@@ -9,14 +9,12 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 
 import httpx
 import pytest
-import structlog
 import typer
 from colour_collection import png
 from toy_encoder import CALIBRATION, ToyEncoder
@@ -31,11 +29,9 @@ HEAVY = ("torch", "faiss", "fastapi", "transformers", "openvino", "sqlalchemy", 
 
 
 @pytest.fixture(autouse=True)
-def toy_model(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Let the commands load the toy model by its name, and the log be as it was."""
+def toy_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the commands load the toy model by its name."""
     monkeypatch.setattr(service.offline, "InstalledModels", lambda *_arguments, **_options: ToyLibrary())
-    yield
-    structlog.reset_defaults()
 
 
 def run(*arguments: str | Path) -> tuple[int, str, str]:

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
-import structlog
 from PIL import Image
 from toy_encoder import ToyEncoder
 from toy_indexing import index_with
@@ -25,11 +23,9 @@ from service.cli import app
 
 
 @pytest.fixture(autouse=True)
-def toy_model(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def toy_model(monkeypatch: pytest.MonkeyPatch) -> None:
     for module in (service.offline, service.offline_explain):
         monkeypatch.setattr(module, "InstalledModels", lambda *_arguments, **_options: ToyLibrary())
-    yield
-    structlog.reset_defaults()
 
 
 @pytest.fixture

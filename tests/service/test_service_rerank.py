@@ -12,7 +12,6 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
-import structlog
 from colour_collection import COLOURS, assert_problem, names, png
 from PIL import Image
 from toy_encoder import CALIBRATION, ToyEncoder
@@ -313,13 +312,10 @@ def test_a_matcher_at_work_holds_up_no_other_request(http: Callable[..., httpx.C
 def test_the_command_line_re_ranks_too(mixed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(service.offline, "InstalledModels", lambda *_arguments, **_options: ToyLibrary(load_encoder))
     command = ["search", "mixed", "red blue", "--data-dir", str(mixed), "-k", "1"]
-    try:
-        best = [CliRunner().invoke(app, [*command, *more]).output for more in ([], ["--rerank", NAME])]
-        assert ["magenta.png" in best[0], "red-blue.png" in best[1]] == [True, True]
-        refused = CliRunner().invoke(app, [*command, "--rerank", "other"])
-        assert (refused.exit_code, NAME in refused.stderr) == (1, True)
-    finally:
-        structlog.reset_defaults()
+    best = [CliRunner().invoke(app, [*command, *more]).output for more in ([], ["--rerank", NAME])]
+    assert ["magenta.png" in best[0], "red-blue.png" in best[1]] == [True, True]
+    refused = CliRunner().invoke(app, [*command, "--rerank", "other"])
+    assert (refused.exit_code, NAME in refused.stderr) == (1, True)
 
 
 def test_re_ranked_results_have_the_confidence_that_was_fitted_for_the_matcher(

@@ -64,13 +64,10 @@ def data_dir(photographs: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
     return data
 
 
-@pytest.fixture(scope="module", autouse=True)
-def quiet() -> Iterator[None]:
+@pytest.fixture(autouse=True)
+def quiet(log_of_the_test: None) -> None:
     """Keep the log of every thumbnail out of the tests' output."""
-    before = structlog.get_config()
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
-    yield
-    structlog.configure(**before)
 
 
 @pytest.fixture(scope="session")
