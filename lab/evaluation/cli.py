@@ -15,6 +15,7 @@ from lab.evaluation.commands.names import names
 from lab.evaluation.commands.negation import negation
 from lab.evaluation.commands.pairwise import pairwise
 from lab.evaluation.commands.plurals import plurals
+from lab.evaluation.commands.proxies import proxies
 from lab.evaluation.commands.report import report
 from lab.evaluation.commands.reranking import reranking
 from lab.evaluation.commands.reranking_transfer import reranking_transfer
@@ -25,8 +26,8 @@ from lab.evaluation.commands.two_words import two_words
 
 app = typer.Typer(no_args_is_help=True, help="Measure a model by the protocols of the field.")
 for command in (
-    retrieval, reranking, reranking_transfer, pairwise, semantic, agreement, modifiers, negation, plurals, two_words,
-    colours, calibration, shapes, names, captions, explain,
+    retrieval, reranking, reranking_transfer, pairwise, semantic, proxies, agreement, modifiers, negation, plurals,
+    two_words, colours, calibration, shapes, names, captions, explain,
 ):  # fmt: skip
     app.command()(command)
 app.command()(report)

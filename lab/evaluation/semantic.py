@@ -7,7 +7,7 @@ PCC@R correlates scores and relevances over the first R. Both are averaged over 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from lab.evaluation.encoded import EncodedSet
 from lab.evaluation.relevance import Relevance
+from lab.metrics.bootstrap import bootstrap_difference
 from lab.metrics.correlation import pearson_curve
 from lab.metrics.ndcg import ideal_gains, ndcg_curve
 from lab.metrics.ordering import top_ranked, without_self
@@ -35,11 +36,13 @@ Scorer = Callable[[NDArray[np.int64]], NDArray[Any]]
 class Curves:
     """Mean NDCG@R and PCC@R for R = 1, 2, …; the areas are the curves' means over R (1 for a perfect model).
 
-    Nothing can correlate at R = 1, where PCC is 0 by convention, so that its area begins at R = 2.
+    Nothing can correlate at R = 1, where PCC is 0 by convention, so that its area begins at R = 2. ``ndcg_areas`` are
+    the areas of the NDCG of each query by itself, ``(Q,)``.
     """
 
     ndcg: NDArray[np.float64]
     pcc: NDArray[np.float64]
+    ndcg_areas: NDArray[np.float64]
 
     def as_dict(self) -> dict[str, Any]:
         """Return both curves and their areas."""
@@ -57,6 +60,7 @@ def evaluate_semantic(
     imagenet: Vectors | None = None,
     others: Sequence[Relevance] = (),
     queries: int | None = None,
+    versus: EncodedSet | None = None,
 ) -> dict[str, Any]:
     """Measure a model beside its bounds.
 
@@ -69,10 +73,12 @@ def evaluate_semantic(
         imagenet: ``(N, F)`` features whose inner product the trained model has to beat.
         others: proxies that rank, too, as a model would.
         queries: only so many of the images query, spread evenly; all by default.
+        versus: the same set by another model.
 
     Returns:
         For each kind of query the curves of each row: the model, the oracle (ranks by the relevance itself), random
-        (mean of 5 seeds), the ImageNet features and the other proxies.
+        (mean of 5 seeds), the ImageNet features, the other proxies and the other model. With ``versus`` the difference
+        of the model's NDCG area from the other model's, for queries by image, with its 95 % interval.
 
     Raises:
         InputError: fewer than 3 images.
@@ -85,6 +91,8 @@ def evaluate_semantic(
     by_image = {encoded.model: measure(inner_products(images[every], images), relevance, every), **bounds}
     if imagenet is not None:
         by_image[IMAGENET] = measure(inner_products(imagenet[every], imagenet), relevance, every)
+    if versus is not None:
+        by_image[versus.model] = measure(inner_products(versus.images[every], versus.images), relevance, every)
     by_image |= {other.name: measure(_relevances(other, every), relevance, every) for other in others}
     asking = np.flatnonzero(np.isin(owners, every))
     both = images[owners[asking]] + encoded.captions[asking]  # unit length would change no rank and no correlation
@@ -95,6 +103,10 @@ def evaluate_semantic(
         "relevance": relevance.name,
         "queries": {kind: {row: curves.as_dict() for row, curves in rows.items()} for kind, rows in kinds.items()},
     }
+    if versus is not None:
+        more = by_image[encoded.model].ndcg_areas - by_image[versus.model].ndcg_areas
+        interval = bootstrap_difference(more, np.arange(len(more)), seed=0)
+        figures["versus"] = {"model": versus.model, "ndcg_area": float(more.mean()), "interval": interval}
     if imagenet is not None:
         gain = by_image[encoded.model].ndcg.mean() / by_image[IMAGENET].ndcg.mean() - 1
         figures["gain_over_imagenet_features"] = float(gain)
@@ -110,6 +122,7 @@ def measure(score: Scorer, relevance: Relevance, queries: NDArray[np.int64]) -> 
         queries: ``(Q,)``, for each query its image, which is removed from the results.
     """
     totals: list[NDArray[np.float64]] = []
+    areas: list[NDArray[np.float64]] = []
     for rows in np.array_split(np.arange(len(queries)), len(queries) // _BLOCK + 1):
         own = queries[rows]
         scores, gains = without_self(score(rows), own), without_self(relevance(own), own)
@@ -118,13 +131,14 @@ def measure(score: Scorer, relevance: Relevance, queries: NDArray[np.int64]) -> 
         retrieved, predicted = (np.take_along_axis(values, top, axis=1) for values in (gains, scores))
         curves = ndcg_curve(retrieved, ideal_gains(gains, depth)), pearson_curve(predicted, retrieved)
         totals.append(np.stack(curves).sum(axis=1))
-    return Curves(*(np.sum(totals, axis=0) / len(queries)))
+        areas.append(curves[0].mean(axis=1))
+    return Curves(*(np.sum(totals, axis=0) / len(queries)), np.concatenate(areas))
 
 
 def _bounds(relevance: Relevance, queries: NDArray[np.int64], images: int) -> dict[str, Curves]:
     """Measure the two rankings that do not depend on the model: by the relevance itself, and at random."""
     chance = [measure(_random(images, seed), relevance, queries) for seed in _RANDOM_SEEDS]
-    mean = Curves(np.mean([c.ndcg for c in chance], axis=0), np.mean([c.pcc for c in chance], axis=0))
+    mean = Curves(*(np.mean([getattr(c, f.name) for c in chance], axis=0) for f in fields(Curves)))
     return {f"{relevance.name} (oracle)": measure(_relevances(relevance, queries), relevance, queries), RANDOM: mean}
 
 

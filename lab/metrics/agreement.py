@@ -24,14 +24,24 @@ def agreement_with_users(
         first_scores: ``(T,)``, the model's.
         second_scores: ``(T,)``.
     """
+    shares = agreement_shares(votes, first_scores, second_scores)
+    decided = ~np.isnan(shares)
+    return float(shares[decided].mean()) if decided.any() else float("nan")
+
+
+def agreement_shares(
+    votes: NDArray[np.int64], first_scores: NDArray[np.floating], second_scores: NDArray[np.floating]
+) -> NDArray[np.float64]:
+    """Return s of each triplet (see ``agreement_with_users``), ``(T,)``; NaN where nobody chose an image."""
     first, second, _ = votes.T
     agreeing = np.select([first_scores > second_scores, second_scores > first_scores], [first, second], 0)
-    return _mean_share(agreeing, votes)
+    return np.where(first + second > 0, agreeing / votes.sum(axis=1).clip(1), np.nan)
 
 
 def random_agreement(votes: NDArray[np.int64]) -> float:
     """Return the agreement that a random ranking of the ``(T, 3)`` triplets expects; below 1/2 where o_3 > 0."""
-    return _mean_share((votes[:, 0] + votes[:, 1]) / 2, votes)
+    decided = votes[votes[:, :2].sum(axis=1) > 0]
+    return float((decided[:, :2].sum(axis=1) / 2 / decided.sum(axis=1)).mean()) if len(decided) else float("nan")
 
 
 def inter_user_agreement(votes: NDArray[np.int64]) -> float:
@@ -48,9 +58,3 @@ def inter_user_agreement(votes: NDArray[np.int64]) -> float:
     others = chosen.sum(axis=1, keepdims=True) - 1
     scores = (chosen[:, :2] - 1) / others
     return float((chosen[:, :2] * scores).sum() / chosen[:, :2].sum()) if len(chosen) else float("nan")
-
-
-def _mean_share(agreeing: NDArray[np.floating] | NDArray[np.int64], votes: NDArray[np.int64]) -> float:
-    """Return the mean share of users, over the triplets of which somebody chose an image."""
-    decided = votes[:, :2].sum(axis=1) > 0
-    return float((agreeing[decided] / votes[decided].sum(axis=1)).mean()) if decided.any() else float("nan")

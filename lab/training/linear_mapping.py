@@ -8,10 +8,10 @@ from functools import partial
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from lab.data.captioned import DEV_SETS, TRAIN_SETS
+from lab.data.sentences import minilm_vectors
 from lab.losses.pairwise_ranking import pairwise_ranking_in_batch
 from lab.training.captioned_batches import Batch, CaptionedRows
 from lab.training.dev_recall import mean_recall
@@ -19,7 +19,6 @@ from lab.training.features import cached_array
 from lab.training.frozen_rows import frozen_rows
 from lab.training.job import Job
 from lab.training.loop import Group, Schedule
-from lab.training.sentences import encode_by_length
 from lab.training.shipped_encoder import ship_encoder
 from lab.training.stage import run_stage
 from models.backbones.frozen import IMAGENET_LITE
@@ -27,11 +26,9 @@ from models.backbones.lite_pair import INPUT
 from models.cards import EncoderCard
 from models.encoders.linear_mapping import load_encoder
 from models.encoders.linear_mapping_module import DIMENSION, LinearMapping
-from models.inference.compiler import compile_module
 from models.shipped import part_card
-from models.text.minilm import MINILM, SENTENCE, load_minilm
+from models.text.minilm import MINILM
 from models.text.normalise import FORM
-from models.text.tokeniser import load_minilm_tokeniser
 
 
 @dataclass(frozen=True)
@@ -112,12 +109,5 @@ def frozen_sentences(job: Job, texts: list[str]) -> Tensor:
     """Return the shipped MiniLM's vectors of M sentences, ``(M, 384)``, from the job's cache where they are there."""
     identity = "\n".join([part_card(MINILM).weights_sha256, str(FORM), *texts])
     key = hashlib.sha256(identity.encode()).hexdigest()[:16]
-    return torch.from_numpy(cached_array(job.features / f"{MINILM}-{key}.npy", partial(_encode, job, texts)))
-
-
-def _encode(job: Job, texts: list[str]) -> NDArray[np.float32]:
-    tokenise = load_minilm_tokeniser()
-    examples = list(map(torch.from_numpy, tokenise(["a dog", "a dog runs"])))
-    encode = compile_module(load_minilm(), examples, [(0, 1), (0, 1)])
-    on_progress = partial(job.reporter.features, "sentences")
-    return encode_by_length(texts, lambda some: encode(*tokenise(some)), SENTENCE, on_progress)
+    compute = partial(minilm_vectors, texts, partial(job.reporter.features, "sentences"))
+    return torch.from_numpy(cached_array(job.features / f"{MINILM}-{key}.npy", compute))

@@ -23,6 +23,7 @@ from torch import Tensor, nn
 
 from lab.checkpoint import VOCABULARY_ROWS
 from lab.data.captioned import DEV_SETS, TRAIN_SETS, CaptionedImages
+from lab.data.sentences import encode_by_length
 from lab.evaluation.frequent_words import frequent_words
 from lab.losses.shared_positives import shared_positives
 from lab.pretrained import efficientnet_lite_weights, imagenet_classes, minilm_folder, minilm_weights
@@ -41,7 +42,6 @@ from lab.training.semblance_towers import (
     Sentences,
     TunedEmbedding,
 )
-from lab.training.sentences import encode_by_length
 from lab.training.shipped_encoder import ship_encoder
 from lab.training.short_queries import ShortQueries, ShortRecipe
 from lab.training.stage import run_stage

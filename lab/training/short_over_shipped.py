@@ -9,9 +9,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from lab.data.sentences import encode_by_length
 from lab.training.job import Job
 from lab.training.semblance_base import ship_towers
-from lab.training.sentences import encode_by_length
 from lab.training.short_queries import ShortQueries, ShortRecipe
 from models.cards import EncoderCard
 from models.encoders.two_tower_module import TwoTower, load_two_tower

@@ -1,6 +1,7 @@
 """Semantic retrieval agrees with a slow oracle, and its bounds are where they must be."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -113,3 +114,15 @@ def test_a_part_of_the_images_can_query() -> None:
     for kind, queries in (("image", [(own, SET.images[own]) for own in asking]), ("image+text", by_both)):
         found = rows[kind]["toy"]
         assert (found["ndcg"][4], found["pcc"][4]) == pytest.approx(_slow_curves(queries, 5), abs=1e-5)
+
+
+def test_a_model_is_compared_with_another_query_by_query() -> None:
+    other = replace(SET, model="other", images=SET.images[::-1].copy())
+    figures = evaluate_semantic(SET, RELEVANCE, versus=other)
+    rows, found = figures["queries"]["image"], figures["versus"]
+    assert found["model"] == "other"
+    assert found["ndcg_area"] == pytest.approx(rows["toy"]["ndcg_area"] - rows["other"]["ndcg_area"])
+    low, high = found["interval"]
+    assert low < found["ndcg_area"] < high
+    alike = evaluate_semantic(SET, RELEVANCE, versus=replace(SET, model="other"))["versus"]
+    assert (alike["ndcg_area"], alike["interval"]) == (0, (0, 0))

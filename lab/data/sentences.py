@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from lab.data.pixels import Progress
+from models.inference.compiler import compile_module
+from models.text.minilm import SENTENCE, load_minilm
+from models.text.tokeniser import load_minilm_tokeniser
 
 _TOGETHER = 128
 
@@ -34,3 +38,11 @@ def encode_by_length(
         if on_progress:
             on_progress(done, len(texts))
     return vectors
+
+
+def minilm_vectors(texts: Sequence[str], on_progress: Progress | None = None) -> NDArray[np.float32]:
+    """Return the vectors of M sentences by the MiniLM that ships as it was released, ``(M, 384)``, of any length."""
+    tokenise = load_minilm_tokeniser()
+    examples = list(map(torch.from_numpy, tokenise(["a dog", "a dog runs"])))
+    encode = compile_module(load_minilm(), examples, [(0, 1), (0, 1)])
+    return encode_by_length(texts, lambda some: encode(*tokenise(some)), SENTENCE, on_progress)
