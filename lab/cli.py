@@ -32,10 +32,15 @@ def train(
         "var/training"
     ),
     output: Annotated[Path, typer.Option(help="Folder for weights and card.")] = Path("var/weights"),
+    choices: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="Another choice of the recipe, such as margin=0.3; can be repeated."),
+    ] = None,
 ) -> None:
-    """Train a model with the choices that made its shipped weights."""
+    """Train a model with the choices that made its shipped weights, or with others."""
     from lab.data.captioned import training_data_root
     from lab.training.catalogue import train as run
+    from lab.training.choices import read_choices
     from lab.training.job import Job
     from lab.training.reporter import ProgressReporter
     from models.errors import InputError
@@ -44,7 +49,7 @@ def train(
     if root is None:
         raise InputError("the captioned photographs are not here: give --data or set SEMBLANCE_TRAINING_DATA")
     with progress_bar() as progress:
-        card = run(Job(model, root, work, output / model, ProgressReporter(progress)))
+        card = run(Job(model, root, work, output / model, ProgressReporter(progress), read_choices(choices or ())))
     _print_card(card)
 
 

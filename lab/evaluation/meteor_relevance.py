@@ -38,6 +38,11 @@ class MeteorRelevance:
         """Return the relevance of every image to each of Q images, ``(Q, N)``."""
         return np.stack([self._row(int(image)) for image in images])
 
+    def pairs(self, images: NDArray[np.int64], others: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Return the relevance of P images to P others, ``(P,)``."""
+        pairs = zip(images.tolist(), others.tolist(), strict=True)
+        return np.array([match_kernel(self._captions[x], self._captions[y], _meteor) for x, y in pairs], np.float32)
+
     def _row(self, image: int) -> NDArray[np.float32]:
         if image not in self._rows:
             own = self._captions[image]

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lab.data.captioned import CaptionedImages
-from lab.evaluation.relevance import Relevance
+from lab.evaluation.relevance import Relevance, pair_relevances
 from lab.metrics.agreement import agreement_shares, inter_user_agreement, random_agreement
 from lab.metrics.bootstrap import bootstrap_difference
 from models.errors import InputError
@@ -103,15 +103,13 @@ def evaluate_proxies(triplets: Triplets, measures: Sequence[Relevance]) -> dict[
         Of each measure ``agreement`` (see ``agreement_with_users``) with its 95 % interval, images drawn anew;
         ``differences`` of each from the first, paired; and the agreement of captions with each other and of chance.
     """
-    queries, rows = np.unique(triplets.images[:, 0], return_inverse=True)
     decided = triplets.votes[:, :2].any(axis=1)
     if not decided.any():
         raise InputError("no caption prefers an image of any triplet")
-    owner = np.unique(rows[decided], return_inverse=True)[1]
+    queries, owner = np.unique(triplets.images[decided, 0], return_inverse=True)
     shares = {}
     for measure in measures:
-        relevance = measure(queries)
-        first, second = (relevance[rows, column] for column in triplets.images[:, 1:].T)
+        first, second = (pair_relevances(measure, triplets.images[:, 0], column) for column in triplets.images[:, 1:].T)
         shares[measure.name] = agreement_shares(triplets.votes, first, second)[decided]
     base, of_base = next(iter(shares.items()))
     return {

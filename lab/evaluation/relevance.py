@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,23 @@ class Relevance(Protocol):
     def __call__(self, images: NDArray[np.int64]) -> NDArray[np.float32]:
         """Return the relevance of every image to each of Q images, ``(Q, N)``, in 0..1."""
         ...
+
+
+@runtime_checkable
+class PairRelevance(Relevance, Protocol):
+    """One that is slow, and can be asked for single pairs."""
+
+    def pairs(self, images: NDArray[np.int64], others: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Return the relevance of P images to P others, ``(P,)``."""
+        ...
+
+
+def pair_relevances(relevance: Relevance, images: NDArray[np.int64], others: NDArray[np.int64]) -> NDArray[np.float32]:
+    """Return the relevance of P images to P others, ``(P,)``."""
+    if isinstance(relevance, PairRelevance):
+        return relevance.pairs(images, others)
+    rows, row_of = np.unique(images, return_inverse=True)
+    return relevance(rows)[row_of, others]
 
 
 class TfidfRelevance:

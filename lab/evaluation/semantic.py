@@ -60,7 +60,7 @@ def evaluate_semantic(
     imagenet: Vectors | None = None,
     others: Sequence[Relevance] = (),
     queries: int | None = None,
-    versus: EncodedSet | None = None,
+    versus: Sequence[EncodedSet] = (),
 ) -> dict[str, Any]:
     """Measure a model beside its bounds.
 
@@ -73,12 +73,12 @@ def evaluate_semantic(
         imagenet: ``(N, F)`` features whose inner product the trained model has to beat.
         others: proxies that rank, too, as a model would.
         queries: only so many of the images query, spread evenly; all by default.
-        versus: the same set by another model.
+        versus: the same set by other models.
 
     Returns:
         For each kind of query the curves of each row: the model, the oracle (ranks by the relevance itself), random
-        (mean of 5 seeds), the ImageNet features, the other proxies and the other model. With ``versus`` the difference
-        of the model's NDCG area from the other model's, for queries by image, with its 95 % interval.
+        (mean of 5 seeds), the ImageNet features, the other proxies and the other models. ``versus`` holds for each of
+        those by how much the model's NDCG area exceeds theirs, for queries by image, with its 95 % interval.
 
     Raises:
         InputError: fewer than 3 images.
@@ -91,8 +91,10 @@ def evaluate_semantic(
     by_image = {encoded.model: measure(inner_products(images[every], images), relevance, every), **bounds}
     if imagenet is not None:
         by_image[IMAGENET] = measure(inner_products(imagenet[every], imagenet), relevance, every)
-    if versus is not None:
-        by_image[versus.model] = measure(inner_products(versus.images[every], versus.images), relevance, every)
+    others_by_image = {
+        one.model: measure(inner_products(one.images[every], one.images), relevance, every) for one in versus
+    }
+    by_image |= others_by_image
     by_image |= {other.name: measure(_relevances(other, every), relevance, every) for other in others}
     asking = np.flatnonzero(np.isin(owners, every))
     both = images[owners[asking]] + encoded.captions[asking]  # unit length would change no rank and no correlation
@@ -103,14 +105,16 @@ def evaluate_semantic(
         "relevance": relevance.name,
         "queries": {kind: {row: curves.as_dict() for row, curves in rows.items()} for kind, rows in kinds.items()},
     }
-    if versus is not None:
-        more = by_image[encoded.model].ndcg_areas - by_image[versus.model].ndcg_areas
-        interval = bootstrap_difference(more, np.arange(len(more)), seed=0)
-        figures["versus"] = {"model": versus.model, "ndcg_area": float(more.mean()), "interval": interval}
+    figures["versus"] = {name: _exceeds(by_image[encoded.model], one) for name, one in others_by_image.items()}
     if imagenet is not None:
         gain = by_image[encoded.model].ndcg.mean() / by_image[IMAGENET].ndcg.mean() - 1
         figures["gain_over_imagenet_features"] = float(gain)
     return figures
+
+
+def _exceeds(model: Curves, other: Curves) -> dict[str, Any]:
+    more = model.ndcg_areas - other.ndcg_areas
+    return {"ndcg_area": float(more.mean()), "interval": bootstrap_difference(more, np.arange(len(more)), seed=0)}
 
 
 def measure(score: Scorer, relevance: Relevance, queries: NDArray[np.int64]) -> Curves:
@@ -132,7 +136,8 @@ def measure(score: Scorer, relevance: Relevance, queries: NDArray[np.int64]) -> 
         curves = ndcg_curve(retrieved, ideal_gains(gains, depth)), pearson_curve(predicted, retrieved)
         totals.append(np.stack(curves).sum(axis=1))
         areas.append(curves[0].mean(axis=1))
-    return Curves(*(np.sum(totals, axis=0) / len(queries)), np.concatenate(areas))
+    ndcg, pcc = np.sum(totals, axis=0) / len(queries)
+    return Curves(ndcg, pcc, np.concatenate(areas))
 
 
 def _bounds(relevance: Relevance, queries: NDArray[np.int64], images: int) -> dict[str, Curves]:

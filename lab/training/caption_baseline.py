@@ -25,7 +25,7 @@ class Recipe:
 
 def ship(job: Job, recipe: Recipe | None = None) -> MatcherCard:
     """Write the folder; its weights are the width of the beam and the hash of the captioner's weights."""
-    recipe = recipe or Recipe()
+    recipe = recipe or job.recipe(Recipe())
     captioner = captioner_card(CAPTIONER)
     tensors = {
         "beam_width": torch.tensor(recipe.beam_width),

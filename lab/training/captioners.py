@@ -108,7 +108,7 @@ def ship(job: Job, recipe: Recipe | None = None) -> CaptionerCard:
         recipe: the choices; by default those of the shipped weights.
     """
     kind = _KINDS[job.model]
-    recipe = recipe or kind.recipe
+    recipe = recipe or job.recipe(kind.recipe)
     network = _train(job, kind, recipe)
     card: dict[str, Any] = {
         "kind": "captioner",

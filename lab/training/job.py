@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from lab.data.captioned import TRAIN_SETS, CaptionedImages, load_split
+from lab.training.choices import with_choices
 from lab.training.reporter import Reporter
+
+R = TypeVar("R")
 
 LICENCE = "Apache-2.0 (code and starting weights); trained on research-only photographs"
 
@@ -22,6 +27,7 @@ class Job:
         work_root: holds the cached features, shared by all models, and the state of each run.
         output: becomes the folder of weights and card.
         reporter: is told of the progress.
+        choices: of the recipe, that are other than those which made the shipped weights.
     """
 
     model: str
@@ -29,6 +35,7 @@ class Job:
     work_root: Path
     output: Path
     reporter: Reporter
+    choices: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def work(self) -> Path:
@@ -40,12 +47,18 @@ class Job:
         """Folder of the cached features of frozen layers, which all models share."""
         return self.work_root / "features"
 
+    def recipe(self, default: R, *also: Any) -> R:
+        """Return the model's recipe with the job's choices; see ``with_choices``."""
+        return with_choices(default, self.choices, *also)
+
     def load(self, *names: str) -> list[CaptionedImages]:
         """Load splits of the captioned photographs."""
         return [load_split(name, self.data_root) for name in names]
 
     def card(self, recipe: Any) -> dict[str, Any]:
         """Return the fields that the cards of all models have in common."""
-        command = f"semblance train {self.model}"
+        command = " ".join(
+            [f"semblance train {self.model}", *(f"--set {n}={json.dumps(v)}" for n, v in self.choices.items())]
+        )
         training = {"command": command, "data": list(TRAIN_SETS), **asdict(recipe)}
         return {"name": self.model, "licence": LICENCE, "languages": ["en"], "training": training}

@@ -176,7 +176,7 @@ class _PooledRegions(nn.Module):
 
 def ship(job: Job, recipe: Recipe | None = None) -> MatcherCard:
     """Train over the shipped ``semblance-base`` and write the folder; by default with the shipped weights' choices."""
-    recipe = recipe or Recipe()
+    recipe = recipe or job.recipe(Recipe())
     heads, weight = Training(job, recipe).run()
     card: dict[str, Any] = {
         "kind": "matcher",

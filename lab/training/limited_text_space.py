@@ -118,7 +118,7 @@ def captioner_map() -> Tensor:
 
 def ship(job: Job, recipe: Recipe | None = None) -> EncoderCard:
     """Train the member of the job's name, write its folder and measure what was written on both dev splits."""
-    recipe = recipe or Recipe()
+    recipe = recipe or job.recipe(Recipe())
     maps, of_maps = MEMBERS[job.model]
     space = train(job, recipe, maps())
     card = {

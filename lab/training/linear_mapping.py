@@ -50,7 +50,7 @@ class Recipe:
 
 def ship(job: Job, recipe: Recipe | None = None) -> EncoderCard:
     """Train, write the folder and measure what was written on both dev splits."""
-    recipe = recipe or Recipe()
+    recipe = recipe or job.recipe(Recipe())
     maps = train(job, recipe)
     card = {
         **job.card(recipe),

@@ -165,7 +165,7 @@ def draw_pairs(rows: CaptionedRows, samples: int, seed: int) -> DevPairs:
 
 def ship(job: Job, recipe: Recipe | None = None) -> MatcherCard:
     """Train and write the folder; by default with the choices of the shipped weights."""
-    recipe = recipe or Recipe()
+    recipe = recipe or job.recipe(Recipe())
     trained = Training(job, recipe).run()
     card = {
         **job.card(recipe),

@@ -154,7 +154,7 @@ class Training:
 
 def ship(job: Job, recipe: Recipe | None = None) -> MatcherCard:
     """Train the member that the job names and write its folder; by default with the choices of the shipped weights."""
-    recipe = recipe or Recipe()
+    recipe = recipe or job.recipe(Recipe())
     merge = merge_named(job.model.removeprefix("mcnn-"))
     trained = Training(job, merge, recipe).run()
     card = {
@@ -183,7 +183,7 @@ class EnsembleRecipe:
 
 def ship_ensemble(job: Job, recipe: EnsembleRecipe | None = None) -> MatcherCard:
     """Weigh the shipped members by how widely their scores spread over training pairs, and write the folder."""
-    recipe = recipe or EnsembleRecipe()
+    recipe = recipe or job.recipe(EnsembleRecipe())
     members = [matcher_card(f"mcnn-{merge.name}") for merge in MERGES]
     data = job.load(TRAIN_SETS[0])[0]
     vectors, some = frozen_vectors(job, data)[: recipe.images].astype(np.float32), data.first(recipe.images)

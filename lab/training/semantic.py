@@ -77,7 +77,7 @@ def recipe_of(model: str) -> Recipe:
 
 def ship(job: Job, recipe: Recipe | None = None) -> EncoderCard:
     """Train the member of the job's name and write its folder."""
-    recipe = recipe or recipe_of(job.model)
+    recipe = recipe or job.recipe(recipe_of(job.model))
     run = Training(job, recipe, LOSSES[job.model])
     untrained = run.areas()
     trained = run.train()

@@ -233,7 +233,8 @@ def _recall(dev: Prepared, embedding: Embedding) -> float:
 
 def ship(job: Job, recipe: Recipe | None = None, short: ShortRecipe | None = None) -> EncoderCard:
     """Train, write the folder (weights, tokeniser, card) and measure what was written on both dev splits."""
-    recipe, short = recipe or Recipe(), short or ShortRecipe()
+    recipe = recipe or job.recipe(Recipe(), ShortRecipe())
+    short = short or job.recipe(ShortRecipe(), Recipe())
     training = Training(job, recipe)
     towers = training.run()
     ShortQueries(job, short, towers, training.pool_texts).run()

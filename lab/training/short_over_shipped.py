@@ -23,7 +23,7 @@ from models.text.tokeniser import load_minilm_tokeniser
 
 def ship(job: Job, recipe: ShortRecipe | None = None) -> EncoderCard:
     """Train the head, and write and measure a whole ``semblance-base``; all but the head is as it ships."""
-    recipe, card = recipe or ShortRecipe(), encoder_card(DEFAULT_MODEL)
+    recipe, card = recipe or job.recipe(ShortRecipe()), encoder_card(DEFAULT_MODEL)
     towers = load_two_tower(card, weights_folder(card.name))
     ShortQueries(job, recipe, towers, lambda texts: _pool_texts(towers, texts)).run()
     return ship_towers(replace(job, model=DEFAULT_MODEL), towers, {**card.training, "short_queries": asdict(recipe)})

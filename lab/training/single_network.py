@@ -327,7 +327,7 @@ def predicting_map(features: Tensor, targets: Tensor, rank: int, ridge: float = 
 
 def ship(job: Job, recipe: Recipe | None = None) -> EncoderCard:
     """Train, write the folder and measure what was written on both dev splits."""
-    recipe = recipe or recipe_of(job.model)
+    recipe = recipe or job.recipe(recipe_of(job.model))
     training = Training(job, recipe)
     network = training.run()
     card = {

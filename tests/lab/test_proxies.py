@@ -42,6 +42,8 @@ def test_meteor_relevance_agrees_with_loops() -> None:
             total += sum(max(meteor(x, [y]) for x in CAPTIONS[own]) for y in theirs)
             assert value == pytest.approx(total / (len(CAPTIONS[own]) + len(theirs)), abs=1e-6)
     assert found[1, 1] > found[1, 2]
+    pairs = MeteorRelevance(CAPTIONS).pairs(np.array([1, 0, 0]), np.array([2, 2, 1]))
+    np.testing.assert_allclose(pairs, [found[0, 2], found[1, 2], found[1, 1]], rtol=1e-6)
 
 
 def test_meteor_relevance_asks_for_each_row_once(monkeypatch: pytest.MonkeyPatch) -> None:

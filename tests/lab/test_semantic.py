@@ -118,11 +118,10 @@ def test_a_part_of_the_images_can_query() -> None:
 
 def test_a_model_is_compared_with_another_query_by_query() -> None:
     other = replace(SET, model="other", images=SET.images[::-1].copy())
-    figures = evaluate_semantic(SET, RELEVANCE, versus=other)
-    rows, found = figures["queries"]["image"], figures["versus"]
-    assert found["model"] == "other"
+    figures = evaluate_semantic(SET, RELEVANCE, versus=[other])
+    rows, found = figures["queries"]["image"], figures["versus"]["other"]
     assert found["ndcg_area"] == pytest.approx(rows["toy"]["ndcg_area"] - rows["other"]["ndcg_area"])
     low, high = found["interval"]
     assert low < found["ndcg_area"] < high
-    alike = evaluate_semantic(SET, RELEVANCE, versus=replace(SET, model="other"))["versus"]
+    alike = evaluate_semantic(SET, RELEVANCE, versus=[replace(SET, model="other")])["versus"]["other"]
     assert (alike["ndcg_area"], alike["interval"]) == (0, (0, 0))

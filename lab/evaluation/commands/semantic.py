@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -39,28 +40,36 @@ def semantic(
         int | None,
         typer.Option(help="Only so many images query, spread evenly; meteor needs a second for each.", min=1),
     ] = None,
-    versus: Annotated[str | None, typer.Option(help="Another model, that this one is compared with.")] = None,
+    versus: Annotated[
+        list[str] | None, typer.Option(help="Another model that this one is compared with; can be repeated.")
+    ] = None,
+    plot: Annotated[
+        Path | None, typer.Option(help="Draw NDCG and PCC over the first R results here (.png, .svg).")
+    ] = None,
     output: OutputFile = None,
     device: DeviceName = "auto",
 ) -> None:
     """Rank images for images by what people wrote of them: NDCG and PCC beside oracle, chance and ImageNet features."""
     from lab.evaluation.proxies import build_proxy
+    from lab.evaluation.report.plots import save_semantic_curves
     from lab.evaluation.semantic import evaluate_semantic
 
     encoded = encode_set(images, captions, split, model, device)[1]
-    other = encode_set(images, captions, split, versus, device, texts=False)[1] if versus else None
+    models = [encode_set(images, captions, split, name, device, texts=False)[1] for name in versus or ()]
     with encoding_bar("proxies") as on_progress:
         relevance, *others = (build_proxy(name, encoded.data, on_progress) for name in (proxy, *(beside or ())))
-    figures = evaluate_semantic(encoded, relevance, _imagenet_features(encoded, device), others, queries, other)
+    figures = evaluate_semantic(encoded, relevance, _imagenet_features(encoded, device), others, queries, models)
     for kind, rows in figures["queries"].items():
         typer.echo(f"  queries by {kind}, area to R = {figures['ranks'][-1]}:")
         for row, values in rows.items():
             typer.echo(f"    {row}: NDCG {100 * values['ndcg_area']:.1f}, PCC {100 * values['pcc_area']:.1f}")
     if "gain_over_imagenet_features" in figures:
         typer.echo(f"  NDCG area over ImageNet features: {100 * figures['gain_over_imagenet_features']:+.1f} %")
-    if "versus" in figures:
-        more, (low, high) = figures["versus"]["ndcg_area"], figures["versus"]["interval"]
-        typer.echo(f"  NDCG area less {versus}'s: {100 * more:+.1f} ({100 * low:+.1f} to {100 * high:+.1f})")
+    for name, compared in figures["versus"].items():
+        more, (low, high) = compared["ndcg_area"], compared["interval"]
+        typer.echo(f"  NDCG area less {name}'s: {100 * more:+.1f} ({100 * low:+.1f} to {100 * high:+.1f})")
+    if plot:
+        save_semantic_curves(figures, plot)
     write_figures(output, figures)
 
 

@@ -6,6 +6,7 @@ import io
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import cycle, product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -90,6 +91,31 @@ def reliability(name: str, confidence: Sequence[float], frequency: Sequence[floa
         return _inline(figure, name)
 
 
+def save_semantic_curves(figures: Mapping[str, Any], path: Path) -> None:
+    """Write NDCG and PCC over the first R results as a picture, PNG or SVG by the file's name.
+
+    Args:
+        figures: of ``evaluate_semantic``.
+        path: of the picture.
+    """
+    ranks = figures["ranks"]
+    by_image, with_text = figures["queries"]["image"], figures["queries"]["image+text"]
+    model = next(iter(by_image))
+    lines = {name: row for name, row in by_image.items() if not name.endswith("(oracle)")}
+    lines[f"{model}, image + text"] = with_text[model]
+    with _figure("semantic", fonttype="path") as (figure, axes):
+        figure.set_size_inches(8.4, 3.8)
+        axes.remove()
+        for panel, (measure, start) in zip(figure.subplots(1, 2), (("ndcg", 0), ("pcc", 1)), strict=True):
+            for (name, row), style in zip(lines.items(), cycle(product(_DASHES[:2], _COLOURS)), strict=False):
+                panel.plot(ranks[start:], row[measure][start:], style[0], color=style[1], label=name)
+            panel.set_xscale("log", base=2)
+            panel.xaxis.set_major_formatter("{x:g}")
+            panel.set(xlabel="first results", ylabel=measure.upper())
+        figure.legend(*panel.get_legend_handles_labels(), loc="outside upper center", ncols=3)
+        figure.savefig(path, metadata={"Date": None}, facecolor="white", dpi=130)
+
+
 def save_scatter(points: Mapping[str, Any], path: Path, title: str) -> None:
     """Write points ``(n, 2)`` in 0..1 by their names in the legend as a picture, PNG or SVG by the file's name."""
     with _figure("map", fonttype="path") as (figure, axes):
@@ -99,7 +125,7 @@ def save_scatter(points: Mapping[str, Any], path: Path, title: str) -> None:
         axes.set_axis_off()
         axes.set(aspect="equal", title=title)
         figure.legend(loc="outside lower center", ncols=2, markerscale=3)
-        figure.savefig(path, metadata={"Date": None}, facecolor="white", dpi=200, bbox_inches="tight")
+        figure.savefig(path, metadata={"Date": None}, facecolor="white", dpi=110, bbox_inches="tight")
 
 
 @contextmanager
