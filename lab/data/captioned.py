@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from indexer.ingest.captions import read_token_file
+from indexer.ingest.captions import read_caption_file, read_token_file
 from models.errors import InputError
 
 TRAIN_SETS = ("flickr8k-train", "coco-train")
@@ -47,7 +47,7 @@ class CaptionedImages:
 
 
 def read_captioned(images: Path, token_file: Path, split_file: Path | None = None, name: str = "") -> CaptionedImages:
-    """Read ``name.jpg#i<TAB>caption`` lines; a split file (one name a line) selects and orders.
+    """Read captions in any form that the indexer reads; a split file (one name a line) selects and orders the images.
 
     Captions without a word in them are left out.
 
@@ -108,8 +108,8 @@ def join(sets: Iterable[CaptionedImages], name: str) -> CaptionedImages:
 
 def _read_tokens(path: Path) -> dict[str, list[str]]:
     captions: dict[str, list[str]] = defaultdict(list)
-    for key, caption in read_token_file(path):
-        captions[key.rpartition("#")[0]].append(caption)
+    for caption in read_caption_file(path):
+        captions[caption.name].append(caption.text)
     return captions
 
 

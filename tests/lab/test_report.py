@@ -14,13 +14,16 @@ from demo_set import read_demo_set
 from lab.evaluation.embedding_map import map_embeddings
 from lab.evaluation.encoded import EncodedSet, encode_captioned
 from lab.evaluation.report import plots
+from lab.evaluation.report.images import Compared, images_section
 from lab.evaluation.report.map_view import SCALE, map_section
 from lab.evaluation.report.measures import evaluate_measures, read_figures, sections_of
 from lab.evaluation.report.page import report_page
-from lab.evaluation.report.pictures import pictures_section
+from lab.evaluation.report.pictures import Item, pictures_section
+from lab.evaluation.report.thumbnails import thumbnail_uri
 from models.errors import InputError
 from models.library import InstalledModels
 from models.protocols import DualEncoder
+from models.text.stems import content_words, stem
 
 WEIGHTS = [0.5, 1.0, 1.5]
 SIDE = {"lift": [0.1, 0.2, 0.3], "retention": [0.9, 0.8, 0.7], "possible": 0.61, "before": 0.05}
@@ -153,6 +156,40 @@ def test_best_and_worst_queries_are_those_of_a_slow_count(encoded: EncodedSet) -
             assert query.wanted.score == pytest.approx(scores[row][owners[row]], abs=1e-5)
             assert query.wanted.right and query.wanted.item.image.startswith("data:image/webp")
             assert any(answer.right for answer in query.answers) == (query.rank <= 5)
+
+
+def test_images_are_found_by_images_and_by_signed_words(encoded: EncodedSet, encoder: DualEncoder) -> None:
+    imagenet = encoded.images[:, ::-1].copy()
+    imagenet[0], imagenet[5] = 0, 0
+    section = images_section(encoded, encoder.encode_texts, imagenet, 1.4)
+    compared, steered = section.blocks
+    assert isinstance(compared, Compared) and isinstance(steered, Compared)
+    shown = [Item(image=thumbnail_uri(file, 120)) for file in encoded.data.files]
+    queries = [shown.index(item) for item, _ in compared.queries]
+    assert queries == [0, 6, 12, 17, 23, 29]
+    for (query, ways), row in zip(compared.queries, queries, strict=True):
+        assert query == shown[row]
+        for way, vectors in zip(ways, (imagenet, encoded.images), strict=True):
+            order = sorted(range(30), key=lambda other: (-float(vectors[other] @ vectors[row]), other))
+            assert list(way.images) == [shown[other] for other in order if other != row][:7]
+        assert [way.by for way in ways] == ["ImageNet features", "semblance-base"]
+    for (_, ways), row in zip(steered.queries, queries, strict=True):
+        plus, minus = ways
+        own = {stem(word) for caption in encoded.data.captions[row] for word in content_words(caption)}
+        assert (plus.by[0], minus.by[0]) == ("+", "\N{MINUS SIGN}")
+        assert stem(plus.by[1:]) not in own and stem(minus.by[1:]) in own
+        (word,) = encoder.encode_texts([plus.by[1:]])
+        scores = encoded.images @ (encoded.images[row] + 1.4 * word)
+        best = max((other for other in range(30) if other != row), key=lambda other: scores[other])
+        assert plus.images[0] == shown[best]
+
+
+def test_galleries_stand_behind_the_queries(encoded: EncodedSet, encoder: DualEncoder) -> None:
+    section = images_section(encoded, encoder.encode_texts, None, 1.4)
+    page = report_page(encoded, encoder.card, {}, date="2001-02-03", galleries=[section])
+    assert re.findall(r'<section id="(\w+)"', page) == ["map", "queries", "images", "provenance"]
+    assert page.count('<article class="compared">') == 12
+    assert "ImageNet features" not in page
 
 
 def test_an_image_finds_its_best_caption(encoded: EncodedSet) -> None:

@@ -14,16 +14,19 @@ import typer
 from lab.progress import progress_bar
 
 if TYPE_CHECKING:
+    from lab.data.captioned import CaptionedImages
     from lab.data.pixels import Progress
     from lab.evaluation.cached_models import CachedModels
     from lab.evaluation.content_cache import ContentCache
     from lab.evaluation.encoded import EncodedSet
     from lab.evaluation.matched import MatchedSet
     from models.protocols import DualEncoder
+    from models.types import Vectors
 
 ImagesFolder = Annotated[Path, typer.Option("--images", help="Folder of the images.", exists=True, file_okay=False)]
 TokenFile = Annotated[
-    Path, typer.Option("--captions", help="Token file: name.jpg#0<TAB>caption.", exists=True, dir_okay=False)
+    Path,
+    typer.Option("--captions", help="Captions: name.jpg#0<TAB>caption, .csv or .jsonl.", exists=True, dir_okay=False),
 ]
 SplitFile = Annotated[Path | None, typer.Option("--split", help="Names of the images to use, one a line.", exists=True)]
 ModelOrMatcherName = Annotated[
@@ -77,6 +80,19 @@ def encode_set(
         encoded = encode_captioned(encoder, data, on_progress, texts=texts)
     typer.echo(f"{model}: {len(data):,} images, {len(encoded.captions):,} captions")
     return encoder, encoded
+
+
+def imagenet_baseline(data: CaptionedImages, device: str) -> Vectors | None:
+    """Extract the features to compare with; None, with a note, where their weights are not installed."""
+    from lab.evaluation.imagenet_features import imagenet_features
+    from models.errors import CheckpointError
+
+    try:
+        with encoding_bar("ImageNet features") as on_progress:
+            return imagenet_features(data.files, device=device, on_progress=on_progress, cache=evaluation_cache())
+    except CheckpointError as error:
+        typer.echo(f"  without ImageNet's features: {error}")
+        return None
 
 
 def is_matcher(name: str) -> bool:

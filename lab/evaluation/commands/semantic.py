@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -17,14 +17,10 @@ from lab.evaluation.commands.options import (
     TokenFile,
     encode_set,
     encoding_bar,
-    evaluation_cache,
+    imagenet_baseline,
     write_figures,
 )
 from models.names import DEFAULT_MODEL
-
-if TYPE_CHECKING:
-    from lab.evaluation.encoded import EncodedSet
-    from models.types import Vectors
 
 
 def semantic(
@@ -58,7 +54,7 @@ def semantic(
     models = [encode_set(images, captions, split, name, device, texts=False)[1] for name in versus or ()]
     with encoding_bar("proxies") as on_progress:
         relevance, *others = (build_proxy(name, encoded.data, on_progress) for name in (proxy, *(beside or ())))
-    figures = evaluate_semantic(encoded, relevance, _imagenet_features(encoded, device), others, queries, models)
+    figures = evaluate_semantic(encoded, relevance, imagenet_baseline(encoded.data, device), others, queries, models)
     for kind, rows in figures["queries"].items():
         typer.echo(f"  queries by {kind}, area to R = {figures['ranks'][-1]}:")
         for row, values in rows.items():
@@ -71,17 +67,3 @@ def semantic(
     if plot:
         save_semantic_curves(figures, plot)
     write_figures(output, figures)
-
-
-def _imagenet_features(encoded: EncodedSet, device: str) -> Vectors | None:
-    """Extract the features to compare with; None, with a note, where their weights are not installed."""
-    from lab.evaluation.imagenet_features import imagenet_features
-    from models.errors import CheckpointError
-
-    files = encoded.data.files
-    try:
-        with encoding_bar("ImageNet features") as on_progress:
-            return imagenet_features(files, device=device, on_progress=on_progress, cache=evaluation_cache())
-    except CheckpointError as error:
-        typer.echo(f"  no row 'imagenet features': {error}")
-        return None

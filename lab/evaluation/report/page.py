@@ -26,7 +26,13 @@ _PACKAGES = ("semblance", "numpy", "torch", "openvino", "opentsne")
 
 
 def report_page(
-    encoded: EncodedSet, card: EncoderCard, figures: Mapping[str, Figures], *, date: str, pictures: bool = True
+    encoded: EncodedSet,
+    card: EncoderCard,
+    figures: Mapping[str, Figures],
+    *,
+    date: str,
+    pictures: bool = True,
+    galleries: Sequence[Section] = (),
 ) -> str:
     """Return the page of everything that was measured.
 
@@ -36,13 +42,14 @@ def report_page(
         figures: by the names of the measures; what is absent is not shown.
         date: of the report, as it is to be read.
         pictures: show photographs and captions; without, the page holds figures, plots and the map's points only.
+        galleries: further sections with photographs.
 
     Raises:
         InputError: figures that lack a value, or fewer than two images.
     """
     sections = [*sections_of(figures), map_section(encoded, map_embeddings(encoded), pictures=pictures)]
     if pictures:
-        sections.append(pictures_section(encoded))
+        sections += [pictures_section(encoded), *galleries]
     return _render(encoded, card, sections, date)
 
 
