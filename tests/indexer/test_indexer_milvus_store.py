@@ -53,7 +53,9 @@ def servers(url):
         server.drop(name)
 
 
-@pytest.mark.parametrize("data", DATA)
+@pytest.mark.parametrize(
+    "data", [name if name == "clustered" else pytest.param(name, marks=pytest.mark.slow) for name in DATA]
+)
 @pytest.mark.parametrize("rows", [3000, 1])
 def test_it_answers_as_the_oracle_does(servers, tmp_path, data, rows):
     vectors, asked = DATA[data](rows, 1), DATA[data](30, 2)

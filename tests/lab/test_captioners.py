@@ -62,6 +62,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
+@pytest.mark.slow
 def test_a_killed_run_goes_on_and_ships_a_captioner(data: Path, tmp_path: Path) -> None:
     name = "show-attend-tell"
     killed, resumed = Told(killed_after=1), Told()

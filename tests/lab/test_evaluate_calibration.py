@@ -179,6 +179,7 @@ def demo_captions(tmp_path: Path) -> Path:
     return tmp_path / "demo.txt"
 
 
+@pytest.mark.slow
 def test_the_command_writes_what_the_model_then_reads(tmp_path: Path, demo_captions: Path) -> None:
     written, output = tmp_path / "calibration.safetensors", tmp_path / "figures.json"
     arguments = [

@@ -62,6 +62,7 @@ def run(job: Job) -> Training:
     return Training(job, TINY, LOSSES["semantic-vt"])
 
 
+@pytest.mark.slow
 def test_what_is_shipped_loads_and_says_what_it_stands_on(job: Job) -> None:
     card = ship(job, TINY)
     assert card.architecture == "semantic"

@@ -58,6 +58,7 @@ def _check(card: EncoderCard, folder: Path, architecture: object) -> None:
     assert values.sum() == pytest.approx((more - less) / 2e-3, rel=1e-3)
 
 
+@pytest.mark.slow
 def test_linear_mapping(sets: Path, tmp_path: Path) -> None:
     job = Job("linear-mapping", sets, sets / "work", tmp_path / "out", _Silent())
     card = linear_mapping_training.ship(job, linear_mapping_training.Recipe(views=1, passes=2, batch=4))

@@ -100,6 +100,7 @@ def _check(card: MatcherCard, job: Job, architecture: object, *shape: int) -> No
     assert matcher.score("a dog", features[:0]).shape == (0,)
 
 
+@pytest.mark.slow
 def test_multimodal_cnn(sets: Path, tmp_path: Path) -> None:
     reporter = _Silent()
     job = Job("mcnn-phrase-short", sets, sets / "work", tmp_path / "out", reporter)
@@ -118,6 +119,7 @@ def test_lstm_similarity(sets: Path, tmp_path: Path) -> None:
     _check(lstm_training.ship(job, recipe), job, lstm_similarity, 300)
 
 
+@pytest.mark.slow
 def test_the_ensemble_of_what_ships(sets: Path, tmp_path: Path) -> None:
     job = Job("mcnn-ensemble", sets, sets / "work", tmp_path / "out", _Silent())
     card = cnn_training.ship_ensemble(job, cnn_training.EnsembleRecipe(images=3))
