@@ -123,7 +123,9 @@ def _proxies(file: Path) -> list[str]:
         "Gordo and Larlus 2017 asks people; no user study is here, and captions held apart vote in their place "
         f"({figures['triplets']:,} triplets; [how](evaluation.md#other-relevance-than-tf-idf)). The paper's figures: "
         "people 89.1, METEOR 72.1, word2vec with Fisher vectors 70.1, tf-idf 76.3, tf-idf of generated captions 62.5, "
-        f"ResNet R-MAC 64.0.\n\n{_table(('', 'agreement with the votes'), rows)}"
+        "ResNet R-MAC 64.0. Measures of captions know the other three of each image, models the photograph alone. What "
+        "scores both images alike agrees with nobody, such as written captions that share no word with the query's."
+        f"\n\n{_table(('', 'agreement with the votes'), rows)}"
     ]
 
 

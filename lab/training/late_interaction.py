@@ -22,6 +22,7 @@ from lab.training.features import cached_features
 from lab.training.job import Job
 from lab.training.loop import Group, Schedule
 from lab.training.precision import mixed_precision
+from lab.training.shipped_matcher import dev_quality
 from lab.training.stage import run_stage
 from models.backbones.lite_pair import INPUT
 from models.cards import MatcherCard, read_matcher_card
@@ -29,7 +30,9 @@ from models.encoders.two_tower import load_encoder
 from models.encoders.two_tower_module import ImageTower, load_two_tower
 from models.inference.cache_folder import cache_folder
 from models.inference.compiler import Compiler, compile_module
+from models.matchers.late_interaction import load_matcher
 from models.matchers.late_interaction_module import FEATURE_SHAPE, LateInteraction, interact, pool_regions
+from models.matchers.source import MatcherSource
 from models.names import DEFAULT_MODEL
 from models.shipped import encoder_card, weights_folder
 from models.text.tokeniser import MAX_TOKENS, TOKENISER, Tokeniser
@@ -189,5 +192,8 @@ def ship(job: Job, recipe: Recipe | None = None) -> MatcherCard:
         "weight": weight,
         "preprocessing": asdict(INPUT),
     }
+    write_checkpoint(job.output, heads.state_dict(), card)
+    matcher = load_matcher(MatcherSource(read_matcher_card(job.output), job.output))
+    card["quality"] = dev_quality(matcher, job.data_root)
     write_checkpoint(job.output, heads.state_dict(), card)
     return read_matcher_card(job.output)

@@ -13,8 +13,9 @@ from torch import Tensor
 
 from lab.checkpoint import write_checkpoint
 from lab.data.captioned import DEV_SETS, CaptionedImages, load_split
+from lab.data.pixels import Progress
 from lab.evaluation.encoded import encode_captioned
-from lab.evaluation.matched import MatchedSet
+from lab.evaluation.matched import MatchedSet, match_captioned
 from lab.evaluation.pairwise import evaluate_pairwise
 from lab.evaluation.reranking_weight import choose_weight
 from lab.evaluation.retrieval import evaluate_score_retrieval
@@ -101,14 +102,27 @@ def ship_matcher(
     matched = [MatchedSet(matcher, data, head(frozen_vectors(job, data).astype(np.float32))) for data in sets]
     scores = [kept_scores(job, one, compute) for one in matched]
     for one, found in zip(matched, scores, strict=True):
-        figures = {**evaluate_score_retrieval(found, one.image_of_caption), "pairwise": evaluate_pairwise(one)}
-        fields["quality"][one.data.name] = figures
+        fields["quality"][one.data.name] = matcher_quality(one, found)
     owns = [one.image_of_caption for one in matched]
     weight, before, after = choose_weight([_first_scores(library, data) for data in sets], scores, owns)
     fields["weight"] = weight
     fields["training"] = {**fields["training"], "dev_mean_recall_before_and_after_reranking": [before, after]}
     write_checkpoint(job.output, tensors, fields, int8_rows=_INT8_ROWS)
     return read_matcher_card(job.output)
+
+
+def matcher_quality(matched: MatchedSet, scores: NDArray[np.float32]) -> dict[str, Any]:
+    """Return what a card says of a matcher on a set: how its own scores of all pairs ``(M, N)`` rank, and choose."""
+    return {**evaluate_score_retrieval(scores, matched.image_of_caption), "pairwise": evaluate_pairwise(matched)}
+
+
+def dev_quality(matcher: Matcher, data_root: Path | None = None, on_progress: Progress | None = None) -> dict[str, Any]:
+    """Measure a matcher as it serves on both dev splits, for its card."""
+    quality = {}
+    for name in DEV_SETS:
+        matched = match_captioned(matcher, load_split(name, data_root), on_progress)
+        quality[name] = matcher_quality(matched, matched.scores(on_progress))
+    return quality
 
 
 def _first_scores(library: InstalledModels, data: CaptionedImages) -> NDArray[np.float32]:
