@@ -102,6 +102,8 @@ def test_a_killed_run_of_late_interaction_goes_on_and_ships_a_matcher(data: Path
     assert card == read_matcher_card(tmp_path / "out")
     assert (card.encoder, card.feature_shape) == ("semblance-base", (25, 128))
     assert card.weight == 0  # the first of equally good weights: the encoder alone ranks four photographs rightly
+    assert set(card.quality) == {"flickr8k-dev", "coco-dev"}
+    assert 0 <= card.quality["coco-dev"]["text_to_image"]["r@1"] <= 1
     source = MatcherSource(card, tmp_path / "out", Compiler(Execution("torch")))
     features = np.random.default_rng(0).normal(size=(3, 25, 128)).astype(np.float16)
     scores = load_matcher(source).score("a giraffe", features)
