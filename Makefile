@@ -10,9 +10,9 @@ PHOTOS ?= demo/photographs
 HOST ?= 127.0.0.1
 PORT ?= 8000
 CHECK ?=
-# Processes that `make test` runs its tests in: one more than two cores, for many tests wait for something. The slow ones
-# run one after another, for some take the whole machine.
-WORKERS ?= 3
+# Processes that `make test` runs its tests in: more than there are cores, and services are too busy to answer in time. The
+# slow tests run one after another, for some take the whole machine.
+WORKERS ?= 2
 
 export HF_HUB_OFFLINE = 1
 BIN := $(VENV)/bin
