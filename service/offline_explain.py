@@ -7,6 +7,7 @@ from collections.abc import Set as AbstractSet
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from indexer.collections import collection_dir
@@ -117,6 +118,7 @@ class _Explaining:
             settings.execution, cache_folder(settings.cache_dir), data_dir=settings.data_dir
         )
         self._model = settings.model or (DEFAULT_MODEL if generation is None else generation.models[0])
+        self._photograph = cache(self._decoded)  # what is looked at is painted, too
         self._query = self._parsed()
         self._method = self._chosen()
         self._encoder = self._library.encoder(self._model, in_caller=True)
@@ -150,9 +152,9 @@ class _Explaining:
     def _evidence(self) -> Evidence:
         generation, model, method, result = self._generation, self._model, self._method, self._asked.result
         if generation is None:
-            seen = self._seen({"result"})["result"]
-            (vector,) = self._encoder.encode_images(seen.pixels[None])
-            task = ExplainTask(model, method, compose(self._terms()), vector, self._looked_at())
+            seen = self._looked_at({"result"})
+            (vector,) = self._encoder.encode_images(seen["result"].pixels[None])
+            task = ExplainTask(model, method, compose(self._terms()), vector, seen)
             return explain(self._library, task, self._threads)
         if self._asked.target == "text":
             check_same_model(generation, self._encoder.card, "text")
@@ -176,8 +178,8 @@ class _Explaining:
             for part, vector in zip(self._query.parts, vectors, strict=True)
         ]
 
-    def _looked_at(self) -> dict[ImageRole, SeenImage]:
-        return self._seen(self._library.explainer(self._model, self._method).looks_at)
+    def _looked_at(self, besides: AbstractSet[ImageRole] = frozenset()) -> dict[ImageRole, SeenImage]:
+        return self._seen(self._library.explainer(self._model, self._method).looks_at | besides)
 
     def _seen(self, roles: AbstractSet[ImageRole]) -> dict[ImageRole, SeenImage]:
         """Return those of the images that there are, as the encoder sees them."""
@@ -191,7 +193,7 @@ class _Explaining:
             seen[role] = SeenImage(self._encoder.prepare(photograph.pixels), region)
         return seen
 
-    def _photograph(self, role: ImageRole, shrink_to: int) -> Photograph:
+    def _decoded(self, role: ImageRole, shrink_to: int) -> Photograph:
         content = self._asked.image if role == "query" else None
         return self._decoder.decode(content or self._content(), shrink_to=shrink_to)
 

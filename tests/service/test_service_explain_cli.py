@@ -18,6 +18,7 @@ from typer.testing import CliRunner
 import service.offline
 import service.offline_explain
 from indexer.ingest.request import IndexRequest
+from models.imaging.decode_pool import DecoderPool
 from models.imaging.overlay import AGAINST, FOR
 from service.cli import app
 
@@ -55,6 +56,13 @@ def test_a_file_is_explained_and_painted(halves: Path, tmp_path: Path) -> None:
     np.testing.assert_allclose(picture[20, 2], 0.3 * np.array([255, 0, 0]) + 0.7 * np.array(FOR), atol=2)
     against = picture[20, 37] - np.array([0, 0, 255])
     assert np.sign(against).tolist() == np.sign(np.array(AGAINST) - [0, 0, 255]).tolist()
+
+
+def test_a_photograph_is_decoded_once(halves: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    decode, decoded = DecoderPool.decode, []
+    monkeypatch.setattr(DecoderPool, "decode", lambda *given, **how: decoded.append(how) or decode(*given, **how))
+    assert run("explain", halves, "red", "--output", tmp_path / "map.png", "--data-dir", tmp_path)[0] == 0
+    assert len(decoded) == 1
 
 
 def test_an_image_of_a_collection_has_the_score_of_a_search(data_dir: Path) -> None:
