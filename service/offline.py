@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -22,7 +22,7 @@ from models.text.spelling import Spelling, load_spelling
 from models.types import Side
 from service.search.confidence import Strength, is_sure_enough
 from service.search.correction import Reading, read_words
-from service.search.grammar import parse_beside_image, parse_query
+from service.search.grammar import QueryLimits, parse_beside_image, parse_query
 from service.search.plan import EncodedQuery, check_same_model, plan_search, prepare_image, words_read
 from service.search.query import ImageFile, Page, Query
 from service.search.rerank import NO_MATCHER, RerankChoice
@@ -155,11 +155,9 @@ class Searcher:
         return read_words(words, self._spelling, self._encoder.card, self._generation, correct=correct)
 
     def _query(self, read: Reading, image: bytes | None, modifiers: Sequence[str], negation: bool) -> Query:
-        limits, words = self._settings.query_limits, read.text
-        if image is None:
-            return Query(*parse_query(words, modifiers, limits, negation=negation), read.correction, read.unknown)
-        steering = [*([words] if words.strip() else []), *modifiers]
-        return Query(ImageFile(image), parse_beside_image(steering, limits), read.correction)
+        query = parse_offline(read.text, image, modifiers, self._settings.query_limits, negation=negation)
+        unknown = read.unknown if image is None else query.unknown
+        return replace(query, correction=read.correction, unknown=unknown)
 
 
 def choose_collection(
@@ -193,6 +191,19 @@ def choose_collection(
                 f'{told}Name the collection: semblance search --collection NAME "a dog". There are: {there_are}.'
             )
     return named, arguments
+
+
+def parse_offline(
+    words: str, image: bytes | None, modifiers: Sequence[str], limits: QueryLimits, *, negation: bool = True
+) -> Query:
+    """Parse a sentence with signed words, or the file of an image that words steer.
+
+    Raises:
+        QueryError: as the grammar does.
+    """
+    if image is None:
+        return Query(*parse_query(words, modifiers, limits, negation=negation))
+    return Query(ImageFile(image), parse_beside_image([*([words] if words.strip() else []), *modifiers], limits))
 
 
 def encode_query(query: Query, encoder: DualEncoder, decoder: ImageDecoder) -> EncodedQuery:

@@ -24,12 +24,10 @@ from models.library import InstalledModels
 from models.names import DEFAULT_MODEL
 from models.protocols import SeenImage
 from models.types import Side
-from service.offline import choose_collection, encode_query
+from service.offline import choose_collection, encode_query, parse_offline
 from service.search.engine import find_caption, find_image
 from service.search.explanation import as_reranked, caption_task, image_task
-from service.search.grammar import parse_beside_image, parse_query
 from service.search.plan import check_same_model
-from service.search.query import ImageFile, Query
 from service.search.rerank import NO_MATCHER, RerankChoice, choose_reranking
 from service.security.paths import read_original
 from service.serving.matchers import Matchers
@@ -119,7 +117,7 @@ class _Explaining:
         )
         self._model = settings.model or (DEFAULT_MODEL if generation is None else generation.models[0])
         self._photograph = cache(self._decoded)  # what is looked at is painted, too
-        self._query = self._parsed()
+        self._query = parse_offline(asked.words, asked.image, asked.modifiers, settings.query_limits)
         self._method = self._chosen()
         self._encoder = self._library.encoder(self._model, in_caller=True)
 
@@ -132,13 +130,6 @@ class _Explaining:
             photograph = self._photograph(evidence.image, side)
             png = overlay_png(photograph, evidence.strength(evidence.image), region, side)
         return Explained(self._method, evidence, png)
-
-    def _parsed(self) -> Query:
-        asked, limits = self._asked, self._settings.query_limits
-        if asked.image is None:
-            return Query(*parse_query(asked.words, asked.modifiers, limits))
-        steering = [*([asked.words] if asked.words.strip() else []), *asked.modifiers]
-        return Query(ImageFile(asked.image), parse_beside_image(steering, limits))
 
     def _chosen(self) -> str:
         """Return the method, which fits the model and the query."""
