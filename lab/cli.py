@@ -36,6 +36,7 @@ def train(
         list[str] | None,
         typer.Option("--set", help="Another choice of the recipe, such as margin=0.3; can be repeated."),
     ] = None,
+    device: Annotated[str, typer.Option(help="Torch device: cpu, cuda, or auto: a GPU where there is one.")] = "cpu",
 ) -> None:
     """Train a model with the choices that made its shipped weights, or with others."""
     from lab.data.captioned import training_data_root
@@ -44,12 +45,15 @@ def train(
     from lab.training.job import Job
     from lab.training.reporter import ProgressReporter
     from models.errors import InputError
+    from models.inference.device import resolve_device
 
     root = data or training_data_root()
     if root is None:
         raise InputError("the captioned photographs are not here: give --data or set SEMBLANCE_TRAINING_DATA")
     with progress_bar() as progress:
-        card = run(Job(model, root, work, output / model, ProgressReporter(progress), read_choices(choices or ())))
+        reporter = ProgressReporter(progress)
+        job = Job(model, root, work, output / model, reporter, read_choices(choices or ()), resolve_device(device))
+        card = run(job)
     _print_card(card)
 
 

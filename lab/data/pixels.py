@@ -11,19 +11,19 @@ import numpy as np
 
 from models.imaging.decode import decode_image
 from models.inference.batches import IMAGE_BATCH
+from models.inference.execution import available_cores
 from models.types import Pixels
 
 Progress = Callable[[int, int], None]
 """Called with images done and total."""
 
-_THREADS = 2
 _BATCHES_AHEAD = 2
 """That are read before they are asked for: more would only fill the memory."""
 
 
 def read_batches(files: Sequence[Path], read: Callable[[Path], Pixels]) -> Iterator[Pixels]:
     """Yield what ``read`` makes of each file, ``(S, S, 3)``, as batches ``(B, S, S, 3)`` of at most ``IMAGE_BATCH``."""
-    with ThreadPoolExecutor(_THREADS) as pool:
+    with ThreadPoolExecutor(available_cores()) as pool:
         reading: deque[Iterator[Pixels]] = deque()
         for start in range(0, len(files), IMAGE_BATCH):
             reading.append(pool.map(read, files[start : start + IMAGE_BATCH]))

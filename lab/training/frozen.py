@@ -14,6 +14,7 @@ from lab.training.features import cached_features
 from lab.training.job import Job
 from models.backbones.frozen import IMAGENET_LITE, FrozenTower, load_backbone
 from models.inference.compiler import compile_module
+from models.inference.execution import Execution
 from models.inference.runner import Runner
 from models.shipped import part_card
 
@@ -41,7 +42,7 @@ def _cached(job: Job, data: CaptionedImages, view: int, name: str, what: str) ->
     return cached_features(
         data.files,
         load_backbone(name).preprocessing,
-        lambda pixels: _compiled(name, what)(pixels),
+        lambda pixels: _compiled(name, what, job.device)(pixels),
         identity=f"{what} of {name} {part_card(name).weights_sha256}",
         cache=job.features,
         view=view,
@@ -50,12 +51,13 @@ def _cached(job: Job, data: CaptionedImages, view: int, name: str, what: str) ->
 
 
 @lru_cache(maxsize=1)
-def _compiled(name: str, what: str) -> Runner:
+def _compiled(name: str, what: str, device: str) -> Runner:
     """Compile once for all sets and views, and not at all where the features are there: it takes seconds."""
     backbone = load_backbone(name)
     size = backbone.preprocessing.size
     tower = FrozenTower(backbone, _HEADS[what]()).eval()
-    return compile_module(tower, [torch.zeros(2, size, size, 3, dtype=torch.uint8)], [(0,)])
+    example = torch.zeros(2, size, size, 3, dtype=torch.uint8)
+    return compile_module(tower, [example], [(0,)], Execution(device=device))
 
 
 class _Places(nn.Module):

@@ -28,6 +28,7 @@ class Job:
         output: becomes the folder of weights and card.
         reporter: is told of the progress.
         choices: of the recipe, that are other than those which made the shipped weights.
+        device: of torch, that trains; recipes that do not read it train on the CPU.
     """
 
     model: str
@@ -36,6 +37,7 @@ class Job:
     output: Path
     reporter: Reporter
     choices: Mapping[str, Any] = field(default_factory=dict)
+    device: str = "cpu"
 
     @property
     def work(self) -> Path:
@@ -57,8 +59,8 @@ class Job:
 
     def card(self, recipe: Any) -> dict[str, Any]:
         """Return the fields that the cards of all models have in common."""
-        command = " ".join(
-            [f"semblance train {self.model}", *(f"--set {n}={json.dumps(v)}" for n, v in self.choices.items())]
-        )
+        device = [] if self.device == "cpu" else [f"--device {self.device}"]
+        settings = [f"--set {name}={json.dumps(value)}" for name, value in self.choices.items()]
+        command = " ".join([f"semblance train {self.model}", *device, *settings])
         training = {"command": command, "data": list(TRAIN_SETS), **asdict(recipe)}
         return {"name": self.model, "licence": LICENCE, "languages": ["en"], "training": training}

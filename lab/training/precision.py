@@ -9,8 +9,8 @@ import torch
 from models.inference.device import multiplies_bfloat16
 
 
-def mixed_precision() -> AbstractContextManager[object]:
-    """Within the block compute in bfloat16, if the processor has instructions for it (without, it is far slower)."""
-    if multiplies_bfloat16("cpu"):
-        return torch.autocast("cpu", torch.bfloat16)
+def mixed_precision(device: str = "cpu") -> AbstractContextManager[object]:
+    """Within the block compute in bfloat16, if the device has instructions for it (without, it is far slower)."""
+    if multiplies_bfloat16(device):
+        return torch.autocast(torch.device(device).type, torch.bfloat16)
     return nullcontext()

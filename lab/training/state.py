@@ -39,7 +39,7 @@ def load_state(path: Path, module: nn.Module, optimiser: Optimizer, average: Run
             if part == "module":
                 weights[rest] = file.get_tensor(name)
             elif part == "average":
-                average.values[int(rest)] = file.get_tensor(name)
+                average.values[int(rest)].copy_(file.get_tensor(name))
             else:
                 index, _, moment = rest.partition(".")
                 moments.setdefault(int(index), {})[moment] = file.get_tensor(name)

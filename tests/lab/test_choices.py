@@ -66,3 +66,8 @@ def test_the_card_names_the_command_with_its_choices(tmp_path: Path) -> None:
     training = job.card(recipe)["training"]
     assert training["command"] == "semblance train semantic-v --set margin=0.3 --set start_from=null"
     assert training["margin"] == 0.3
+
+
+def test_the_card_names_the_device_that_is_no_cpu(tmp_path: Path) -> None:
+    job = Job("vse", tmp_path, tmp_path, tmp_path, None, {"margin": 0.3}, "cuda")  # type: ignore[arg-type]
+    assert job.card(Recipe())["training"]["command"] == "semblance train vse --device cuda --set margin=0.3"
