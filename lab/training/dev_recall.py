@@ -17,7 +17,7 @@ def mean_recall(images: Tensor, captions: Tensor, image_of_caption: Sequence[int
     return _mean(retrieval_ranks(images.numpy(), captions.numpy(), image_of_caption))
 
 
-def mean_recall_of_scores(scores: NDArray[np.float32], image_of_caption: Sequence[int]) -> float:
+def mean_recall_of_scores(scores: NDArray[np.float32], image_of_caption: Sequence[int] | NDArray[np.int64]) -> float:
     """Return the same by ``(M, N)`` scores of captions with images."""
     return _mean(score_retrieval_ranks(scores, image_of_caption))
 

@@ -8,10 +8,9 @@ In that layer what comes of the image is a sum of its own, :math:`W [x; v] = W_x
 so it is computed once an image; and as :math:`\max_t \mathrm{relu}(a_t + b) = \mathrm{relu}(b + \max_t a_t)`, the
 sentence is pooled before the two meet. All layers up to there run once a sentence, the others once a pair.
 
-Beside the paper's sum stands a product, for a perceptron is slow to learn one: to the perceptron's score is added the
-cosine of the image's vector v and of a linear map of the mean over the places of that same layer's sentence units,
-
-.. math:: s(\text{sentence}, x) = \cos(A \, \tfrac{1}{P} \sum_t \mathrm{relu}(a_t), v) + \mathrm{MLP}
+The perceptron alone scores. Of the paper's network two things differ: the image's vector is brought to mean 0 and
+standard deviation 1 before it enters, so that no photograph outweighs the words by its scale; and the first weights
+where the two meet are drawn so that they already compare them (see ``start_paired``).
 """
 
 from __future__ import annotations
@@ -40,8 +39,6 @@ HIDDEN = 400
 IMAGE = 256
 """Dimensions of the image's vector, as in the paper; what is kept of an image."""
 IMAGE_HIDDEN = 400
-_FIRST_SHARE = 0.02
-"""Of its usual first weights, with which the perceptron's last layer starts: the agreement is learned before it."""
 _PLACES = MAX_WORDS // POOL ** len(WIDTHS)
 """That the last layer of convolution leaves of a sentence."""
 
@@ -63,7 +60,7 @@ MERGES = tuple(Merge(name, layer) for layer, name in enumerate(("word", "phrase-
 
 
 class MultimodalCnn(nn.Module):
-    """Sentences and image vectors to scores: how far the two agree, and what the perceptron makes of the pair.
+    """Sentences and image vectors to the perceptron's scores of their pairs.
 
     Args:
         merge: where the image enters.
@@ -79,16 +76,13 @@ class MultimodalCnn(nn.Module):
         inputs = (dimension, *WIDTHS[:-1])
         self.convolutions = nn.ModuleList(nn.Linear(WINDOW * i, o) for i, o in zip(inputs, WIDTHS, strict=True))
         self.hidden = nn.Linear(_PLACES * WIDTHS[-1], HIDDEN)
-        width = [*WIDTHS, HIDDEN][merge.layer]
-        self.image = nn.Linear(IMAGE, width, bias=False)
-        self.agreement = nn.Linear(width, IMAGE)
+        self.image = nn.Linear(IMAGE, [*WIDTHS, HIDDEN][merge.layer], bias=False)
         self.output = nn.Linear(HIDDEN, 1)
         self.drop = nn.Dropout(dropout)
-        for layer in (*self.convolutions, self.hidden, self.image, self.agreement, self.output):
+        for layer in (*self.convolutions, self.hidden, self.image, self.output):
             start_at_scale(layer)
         stages = [*self.convolutions, self.hidden, self.output]
         start_paired(stages[merge.layer], self.image, stages[merge.layer + 1])
-        self.output.weight.data *= _FIRST_SHARE
 
     def forward(self, numbers: Tensor, mask: Tensor, images: Tensor) -> Tensor:
         """Score S sentences against N images, ``(S, N)``.
@@ -99,39 +93,26 @@ class MultimodalCnn(nn.Module):
             images: vectors ``(N, 256)``; or ``(S, N, 256)``, each sentence's own.
         """
         sentence, real = self._read(numbers, mask)
-        return self._agree(sentence, real, images) + self._compare(sentence, real, images)
-
-    def agree(self, numbers: Tensor, mask: Tensor, images: Tensor) -> Tensor:
-        """Return the agreement alone, ``(S, N)`` cosines; arguments as above."""
-        return self._agree(*self._read(numbers, mask), images)
+        image = self.image(self.drop(F.layer_norm(images, (IMAGE,))))
+        real = real[:, None]
+        x = gated(sentence[:, None] + image[..., None, :], real)  # (S, N, P, W)
+        for convolution in self.convolutions[self.merge.layer + 1 :]:
+            x, real = halved(gated(convolution(windows(x)), real), real)
+        units = x.squeeze(-2) if self.merge.layer == len(WIDTHS) else F.relu(self.hidden(self.drop(lay_out(x))))
+        units = self.drop(units)
+        with torch.autocast(units.device.type, enabled=False):  # scores a hair apart must stay apart
+            scores: Tensor = self.output(units.float()).squeeze(-1)
+        return scores
 
     def _read(self, numbers: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         """Return the sentences' share of the layer where the image enters, ``(S, P, W)``, and which places are real."""
         x, real = self.drop(self.words(numbers)), mask.bool()
-        for convolution in self.convolutions[: self.merge.layer + 1]:
-            x, real = pool(convolution(windows(x)), real)
-            before, x = x, gated(x, real)
+        for convolution in self.convolutions[: self.merge.layer]:
+            x, real = halved(gated(convolution(windows(x)), real), real)
         if self.merge.layer < len(WIDTHS):
-            return before, real
+            return pool(self.convolutions[self.merge.layer](windows(x)), real)
         whole: Tensor = self.hidden(self.drop(lay_out(x)))
         return whole[:, None], torch.ones_like(real[:, :1])
-
-    def _agree(self, sentence: Tensor, real: Tensor, images: Tensor) -> Tensor:
-        mean = gated(sentence, real).sum(dim=1) / real.sum(dim=1, keepdim=True).clamp(min=1)
-        sides = self.agreement(self.drop(mean)), images
-        with torch.autocast(mean.device.type, enabled=False):  # scores a hair apart must stay apart
-            left, right = (F.normalize(side.float(), dim=-1) for side in sides)
-            return left @ right.T if right.ndim == 2 else (right @ left.unsqueeze(-1)).squeeze(-1)
-
-    def _compare(self, sentence: Tensor, real: Tensor, images: Tensor) -> Tensor:
-        x, real = sentence[:, None] + self.image(self.drop(images))[..., None, :], real[:, None]  # (S, N, P, W)
-        for convolution in self.convolutions[self.merge.layer + 1 :]:
-            x, real = pool(convolution(windows(gated(x, real))), real)
-        x = self.hidden(self.drop(lay_out(gated(x, real)))) if self.merge.layer < len(WIDTHS) else x.squeeze(-2)
-        x = self.drop(F.relu(x))
-        with torch.autocast(x.device.type, enabled=False):
-            scores: Tensor = self.output(x.float()).squeeze(-1)
-        return scores
 
 
 @torch.no_grad()
@@ -181,18 +162,27 @@ def windows(x: Tensor) -> Tensor:
     return torch.cat([padded[..., shift : shift + places, :] for shift in range(WINDOW)], dim=-1)
 
 
+def halved(x: Tensor, real: Tensor) -> tuple[Tensor, Tensor]:
+    """Take the larger of each two gated places, ``(..., T, C)`` and ``(..., T)`` to ``(..., ceil(T / 2), C)``."""
+    x, real = whole_windows(x, real)
+    return torch.maximum(x[..., ::POOL, :], x[..., 1::POOL, :]), real[..., ::POOL] | real[..., 1::POOL]
+
+
 def pool(x: Tensor, real: Tensor) -> tuple[Tensor, Tensor]:
-    """Take the larger of each two real places, ``(..., T, C)`` and ``(..., T)`` to ``(..., ceil(T / 2), C)``.
+    """Take the larger of each two real places before the ReLU; shapes as above.
 
     Where neither is real, the result is not to be read (and finite, so that it may be multiplied by zero).
     """
-    if x.shape[-2] % POOL:
-        x, real = F.pad(x, (0, 0, 0, 1)), F.pad(real, (0, 1))
-    lowest = torch.finfo(x.dtype).min / 4
-    x = torch.where(real[..., None], x, lowest)
-    x = torch.maximum(x[..., ::POOL, :], x[..., 1::POOL, :])
-    real = real[..., ::POOL] | real[..., 1::POOL]
+    x, real = whole_windows(x, real)
+    x, real = halved(torch.where(real[..., None], x, torch.finfo(x.dtype).min / 4), real)
     return torch.where(real[..., None], x, 0.0), real
+
+
+def whole_windows(x: Tensor, real: Tensor) -> tuple[Tensor, Tensor]:
+    """Add an empty place where they do not make whole windows of pooling; shapes as above."""
+    if x.shape[-2] % POOL:
+        return F.pad(x, (0, 0, 0, 1)), F.pad(real, (0, 1))
+    return x, real
 
 
 def lay_out(x: Tensor) -> Tensor:

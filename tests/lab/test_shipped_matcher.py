@@ -105,7 +105,7 @@ def test_multimodal_cnn(sets: Path, tmp_path: Path) -> None:
     reporter = _Silent()
     job = Job("mcnn-phrase-short", sets, sets / "work", tmp_path / "out", reporter)
     recipe = cnn_training.Recipe(
-        views=1, contrast_passes=2, contrast_batch=4, ranking_passes=1, ranking_batch=6, hardest=2
+        views=1, batch=4, contrast_passes=4, ranking_passes=1, dev_every=2, word_dropout=0.1, hardest=2
     )
     card = cnn_training.ship(job, recipe)
     assert reporter.passes == ["contrast 1", "contrast 2", "ranking 1"]

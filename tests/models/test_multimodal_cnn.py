@@ -13,6 +13,7 @@ from models.matchers.multimodal_cnn_module import (
     ImageSentenceCnn,
     Merge,
     MultimodalCnn,
+    halved,
     lay_out,
     pool,
     start_paired,
@@ -26,8 +27,7 @@ LENGTHS = (1, 4, 7, 11)
 def network(request: pytest.FixtureRequest) -> MultimodalCnn:
     torch.manual_seed(1)
     network = MultimodalCnn(request.param, vocabulary=30, dimension=6).eval()
-    torch.nn.init.normal_(network.output.weight, std=0.2)  # so that the perceptron counts
-    for layer in (*network.convolutions, network.hidden, network.agreement):  # so that ReLU and the gate act
+    for layer in (*network.convolutions, network.hidden):  # so that ReLU and the gate act
         torch.nn.init.normal_(layer.bias, std=0.5)
     return network
 
@@ -44,7 +44,7 @@ def score_by_loops(network: MultimodalCnn, numbers: np.ndarray, image: np.ndarra
     layers = {name: value.numpy() for name, value in network.state_dict().items()}
     rows = np.zeros((MAX_WORDS, 6))
     rows[: len(numbers)] = layers["words.weight"][numbers]
-    seen = layers["image.weight"] @ image
+    seen = layers["image.weight"] @ ((image - image.mean()) / np.sqrt(image.var() + 1e-5))
     for layer, width in enumerate(WIDTHS):
         weight, bias = layers[f"convolutions.{layer}.weight"], layers[f"convolutions.{layer}.bias"]
         behind = np.vstack([rows, np.zeros((2, rows.shape[1]))])
@@ -61,24 +61,6 @@ def score_by_loops(network: MultimodalCnn, numbers: np.ndarray, image: np.ndarra
     return float((layers["output.weight"] @ hidden + layers["output.bias"])[0])
 
 
-def agree_by_loops(network: MultimodalCnn, numbers: np.ndarray, image: np.ndarray) -> float:
-    """Return the cosine of the image and of the mean of the sentence's units where the two meet, without the image."""
-    layers = {name: value.numpy() for name, value in network.state_dict().items()}
-    rows = layers["words.weight"][numbers]
-    for layer in range(min(network.merge.layer, 2) + 1):
-        weight, bias = layers[f"convolutions.{layer}.weight"], layers[f"convolutions.{layer}.bias"]
-        behind = np.vstack([rows, np.zeros((2, rows.shape[1]))])
-        maps = [np.maximum(weight @ behind[place : place + 3].reshape(-1) + bias, 0) for place in range(len(rows))]
-        rows = np.array([np.max(maps[place : place + 2], axis=0) for place in range(0, len(maps), 2)])
-    mean = rows.mean(axis=0)
-    if network.merge.layer == 3:
-        laid_out = np.zeros(layers["hidden.weight"].shape[1])
-        laid_out[: rows.size] = rows.reshape(-1)
-        mean = np.maximum(layers["hidden.weight"] @ laid_out + layers["hidden.bias"], 0)
-    sentence = layers["agreement.weight"] @ mean + layers["agreement.bias"]
-    return float(sentence @ image / np.linalg.norm(sentence) / np.linalg.norm(image))
-
-
 def test_every_pair_scores_as_by_loops(network: MultimodalCnn) -> None:
     numbers, mask = drawn(LENGTHS)
     images = torch.randn(3, IMAGE, generator=torch.Generator().manual_seed(3))
@@ -88,8 +70,7 @@ def test_every_pair_scores_as_by_loops(network: MultimodalCnn) -> None:
     for sentence, length in enumerate(LENGTHS):
         for image in range(3):
             pair = numbers[sentence, :length].numpy(), images[image].numpy()
-            expected = score_by_loops(network, *pair) + agree_by_loops(network, *pair)
-            assert found[sentence, image].item() == pytest.approx(expected, abs=1e-4)
+            assert found[sentence, image].item() == pytest.approx(score_by_loops(network, *pair), abs=1e-3)
 
 
 def test_each_sentence_may_have_images_of_its_own(network: MultimodalCnn) -> None:
@@ -101,15 +82,30 @@ def test_each_sentence_may_have_images_of_its_own(network: MultimodalCnn) -> Non
     torch.testing.assert_close(together, torch.stack(apart), atol=1e-5, rtol=1e-4)
 
 
-def test_the_agreement_alone_is_its_cosine(network: MultimodalCnn) -> None:
+def test_the_image_changes_what_the_units_of_its_level_find(network: MultimodalCnn) -> None:
     numbers, mask = drawn(LENGTHS)
-    images = torch.randn(3, IMAGE, generator=torch.Generator().manual_seed(3))
+    images = torch.randn(2, IMAGE, generator=torch.Generator().manual_seed(5))
     with torch.inference_mode():
-        found = network.agree(numbers, mask, images)
-    for sentence, length in enumerate(LENGTHS):
-        for image in range(3):
-            expected = agree_by_loops(network, numbers[sentence, :length].numpy(), images[image].numpy())
-            assert found[sentence, image].item() == pytest.approx(expected, abs=1e-5)
+        first, second = network(numbers, mask, images).T
+        # not by a term of the image's own: the same image is worth another difference to another sentence
+        assert (first - second).std() > 0.01
+        network.image.weight.zero_()  # no other way leads from the image to the scores
+        blind = network(numbers, mask, images)
+    assert torch.equal(blind[:, 0], blind[:, 1])
+    assert not torch.equal(blind[0], blind[1])
+
+
+def test_the_perceptron_alone_scores(network: MultimodalCnn) -> None:
+    with torch.inference_mode():
+        network.output.weight.zero_()
+        scores = network(*drawn(LENGTHS), torch.randn(3, IMAGE))
+    assert torch.equal(scores, network.output.bias.expand_as(scores))
+
+
+def test_the_scale_of_an_image_does_not_count(network: MultimodalCnn) -> None:
+    images = torch.randn(2, IMAGE)
+    with torch.inference_mode():
+        torch.testing.assert_close(network(*drawn(LENGTHS), images), network(*drawn(LENGTHS), 9 * images + 2))
 
 
 def test_padding_changes_nothing(network: MultimodalCnn) -> None:
@@ -148,6 +144,12 @@ def test_the_first_weights_compare_sentence_and_image() -> None:
 def test_a_window_is_a_place_and_the_two_after_it() -> None:
     found = windows(torch.tensor([[[1.0], [2.0], [3.0]]]))
     assert found.tolist() == [[[1, 2, 3], [2, 3, 0], [3, 0, 0]]]
+
+
+def test_the_larger_of_each_two_places_stays() -> None:
+    pooled, left = halved(torch.tensor([[[3.0], [1.0], [2.0]]]), torch.tensor([[True, True, True]]))
+    assert pooled[0, :, 0].tolist() == [3, 2]
+    assert left.tolist() == [[True, True]]
 
 
 def test_pooling_takes_the_larger_of_the_real_ones() -> None:
