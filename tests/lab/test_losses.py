@@ -29,3 +29,10 @@ def test_info_nce_scale_is_held_at_its_cap() -> None:
     images, texts = torch.randn(4, 3), torch.randn(4, 3)
     wild, capped = InfoNCE(temperature=1e-6, max_scale=10), InfoNCE(temperature=0.1, max_scale=10)
     torch.testing.assert_close(wild(images, texts), capped(images, texts))
+
+
+def test_a_smoothed_target_gives_its_share_to_all_of_the_batch() -> None:
+    scores = torch.tensor([[2.0, 0.0], [0.0, 2.0]])
+    right, wrong = math.log(1 + math.exp(-2)), math.log(1 + math.exp(2))
+    expected = 0.9 * right + 0.1 * (right + wrong) / 2
+    assert math.isclose(InfoNCE(temperature=1.0, smoothing=0.1).of_scores(scores).item(), expected, rel_tol=1e-6)
