@@ -52,11 +52,11 @@ class Recipe:
     margin: float = 1.0
     hardest: int = 4
     dev_every: int = 5
-    dropout: float = 0.1
-    word_dropout: float = 0.0
+    dropout: float = 0.15
+    word_dropout: float = 0.05
     noise: float = 0.5
     smoothing: float = 0.0
-    weight_decay: float = 0.05
+    weight_decay: float = 0.1
     average: float = 0.98
     seed: int = 1
 
@@ -112,10 +112,10 @@ class Training:
         output.bias.mul_(contrast.scale)
 
     def _train_stage(self, stage: Stage, loss: Callable[[Tensor], Tensor], learned: nn.Module) -> None:
-        recipe, module = self._recipe, nn.ModuleList([self._pair, learned])
-        every = min(recipe.dev_every, stage.passes)
         if not stage.passes:
             return
+        recipe, module = self._recipe, nn.ModuleList([self._pair, learned])
+        every = min(recipe.dev_every, stage.passes)
 
         def loss_of(batch: Batch) -> Tensor:
             with mixed_precision(self._job.device):
@@ -160,6 +160,7 @@ def trained_network(job: Job, recipe: Recipe, pairs: Callable[[], TrainingPairs]
     if not file.exists():
         trained = Training(job, merge, recipe, pairs()).run()
         state = {name: value.cpu().contiguous() for name, value in trained.state_dict().items()}
+        file.parent.mkdir(parents=True, exist_ok=True)
         save_file(state, file, {"device": job.device})
     with safe_open(file, "pt") as stored:
         state = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118 - not a mapping
