@@ -24,12 +24,12 @@ from lab.training.frozen import frozen_vectors
 from lab.training.job import Job
 from models.backbones.frozen import IMAGENET_LITE
 from models.backbones.lite_pair import INPUT
-from models.cards import MatcherCard, read_matcher_card
+from models.cards import EncoderCard, MatcherCard, read_matcher_card
 from models.library import InstalledModels
 from models.matchers.source import MatcherSource, VectorHead
 from models.names import DEFAULT_MODEL
 from models.protocols import Matcher
-from models.shipped import part_card
+from models.shipped import encoder_card, part_card
 from models.text.shipped_vocabulary import WORD_VECTORS
 
 _INT8_ROWS = 64
@@ -62,8 +62,8 @@ def kept_scores(job: Job, matched: MatchedSet, compute: Scores | None = None) ->
     return cached_array(scores_file(job.work_root, matched.matcher.card, name), score)
 
 
-def scores_file(work_root: Path, card: MatcherCard, data: str) -> Path:
-    """Return the file of a matcher's scores on a set."""
+def scores_file(work_root: Path, card: MatcherCard | EncoderCard, data: str) -> Path:
+    """Return the file of a model's scores on a set."""
     return work_root / "scores" / f"{card.weights_sha256}-{data}.npy"
 
 
@@ -104,7 +104,7 @@ def ship_matcher(
     for one, found in zip(matched, scores, strict=True):
         fields["quality"][one.data.name] = matcher_quality(one, found)
     owns = [one.image_of_caption for one in matched]
-    weight, before, after = choose_weight([_first_scores(library, data) for data in sets], scores, owns)
+    weight, before, after = choose_weight([_first_scores(job, library, data) for data in sets], scores, owns)
     fields["weight"] = weight
     fields["training"] = {**fields["training"], "dev_mean_recall_before_and_after_reranking": [before, after]}
     write_checkpoint(job.output, tensors, fields, int8_rows=_INT8_ROWS)
@@ -125,7 +125,10 @@ def dev_quality(matcher: Matcher, data_root: Path | None = None, on_progress: Pr
     return quality
 
 
-def _first_scores(library: InstalledModels, data: CaptionedImages) -> NDArray[np.float32]:
-    encoded = encode_captioned(library.encoder(DEFAULT_MODEL), data)
-    scores: NDArray[np.float32] = encoded.captions @ encoded.images.T
-    return scores
+def _first_scores(job: Job, library: InstalledModels, data: CaptionedImages) -> NDArray[np.float32]:
+    def score() -> NDArray[np.float32]:
+        encoded = encode_captioned(library.encoder(DEFAULT_MODEL), data)
+        scores: NDArray[np.float32] = encoded.captions @ encoded.images.T
+        return scores
+
+    return cached_array(scores_file(job.work_root, encoder_card(DEFAULT_MODEL), data.name), score)
