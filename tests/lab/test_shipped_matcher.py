@@ -51,7 +51,7 @@ def sets(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_training_sets(tmp_path_factory.mktemp("sets"))
 
 
-def first_scores(_library: object, data: CaptionedImages) -> NDArray[np.float32]:
+def first_scores(_job: Job, _library: object, data: CaptionedImages) -> NDArray[np.float32]:
     """Return made-up scores of a dual encoder, the same for the same set, and near one another."""
     seed = len(data.name)
     return np.random.default_rng(seed).normal(scale=0.01, size=(len(data.flat_captions()[0]), len(data))).astype("f")
@@ -69,7 +69,7 @@ def recall_by_sorting(job: Job, card: MatcherCard, weight: float) -> float:
     """Return the mean of R@1, R@5 and R@10 on dev by the sum of both scores; all four images are re-ranked."""
     found = []
     for data in job.load("flickr8k-dev", "coco-dev"):
-        fused = first_scores(None, data) + weight * np.load(scores_file(job.work_root, card, data.name))
+        fused = first_scores(job, None, data) + weight * np.load(scores_file(job.work_root, card, data.name))
         owners = data.flat_captions()[1]
         ranks = [
             sorted(range(len(data)), key=lambda i: -row[i]).index(own) for row, own in zip(fused, owners, strict=True)
