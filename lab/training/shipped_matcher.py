@@ -14,6 +14,8 @@ from torch import Tensor
 from lab.checkpoint import write_checkpoint
 from lab.data.captioned import DEV_SETS, CaptionedImages, load_split
 from lab.data.pixels import Progress
+from lab.evaluation.cached_models import CachedEncoder
+from lab.evaluation.content_cache import ContentCache
 from lab.evaluation.encoded import encode_captioned
 from lab.evaluation.matched import MatchedSet, match_captioned
 from lab.evaluation.pairwise import evaluate_pairwise
@@ -24,12 +26,12 @@ from lab.training.frozen import frozen_vectors
 from lab.training.job import Job
 from models.backbones.frozen import IMAGENET_LITE
 from models.backbones.lite_pair import INPUT
-from models.cards import EncoderCard, MatcherCard, read_matcher_card
+from models.cards import MatcherCard, read_matcher_card
 from models.library import InstalledModels
 from models.matchers.source import MatcherSource, VectorHead
 from models.names import DEFAULT_MODEL
 from models.protocols import Matcher
-from models.shipped import encoder_card, part_card
+from models.shipped import part_card
 from models.text.shipped_vocabulary import WORD_VECTORS
 
 _INT8_ROWS = 64
@@ -62,8 +64,8 @@ def kept_scores(job: Job, matched: MatchedSet, compute: Scores | None = None) ->
     return cached_array(scores_file(job.work_root, matched.matcher.card, name), score)
 
 
-def scores_file(work_root: Path, card: MatcherCard | EncoderCard, data: str) -> Path:
-    """Return the file of a model's scores on a set."""
+def scores_file(work_root: Path, card: MatcherCard, data: str) -> Path:
+    """Return the file of a matcher's scores on a set."""
     return work_root / "scores" / f"{card.weights_sha256}-{data}.npy"
 
 
@@ -126,9 +128,7 @@ def dev_quality(matcher: Matcher, data_root: Path | None = None, on_progress: Pr
 
 
 def _first_scores(job: Job, library: InstalledModels, data: CaptionedImages) -> NDArray[np.float32]:
-    def score() -> NDArray[np.float32]:
-        encoded = encode_captioned(library.encoder(DEFAULT_MODEL), data)
-        scores: NDArray[np.float32] = encoded.captions @ encoded.images.T
-        return scores
-
-    return cached_array(scores_file(job.work_root, encoder_card(DEFAULT_MODEL), data.name), score)
+    cache = ContentCache(job.work_root / "encoded")
+    encoded = encode_captioned(CachedEncoder(library.encoder(DEFAULT_MODEL), cache, "cpu"), data)
+    scores: NDArray[np.float32] = encoded.captions @ encoded.images.T
+    return scores
