@@ -46,6 +46,7 @@ def _cached(job: Job, data: CaptionedImages, view: int, name: str, what: str) ->
         identity=f"{what} of {name} {part_card(name).weights_sha256}",
         cache=job.features,
         view=view,
+        device=job.device,
         on_progress=lambda done, total: job.reporter.features(f"{data.name}, {what}, view {view}", done, total),
     )
 

@@ -13,9 +13,9 @@ from torch import Tensor
 from lab.data.captioned import DEV_SETS, TRAIN_SETS
 from lab.data.sentences import minilm_vectors
 from lab.losses.pairwise_ranking import pairwise_ranking_in_batch
+from lab.training.cached_array import cached_array
 from lab.training.captioned_batches import Batch, CaptionedRows
 from lab.training.dev_recall import mean_recall
-from lab.training.features import cached_array
 from lab.training.frozen_rows import frozen_rows
 from lab.training.job import Job
 from lab.training.loop import Group, Schedule

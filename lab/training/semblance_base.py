@@ -27,9 +27,10 @@ from lab.data.sentences import encode_by_length
 from lab.evaluation.frequent_words import frequent_words
 from lab.losses.shared_positives import shared_positives
 from lab.pretrained import efficientnet_lite_weights, imagenet_classes, minilm_folder, minilm_weights
+from lab.training.cached_array import cached_array
 from lab.training.captioned_batches import Batch, CaptionedRows
 from lab.training.dev_recall import mean_recall
-from lab.training.features import cached_array, cached_features
+from lab.training.features import cached_features
 from lab.training.job import Job
 from lab.training.loop import Group, Schedule
 from lab.training.semblance_towers import (

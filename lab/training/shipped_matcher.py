@@ -21,7 +21,7 @@ from lab.evaluation.matched import MatchedSet, match_captioned
 from lab.evaluation.pairwise import evaluate_pairwise
 from lab.evaluation.reranking_weight import choose_weight
 from lab.evaluation.retrieval import evaluate_score_retrieval
-from lab.training.features import cached_array
+from lab.training.cached_array import cached_array
 from lab.training.frozen import frozen_vectors
 from lab.training.job import Job
 from models.backbones.frozen import IMAGENET_LITE

@@ -61,3 +61,20 @@ def test_a_killed_run_goes_on_where_it_stopped(
     again = _LeftColumn()
     np.testing.assert_array_equal(_run(files, again, tmp_path / "cache")[:, 0], np.arange(10) * 10)
     assert again.seen == 4
+
+
+def test_a_device_draws_its_own_random_views_of_the_same_photographs(files: list[Path], tmp_path: Path) -> None:
+    class _All(_LeftColumn):
+        def __call__(self, pixels: np.ndarray) -> np.ndarray:
+            self.seen += len(pixels)
+            return pixels.reshape(len(pixels), -1).astype(np.float32)
+
+    def run(cache: str, device: str, view: int) -> np.ndarray:
+        return _run(files, _All(), tmp_path / cache, device=device, view=view)
+
+    for view in (0, 1):  # the whole and its mirror image
+        np.testing.assert_array_equal(run("a", "cpu:0", view), run("b", "cpu", view))
+    drawn = run("a", "cpu:0", 2)
+    np.testing.assert_array_equal(drawn, run("c", "cpu:0", 2))
+    assert not np.array_equal(drawn, run("c", "cpu:0", 3))
+    assert not np.array_equal(drawn, run("a", "cpu", 2))
