@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -15,13 +16,16 @@ from lab.data.captioned import DEV_SETS, TRAIN_SETS
 from lab.training.captioned_batches import Batch, CaptionedRows
 from lab.training.frozen_rows import frozen_rows
 from lab.training.job import Job
-from lab.training.loop import Group, StepDecay, momentum_descent
+from lab.training.loop import Group, StepDecay, adamw, momentum_descent
+from lab.training.numbered_sentences import NumberedSentences
 from lab.training.precision import mixed_precision
 from lab.training.shipped_matcher import ship_matcher
 from lab.training.stage import run_stage
+from lab.training.trained import trained
 from models.cards import MatcherCard
 from models.matchers import lstm_similarity
 from models.matchers.lstm_similarity_module import MAX_WORDS, LstmSimilarity
+from models.text.vocabulary import UNKNOWN
 from models.text.word_vectors import DIMENSION, load_word_vectors
 
 _AT_ONCE = 640
@@ -32,7 +36,12 @@ _AT_ONCE = 640
 class Recipe:
     """Every choice of a run; the defaults made the shipped weights.
 
-    ``iterations``, ``batch``, ``rate``, ``decay`` and ``every`` are the report's.
+    ``iterations``, ``decay`` and ``every`` are the report's.
+
+    Attributes:
+        shuffled: share of the mismatched captions that are the image's own with their words in another order.
+        word_dropout: share of words that are replaced by the unknown word.
+        momentum: of gradient descent; none is Adam's (Kingma and Ba 2015).
     """
 
     views: int = 6
@@ -40,9 +49,11 @@ class Recipe:
     iterations_a_pass: int = 2_000
     batch: int = 128
     rate: float = 1e-3
-    momentum: float = 0.9
+    momentum: float | None = 0.9
     decay: float = 0.96
     every: int = 4096
+    shuffled: float = 0.0
+    word_dropout: float = 0.0
     dropout: float = 0.1
     noise: float = 0.5
     max_gradient_norm: float = 5.0
@@ -75,11 +86,14 @@ class Training:
         torch.manual_seed(recipe.seed)
         self._job, self._recipe = job, recipe
         self._train = frozen_rows(job, TRAIN_SETS, recipe.views)
-        self._dev = [draw_pairs(frozen_rows(job, [name]), recipe.dev_samples, recipe.seed) for name in DEV_SETS]
         words = load_word_vectors()
-        self._vocabulary = words.vocabulary
+        self._words = partial(NumberedSentences, words.vocabulary, max_words=MAX_WORDS, device=job.device)
+        self._sentences = self._words(texts=self._train.texts)
+        pairs = [draw_pairs(frozen_rows(job, [name]), recipe.dev_samples, recipe.seed) for name in DEV_SETS]
+        self._dev = [(drawn, drawn.rows.to(job.device), self._words(texts=drawn.texts)) for drawn in pairs]
         self._model = LstmSimilarity(words.matrix, self._train.views[0].shape[1], recipe.dropout, recipe.noise)
         self._model.image_vector.standardise_to(torch.from_numpy(self._train.views[0]).float())
+        self._model.to(job.device)
 
     def run(self) -> LstmSimilarity:
         """Train; return the network of the best pass on dev."""
@@ -102,7 +116,7 @@ class Training:
                 every=recipe.every,
             ),
             self._measure,
-            momentum_descent(recipe.momentum),
+            adamw if recipe.momentum is None else momentum_descent(recipe.momentum),
         )
         return self._model
 
@@ -117,39 +131,52 @@ class Training:
                     yield batch
 
     def _loss(self, batch: Batch) -> Tensor:
-        captions, similar = half_mismatched(batch.captions[0])
-        with mixed_precision():
-            vectors = self._model.image_vector(batch.rows.float())
-            logits = self._model(*self._numbers([self._train.texts[caption] for caption in captions]), vectors)
-        return F.binary_cross_entropy_with_logits(logits, similar)
-
-    def _numbers(self, texts: list[str]) -> tuple[Tensor, Tensor]:
-        numbers, mask = self._vocabulary.encode(texts, max_words=MAX_WORDS)
-        return torch.from_numpy(numbers), torch.from_numpy(mask)
+        own, device = batch.captions[0], self._job.device
+        shuffled = round(self._recipe.shuffled * len(own) / 2)
+        captions, similar = half_mismatched(own, shuffled)
+        numbers, mask = self._sentences[captions]
+        if shuffled:
+            numbers = torch.cat([numbers[:-shuffled], in_another_order(numbers[-shuffled:], mask[-shuffled:])])
+        if self._recipe.word_dropout:
+            forgotten = torch.rand(numbers.shape, device=numbers.device) < self._recipe.word_dropout
+            numbers = torch.where(forgotten & mask.bool(), UNKNOWN, numbers)
+        with mixed_precision(device):
+            logits = self._model(numbers, mask, self._model.image_vector(batch.rows.to(device).float()))
+        return F.binary_cross_entropy_with_logits(logits, similar.to(device))
 
     def _measure(self) -> float:
-        return float(np.mean([self._accuracy(pairs) for pairs in self._dev]))
+        return float(np.mean([self._accuracy(*dev) for dev in self._dev]))
 
     @torch.no_grad()
-    def _accuracy(self, pairs: DevPairs) -> float:
+    def _accuracy(self, pairs: DevPairs, rows: Tensor, sentences: NumberedSentences) -> float:
         correct = 0
-        with mixed_precision():
-            vectors = self._model.image_vector(pairs.rows)
-            for start in range(0, len(pairs.texts), _AT_ONCE):
-                some = slice(start, start + _AT_ONCE)
-                numbers = self._numbers(pairs.texts[some])
+        with mixed_precision(self._job.device):
+            vectors = self._model.image_vector(rows)
+            for some in np.array_split(np.arange(len(sentences)), len(sentences) // _AT_ONCE + 1):
+                numbers = sentences[some]
                 own, other = (self._model(*numbers, vectors[rows[some]]) for rows in (pairs.own, pairs.other))
                 correct += int((own > other).sum())
-        return correct / len(pairs.texts)
+        return correct / len(sentences)
 
 
-def half_mismatched(captions: NDArray[np.int64]) -> tuple[NDArray[np.int64], Tensor]:
-    """Give the images of a batch's second half each other's captions; return the captions, and 1 for those kept."""
-    half = len(captions) // 2
-    mixed = np.concatenate([captions[:half], np.roll(captions[half:], 1)])
+def half_mismatched(captions: NDArray[np.int64], kept: int = 0) -> tuple[NDArray[np.int64], Tensor]:
+    """Give the images of a batch's second half each other's captions; return the captions, and 1 for the first half.
+
+    Args:
+        captions: of the batch's images.
+        kept: so many of the last images keep their own captions, whose words are to be put into another order.
+    """
+    half, end = len(captions) // 2, len(captions) - kept
+    mixed = np.concatenate([captions[:half], np.roll(captions[half:end], 1), captions[end:]])
     similar = torch.zeros(len(captions))
     similar[:half] = 1
     return mixed, similar
+
+
+def in_another_order(numbers: Tensor, mask: Tensor) -> Tensor:
+    """Shuffle the words of each sentence; numbers and mask are ``(B, T)``."""
+    order = torch.rand(numbers.shape, device=numbers.device).masked_fill(mask == 0, 2.0).argsort(dim=1)
+    return numbers.gather(1, order)
 
 
 def draw_pairs(rows: CaptionedRows, samples: int, seed: int) -> DevPairs:
@@ -166,9 +193,9 @@ def draw_pairs(rows: CaptionedRows, samples: int, seed: int) -> DevPairs:
 def ship(job: Job, recipe: Recipe | None = None) -> MatcherCard:
     """Train and write the folder; by default with the choices of the shipped weights."""
     recipe = recipe or job.recipe(Recipe())
-    trained = Training(job, recipe).run()
+    found = trained(job, recipe, lambda: (Training(job, recipe).run(), {}))
     card = {
-        **job.card(recipe),
+        **found.card(job, recipe),
         "description": "The LSTM (ReLU in place of tanh) of an untitled report on LSTM image-sentence similarity. It "
         "reads the image's vector and then the words, and outputs their similarity; cross-entropy, half of a batch "
         "mismatched. Unlike the report's: image features of frozen EfficientNet-Lites in place of VGG16 (two fully "
@@ -179,4 +206,4 @@ def ship(job: Job, recipe: Recipe | None = None) -> MatcherCard:
         "architecture": "lstm_similarity",
         "feature_shape": [DIMENSION],
     }
-    return ship_matcher(job, trained.state_dict(), card, lstm_similarity)
+    return ship_matcher(job, found.state, card, lstm_similarity)

@@ -5,7 +5,7 @@ import torch
 
 from lab.data.captioned import CaptionedImages
 from lab.training.captioned_batches import CaptionedRows
-from lab.training.lstm_similarity import draw_pairs, half_mismatched
+from lab.training.lstm_similarity import draw_pairs, half_mismatched, in_another_order
 from models.matchers.lstm_similarity_module import HIDDEN, LstmSimilarity, ReluLstm
 
 
@@ -98,3 +98,19 @@ def test_dev_pairs_are_those_that_the_measure_draws() -> None:
     expected = sorted(zip([rows.texts[c] for c in captions], own.tolist(), other.tolist(), strict=True))
     assert sorted(zip(pairs.texts, pairs.own.tolist(), pairs.other.tolist(), strict=True)) == expected
     assert [len(text) for text in pairs.texts] == sorted(len(text) for text in pairs.texts)
+
+
+def test_some_of_the_mismatched_keep_their_own_captions_to_have_them_shuffled() -> None:
+    captions, similar = half_mismatched(np.arange(8), kept=2)
+    assert captions.tolist() == [0, 1, 2, 3, 5, 4, 6, 7]
+    assert similar.tolist() == [1, 1, 1, 1, 0, 0, 0, 0]
+
+
+def test_shuffled_sentences_have_their_own_words_in_another_order() -> None:
+    torch.manual_seed(0)
+    numbers = torch.tensor([[5, 6, 7, 8, 9, 10], [3, 4, 2, 0, 0, 0]])
+    mask = (numbers > 0).long()
+    found = in_another_order(numbers, mask)
+    assert not torch.equal(found, numbers)
+    torch.testing.assert_close(found.sort(dim=1).values, numbers.sort(dim=1).values)
+    assert (found[1, 3:] == 0).all()
