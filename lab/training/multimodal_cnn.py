@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -28,10 +28,10 @@ from models.text.packed_words import pack_words
 def ship(job: Job, recipe: Recipe | None = None) -> MatcherCard:
     """Train the member that the job names and write its folder; by default with the choices of the shipped weights."""
     recipe = recipe or job.recipe(Recipe())
-    trained, device = trained_network(job, recipe, lambda: TrainingPairs(job, recipe))
+    network, found = trained_network(job, recipe, lambda: TrainingPairs(job, recipe))
     merge = member_of(job)
     card = {
-        **replace(job, device=device).card(recipe),
+        **found.card(job, recipe),
         "description": f"The m-CNN of Ma et al. 2015 whose image enters at the {merge.name} level: convolutions over a "
         "sentence's words, the image's vector inside every unit of that level, and a perceptron that alone scores. "
         f"Unlike the paper's it is trained first by {recipe.contrast_passes} passes of InfoNCE over the perceptron's "
@@ -49,7 +49,7 @@ def ship(job: Job, recipe: Recipe | None = None) -> MatcherCard:
         """What the matcher's own ``score`` gives, faster: of sentences of like length together, without padding."""
         return ScoredPairs(job, matched.data.name).scores(load_network(matched.matcher.card, job.output))
 
-    return ship_matcher(job, trained.cpu().state_dict(), card, multimodal_cnn, scored)
+    return ship_matcher(job, network.cpu().state_dict(), card, multimodal_cnn, scored)
 
 
 @dataclass(frozen=True)

@@ -1,20 +1,16 @@
 """The course of an m-CNN's training (see ``models.matchers.multimodal_cnn``), on any device.
 
-A training is long without a GPU, and measuring what it made as it serves is long with one. So what is trained is kept
-in the job's folder of work, and ``multimodal_cnn.ship`` packs it, on another machine if need be.
+What is trained is kept, and ``multimodal_cnn.ship`` packs it, on another machine if need be.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors import safe_open
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from lab.data.captioned import DEV_SETS, TRAIN_SETS
@@ -28,8 +24,9 @@ from lab.training.loop import Group, Schedule
 from lab.training.multimodal_cnn_scores import ScoredPairs
 from lab.training.numbered_sentences import NumberedSentences
 from lab.training.precision import mixed_precision
-from lab.training.recipe import digest_of
 from lab.training.stage import run_stage
+from lab.training.trained import Trained, trained
+from models.errors import InputError
 from models.matchers.multimodal_cnn_module import MAX_WORDS, ImageSentenceCnn, Merge, merge_named
 from models.text.vocabulary import UNKNOWN
 from models.text.word_vectors import load_word_vectors
@@ -40,12 +37,16 @@ _DEV_IMAGES = 300
 
 @dataclass(frozen=True)
 class Recipe:
-    """Every choice of a run; the defaults made the shipped ``mcnn-word`` and ``-phrase-short``; cards tell all."""
+    """Every choice of a run; the defaults made the shipped ``mcnn-word`` and ``-phrase-short``; cards tell all.
 
-    views: int = 2
+    Attributes:
+        dev_every: passes between two measurements on dev, which divides the passes of both stages or exceeds them.
+    """
+
+    views: int = 6
     captions: int = 1
     batch: int = 256
-    contrast_passes: int = 15
+    contrast_passes: int = 30
     contrast_rate: float = 2e-3
     ranking_passes: int = 2
     ranking_rate: float = 1e-4
@@ -116,6 +117,8 @@ class Training:
             return
         recipe, module = self._recipe, nn.ModuleList([self._pair, learned])
         every = min(recipe.dev_every, stage.passes)
+        if stage.passes % every:
+            raise InputError(f"{stage.name}_passes={stage.passes} is no multiple of dev_every={recipe.dev_every}")
 
         def loss_of(batch: Batch) -> Tensor:
             with mixed_precision(self._job.device):
@@ -151,28 +154,13 @@ class Training:
         return float(np.mean([mean_recall_of_scores(d.scores(self._pair), d.image_of_caption) for d in self._dev]))
 
 
-def trained_network(job: Job, recipe: Recipe, pairs: Callable[[], TrainingPairs]) -> tuple[ImageSentenceCnn, str]:
-    """Return the trained network of the member that the job names, on the job's device, and what device trained it.
-
-    It is that of the job's folder of work or, where the recipe's is not there, a new one.
-    """
-    merge, file = member_of(job), trained_file(job, recipe)
-    if not file.exists():
-        trained = Training(job, merge, recipe, pairs()).run()
-        state = {name: value.cpu().contiguous() for name, value in trained.state_dict().items()}
-        file.parent.mkdir(parents=True, exist_ok=True)
-        save_file(state, file, {"device": job.device})
-    with safe_open(file, "pt") as stored:
-        state = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118 - not a mapping
-        device: str = stored.metadata()["device"]
-    pair = ImageSentenceCnn(merge, len(state["matching.words.weight"]), len(state["image_vector.mean"]))
-    pair.load_state_dict(state)
-    return pair.eval().to(job.device), device
-
-
-def trained_file(job: Job, recipe: Recipe) -> Path:
-    """Return where a recipe's trained network is kept, in full precision."""
-    return job.work / f"trained-{digest_of(recipe)}.safetensors"
+def trained_network(job: Job, recipe: Recipe, pairs: Callable[[], TrainingPairs]) -> tuple[ImageSentenceCnn, Trained]:
+    """Return the trained network of the member that the job names, on the job's device, and how it was made."""
+    merge = member_of(job)
+    found = trained(job, recipe, lambda: (Training(job, merge, recipe, pairs()).run(), {}))
+    pair = ImageSentenceCnn(merge, len(found.state["matching.words.weight"]), len(found.state["image_vector.mean"]))
+    pair.load_state_dict(found.state)
+    return pair.eval().to(job.device), found
 
 
 def member_of(job: Job) -> Merge:

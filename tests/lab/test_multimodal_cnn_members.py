@@ -11,8 +11,10 @@ from demo_set import write_training_sets
 from lab.training.job import Job
 from lab.training.multimodal_cnn_members import main
 from lab.training.multimodal_cnn_scores import ScoredPairs
-from lab.training.multimodal_cnn_training import Recipe, TrainingPairs, trained_file, trained_network
+from lab.training.multimodal_cnn_training import Recipe, TrainingPairs, trained_network
 from lab.training.reporter import Reporter
+from lab.training.trained import trained_file
+from models.errors import InputError
 from models.matchers.multimodal_cnn_module import MAX_WORDS
 from models.text.word_vectors import load_word_vectors
 
@@ -45,8 +47,8 @@ def test_members_are_trained_once_and_ranked_with(
     recipe = Recipe(views=1, batch=4, contrast_passes=2, ranking_passes=1, dev_every=1)
     job = Job("mcnn-sentence", sets, work, tmp_path / "out", reporter=_Silent())
     assert trained_file(job, recipe).stat().st_size < 16e6
-    network, device = trained_network(job, recipe, _no_training)
-    assert device == "cpu"
+    network, found = trained_network(job, recipe, _no_training)
+    assert found.made == {"device": "cpu"}
     with pytest.raises(_UntrainedError):
         trained_network(job, Recipe(seed=2), _no_training)
     # all pairs at once are what each caption scores by itself
@@ -60,6 +62,14 @@ def test_members_are_trained_once_and_ranked_with(
     with torch.inference_mode():
         alone = network.matching(numbers, mask, network.image_vector(pairs._vectors))
     np.testing.assert_allclose(scores[3], alone[0], rtol=1e-4, atol=1e-4)
+
+
+def test_passes_that_are_not_whole_between_two_measurements_are_refused(tmp_path: Path) -> None:
+    sets = write_training_sets(tmp_path)
+    job = Job("mcnn-sentence", sets, tmp_path / "work", tmp_path / "out", reporter=_Silent())
+    recipe = Recipe(views=1, batch=4, contrast_passes=7, ranking_passes=0)
+    with pytest.raises(InputError, match="contrast_passes=7 is no multiple of dev_every=5"):
+        trained_network(job, recipe, lambda: TrainingPairs(job, recipe))
 
 
 class _Silent(Reporter):
