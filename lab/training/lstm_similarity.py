@@ -17,7 +17,7 @@ from lab.training.captioned_batches import Batch, CaptionedRows
 from lab.training.frozen_rows import frozen_rows
 from lab.training.job import Job
 from lab.training.loop import Group, StepDecay, adamw, momentum_descent
-from lab.training.numbered_sentences import NumberedSentences
+from lab.training.numbered_sentences import NumberedSentences, with_unknown
 from lab.training.precision import mixed_precision
 from lab.training.shipped_matcher import ship_matcher
 from lab.training.stage import run_stage
@@ -25,7 +25,6 @@ from lab.training.trained import trained
 from models.cards import MatcherCard
 from models.matchers import lstm_similarity
 from models.matchers.lstm_similarity_module import MAX_WORDS, LstmSimilarity
-from models.text.vocabulary import UNKNOWN
 from models.text.word_vectors import DIMENSION, load_word_vectors
 
 _AT_ONCE = 640
@@ -36,7 +35,7 @@ _AT_ONCE = 640
 class Recipe:
     """Every choice of a run; the defaults made the shipped weights.
 
-    ``iterations``, ``decay`` and ``every`` are the report's.
+    ``iterations``, ``batch``, ``rate``, ``decay`` and ``every`` are the report's.
 
     Attributes:
         shuffled: share of the mismatched captions that are the image's own with their words in another order.
@@ -87,10 +86,10 @@ class Training:
         self._job, self._recipe = job, recipe
         self._train = frozen_rows(job, TRAIN_SETS, recipe.views)
         words = load_word_vectors()
-        self._words = partial(NumberedSentences, words.vocabulary, max_words=MAX_WORDS, device=job.device)
-        self._sentences = self._words(texts=self._train.texts)
+        numbered = partial(NumberedSentences, words.vocabulary, max_words=MAX_WORDS, device=job.device)
+        self._sentences = numbered(texts=self._train.texts)
         pairs = [draw_pairs(frozen_rows(job, [name]), recipe.dev_samples, recipe.seed) for name in DEV_SETS]
-        self._dev = [(drawn, drawn.rows.to(job.device), self._words(texts=drawn.texts)) for drawn in pairs]
+        self._dev = [(drawn, drawn.rows.to(job.device), numbered(texts=drawn.texts)) for drawn in pairs]
         self._model = LstmSimilarity(words.matrix, self._train.views[0].shape[1], recipe.dropout, recipe.noise)
         self._model.image_vector.standardise_to(torch.from_numpy(self._train.views[0]).float())
         self._model.to(job.device)
@@ -137,9 +136,7 @@ class Training:
         numbers, mask = self._sentences[captions]
         if shuffled:
             numbers = torch.cat([numbers[:-shuffled], in_another_order(numbers[-shuffled:], mask[-shuffled:])])
-        if self._recipe.word_dropout:
-            forgotten = torch.rand(numbers.shape, device=numbers.device) < self._recipe.word_dropout
-            numbers = torch.where(forgotten & mask.bool(), UNKNOWN, numbers)
+        numbers = with_unknown(numbers, mask, self._recipe.word_dropout)
         with mixed_precision(device):
             logits = self._model(numbers, mask, self._model.image_vector(batch.rows.to(device).float()))
         return F.binary_cross_entropy_with_logits(logits, similar.to(device))

@@ -22,13 +22,12 @@ from lab.training.frozen_rows import frozen_rows
 from lab.training.job import Job
 from lab.training.loop import Group, Schedule
 from lab.training.multimodal_cnn_scores import ScoredPairs
-from lab.training.numbered_sentences import NumberedSentences
+from lab.training.numbered_sentences import NumberedSentences, with_unknown
 from lab.training.precision import mixed_precision
 from lab.training.stage import run_stage
 from lab.training.trained import Trained, trained
 from models.errors import InputError
 from models.matchers.multimodal_cnn_module import MAX_WORDS, ImageSentenceCnn, Merge, merge_named
-from models.text.vocabulary import UNKNOWN
 from models.text.word_vectors import load_word_vectors
 
 _DEV_IMAGES = 300
@@ -145,10 +144,7 @@ class Training:
 
     def _words(self, captions: NDArray[np.int64]) -> tuple[Tensor, Tensor]:
         numbers, mask = self._pairs.sentences[captions]
-        if not self._recipe.word_dropout:
-            return numbers, mask
-        forgotten = torch.rand(numbers.shape, device=numbers.device) < self._recipe.word_dropout
-        return torch.where(forgotten & mask.bool(), UNKNOWN, numbers), mask
+        return with_unknown(numbers, mask, self._recipe.word_dropout), mask
 
     def _measure(self) -> float:
         return float(np.mean([mean_recall_of_scores(d.scores(self._pair), d.image_of_caption) for d in self._dev]))

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from models.text.vocabulary import Vocabulary
+from models.text.vocabulary import UNKNOWN, Vocabulary
 
 
 class NumberedSentences:
@@ -41,3 +41,10 @@ class NumberedSentences:
         order = np.argsort(self._lengths, kind="stable")
         for start in range(0, len(order), at_once):
             yield order[start : start + at_once]
+
+
+def with_unknown(numbers: Tensor, mask: Tensor, share: float) -> Tensor:
+    """Replace a share of the words by the unknown word; numbers and mask are ``(S, T)``."""
+    if not share:
+        return numbers
+    return torch.where((torch.rand(numbers.shape, device=numbers.device) < share) & mask.bool(), UNKNOWN, numbers)

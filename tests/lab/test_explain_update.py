@@ -1,10 +1,12 @@
 """A method that explains a matcher's score is measured anew without the others, on the same pairs only."""
 
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from lab.evaluation.explain.update import updated
+from lab.evaluation.explain.update import read_figures, updated
 from models.errors import InputError
 
 
@@ -25,9 +27,21 @@ def test_only_the_methods_that_are_named_are_new() -> None:
     )
 
 
-def test_other_pairs_are_refused() -> None:
-    with pytest.raises(InputError, match="of 300 pairs, these of 100"):
-        updated(BEFORE, _figures(100, excitation=("lstm-similarity", 20)), ["excitation"])
+@pytest.mark.parametrize(("pairs", "steps", "told"), [(100, 8, "--pairs 300"), (300, 16, "--steps 8")])
+def test_figures_of_other_pairs_or_steps_are_refused_before_any_are_measured(
+    tmp_path: Path, pairs: int, steps: int, told: str
+) -> None:
+    file = tmp_path / "explain.json"
+    file.write_text(json.dumps(BEFORE))
+    assert read_figures(file, 300, 8) == BEFORE
+    with pytest.raises(InputError, match=told):
+        read_figures(file, pairs, steps)
+
+
+def test_there_must_be_figures_to_update(tmp_path: Path) -> None:
+    for file in (None, tmp_path / "none.json"):
+        with pytest.raises(InputError, match="needs an --output that is there"):
+            read_figures(file, 300, 8)
 
 
 def test_what_is_compared_with_the_default_is_refused() -> None:

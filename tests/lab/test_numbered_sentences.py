@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
+import torch
 
-from lab.training.numbered_sentences import NumberedSentences
-from models.text.vocabulary import Vocabulary
+from lab.training.numbered_sentences import NumberedSentences, with_unknown
+from models.text.vocabulary import UNKNOWN, Vocabulary
 
 
 @pytest.fixture
@@ -23,3 +24,12 @@ def test_some_are_padded_to_the_longest_of_them(sentences: NumberedSentences) ->
 
 def test_like_lengths_come_together(sentences: NumberedSentences) -> None:
     assert [rows.tolist() for rows in sentences.by_length(2)] == [[1, 2], [0]]
+
+
+def test_words_become_unknown_and_what_is_behind_the_end_stays() -> None:
+    torch.manual_seed(0)
+    numbers, mask = torch.full((200, 4), 5), torch.tensor([1, 1, 1, 0]).expand(200, 4)
+    assert with_unknown(numbers, mask, 0.0) is numbers
+    found = with_unknown(numbers, mask, 0.25)
+    assert abs((found[:, :3] == UNKNOWN).float().mean().item() - 0.25) < 0.05
+    assert (found[:, 3] == 5).all()

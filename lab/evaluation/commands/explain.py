@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -20,7 +19,6 @@ from lab.evaluation.commands.options import (
     encoding_bar,
     write_figures,
 )
-from models.errors import InputError
 from models.names import DEFAULT_MODEL
 
 
@@ -53,14 +51,13 @@ def explain(
     from lab.evaluation.explain.pairs import draw_pairs
     from lab.evaluation.explain.run import evaluate_explanations
     from lab.evaluation.explain.subjects import load_subjects
-    from lab.evaluation.explain.update import updated
+    from lab.evaluation.explain.update import read_figures, updated
     from models.explain.measured import write_measured
     from models.inference.cache_folder import cache_folder
     from models.inference.execution import Execution
     from models.library import InstalledModels
 
-    if update and not (output and output.is_file() and method):
-        raise InputError("--update needs --method, and an --output that is there")
+    before = read_figures(output, pairs, steps) if update else None
     data = read_captioned(images, captions, split, name=split.stem if split else "")
     execution = Execution(device=device)
     library = InstalledModels(execution, cache_folder())
@@ -73,8 +70,8 @@ def explain(
             drawn, subjects, encoded.images, default=subjects[0].name, steps=steps, seed=seed, on_progress=on_progress
         )
     _say(figures)
-    if update and output and method:
-        figures = updated(json.loads(output.read_text(encoding="utf-8")), figures, method)
+    if before is not None:
+        figures = updated(before, figures, method or list(figures["methods"]))
     write_figures(output, figures)
     if write:
         write_measured(write, library.encoder(model).card.weights_sha256, data.name, figures["methods"])

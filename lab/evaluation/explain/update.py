@@ -2,13 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from models.errors import InputError
 
 
-def updated(before: Mapping[str, Any], now: Mapping[str, Any], methods: list[str]) -> dict[str, Any]:
+def read_figures(file: Path | None, pairs: int, steps: int) -> dict[str, Any]:
+    """Read figures of ``evaluate_explanations`` that are to be updated.
+
+    Raises:
+        InputError: there are none, or they were measured on other pairs or steps.
+    """
+    if file is None or not file.is_file():
+        raise InputError("--update needs an --output that is there")
+    before: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    for name, count in (("pairs", pairs), ("steps", steps)):
+        if before[name] != count:
+            raise InputError(f"{file} was measured with --{name} {before[name]}")
+    return before
+
+
+def updated(before: Mapping[str, Any], now: Mapping[str, Any], methods: Sequence[str]) -> dict[str, Any]:
     """Return the figures from before with some of the methods as they are now.
 
     Args:
@@ -18,11 +35,8 @@ def updated(before: Mapping[str, Any], now: Mapping[str, Any], methods: list[str
             with the default all others are compared pair by pair.
 
     Raises:
-        InputError: they were measured on other pairs or steps, or must be measured beside the default.
+        InputError: one must be measured beside the default.
     """
-    for name in ("pairs", "steps"):
-        if before[name] != now[name]:
-            raise InputError(f"the figures to update are of {before[name]} {name}, these of {now[name]}")
     default = before["methods"][before["default"]]["explains"]
     if beside := [name for name in methods if now["methods"][name]["explains"] == default]:
         raise InputError(f"{', '.join(beside)}: compared with {before['default']} pair by pair, so measure all anew")
