@@ -32,11 +32,6 @@ def squares(
         prepared = prepared_batches(files, size, lambda pixels: fit_square(pixels, preprocessing), on_progress)
         return np.concatenate(list(prepared))
 
-    return cached_array(squares_file(files, preprocessing, work_root), read)
-
-
-def squares_file(files: Sequence[Path], preprocessing: Preprocessing, work_root: Path) -> Path:
-    """Return where they are kept."""
     names = "\n".join(f"{file.parent.parent.name}/{file.name}" for file in files)
     key = hashlib.sha256(f"{preprocessing.digest}\n{names}".encode()).hexdigest()[:16]
-    return work_root / "pixels" / f"{key}.npy"
+    return cached_array(work_root / "pixels" / f"{key}.npy", read)

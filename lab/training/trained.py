@@ -45,7 +45,9 @@ def trained(job: Job, recipe: Any, train: Callable[[], tuple[nn.Module, Mapping[
             for name, value in state.items()
         }
         file.parent.mkdir(parents=True, exist_ok=True)
-        save_file(kept, file, {"made": json.dumps({"device": job.device, **made})})
+        unfinished = file.with_suffix(".partial")  # a kill leaves no half file under the name
+        save_file(kept, unfinished, {"made": json.dumps({"device": job.device, **made})})
+        unfinished.rename(file)
     with safe_open(file, "pt") as stored:
         tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118 - not a mapping
         state = {name: value.float() if value.is_floating_point() else value for name, value in tensors.items()}

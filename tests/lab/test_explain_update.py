@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from lab.evaluation.explain.update import read_figures, updated
+from lab.evaluation.explain.update import check_apart, read_figures, updated
 from models.errors import InputError
 
 
@@ -45,5 +45,8 @@ def test_there_must_be_figures_to_update(tmp_path: Path) -> None:
 
 
 def test_what_is_compared_with_the_default_is_refused() -> None:
+    check_apart(BEFORE, {"excitation": "lstm-similarity"})
     with pytest.raises(InputError, match="random: compared with places"):
-        updated(BEFORE, _figures(random=(None, 30)), ["random"])
+        check_apart(BEFORE, {"excitation": "lstm-similarity", "random": None})
+    with pytest.raises(InputError, match="needs --method"):
+        check_apart(BEFORE, {})

@@ -51,7 +51,7 @@ def explain(
     from lab.evaluation.explain.pairs import draw_pairs
     from lab.evaluation.explain.run import evaluate_explanations
     from lab.evaluation.explain.subjects import load_subjects
-    from lab.evaluation.explain.update import read_figures, updated
+    from lab.evaluation.explain.update import check_apart, read_figures, updated
     from models.explain.measured import write_measured
     from models.inference.cache_folder import cache_folder
     from models.inference.execution import Execution
@@ -62,6 +62,8 @@ def explain(
     execution = Execution(device=device)
     library = InstalledModels(execution, cache_folder())
     subjects = load_subjects(library, model, method or [], execution, seed)
+    if before is not None:
+        check_apart(before, {subject.name: subject.explains for subject in subjects if subject.name in (method or [])})
     with encoding_bar() as on_progress:
         encoded = encode_captioned(cached_models(device).encoder(model), data, on_progress, texts=False)
     drawn = draw_pairs(library.encoder(model), data, pairs, seed)
@@ -71,7 +73,7 @@ def explain(
         )
     _say(figures)
     if before is not None:
-        figures = updated(before, figures, method or list(figures["methods"]))
+        figures = updated(before, figures, method or [])
     write_figures(output, figures)
     if write:
         write_measured(write, library.encoder(model).card.weights_sha256, data.name, figures["methods"])

@@ -25,19 +25,29 @@ def read_figures(file: Path | None, pairs: int, steps: int) -> dict[str, Any]:
     return before
 
 
+def check_apart(before: Mapping[str, Any], explains: Mapping[str, str | None]) -> None:
+    """Check that methods can be measured without the default, with which those of its own score are compared.
+
+    Args:
+        before: figures of ``evaluate_explanations``.
+        explains: for each method the matcher whose score it explains.
+
+    Raises:
+        InputError: one must be measured beside the default, or there is none to measure.
+    """
+    if not explains:
+        raise InputError("--update needs --method")
+    default = before["methods"][before["default"]]["explains"]
+    if beside := [name for name, explained in explains.items() if explained == default]:
+        raise InputError(f"{', '.join(beside)}: compared with {before['default']} pair by pair, so measure all anew")
+
+
 def updated(before: Mapping[str, Any], now: Mapping[str, Any], methods: Sequence[str]) -> dict[str, Any]:
     """Return the figures from before with some of the methods as they are now.
 
     Args:
         before: figures of ``evaluate_explanations``.
         now: the same, of the same pairs.
-        methods: names of those that are taken from now. They must explain another score than the default does, for
-            with the default all others are compared pair by pair.
-
-    Raises:
-        InputError: one must be measured beside the default.
+        methods: names of those that are taken from now.
     """
-    default = before["methods"][before["default"]]["explains"]
-    if beside := [name for name in methods if now["methods"][name]["explains"] == default]:
-        raise InputError(f"{', '.join(beside)}: compared with {before['default']} pair by pair, so measure all anew")
     return {**before, "methods": {**before["methods"], **{name: now["methods"][name] for name in methods}}}
