@@ -41,16 +41,19 @@ class CaptionedRows:
     Args:
         views: for each view the features ``(N, R)`` float16 of all N images.
         parts: the sets.
+        apart: draw each batch of one set, for the other set's photographs are easy negatives; or of all together.
     """
 
-    def __init__(self, views: Sequence[NDArray[np.float16]], parts: Sequence[CaptionedImages]) -> None:
+    def __init__(
+        self, views: Sequence[NDArray[np.float16]], parts: Sequence[CaptionedImages], apart: bool = True
+    ) -> None:
         self.views = list(views)
         self.texts = [text for part in parts for text in part.flat_captions()[0]]
         counts = [len(captions) for part in parts for captions in part.captions]
         self.image_of_caption = np.repeat(np.arange(len(counts)), counts).tolist()
         ends = np.cumsum(counts)
         self._captions_of_image = [np.arange(end - count, end) for end, count in zip(ends, counts, strict=True)]
-        bounds = np.cumsum([0, *map(len, parts)])
+        bounds = np.cumsum([0, *map(len, parts)]) if apart else [0, len(counts)]
         self._sets = [np.arange(start, end) for start, end in pairwise(bounds)]
 
     def __len__(self) -> int:
@@ -61,7 +64,7 @@ class CaptionedRows:
         return sum(len(images) // size for images in self._sets)
 
     def batches(self, size: int, captions: int, seed: int) -> Iterator[Batch]:
-        """Shuffle and draw every image once. A batch is of one set: the other set's photographs are easy negatives."""
+        """Shuffle and draw every image once."""
         random = np.random.default_rng(seed)
         groups = []
         for images in self._sets:

@@ -129,7 +129,10 @@ def _train(job: Job, kind: _Kind, recipe: Recipe) -> Network:
     views = [_features(job, kind, parts, view, recipe.backbone) for view in range(recipe.views)]
     shape = views[0].shape[1:]
     train = CaptionedRows([view.reshape(len(view), -1) for view in views], parts)
-    dev = [_Dev(vocabulary, data, kind.features(job, data, 0, recipe.backbone)) for data in job.load(*DEV_SETS)]
+    dev = [
+        (DevCaptions(vocabulary, data), torch.from_numpy(kind.features(job, data, 0, recipe.backbone)))
+        for data in job.load(*DEV_SETS)
+    ]
     network = kind.network(FEATURES, len(vocabulary), recipe.dropout, recipe.noise)
     sample = views[0][:: max(1, views[0].size // FEATURES // _SAMPLE)]
     network.image.standardise_to(torch.from_numpy(sample).float().flatten(0, -2))
@@ -153,7 +156,7 @@ def _train(job: Job, kind: _Kind, recipe: Recipe) -> Network:
         lambda seed: train.batches(recipe.images, CAPTIONS, seed),
         train.steps(recipe.images),
         Schedule(recipe.passes, 200, recipe.weight_decay, average=recipe.average),
-        lambda: float(np.mean([split.score(network) for split in dev])),
+        lambda: float(np.mean([own.score(network, features) for own, features in dev])),
     )
     return network
 
@@ -176,9 +179,10 @@ def captioning_loss(
         vocabulary: the network's words.
         recipe: the choices.
     """
-    numbers, mask = map(torch.from_numpy, vocabulary.encode(texts, max_words=recipe.max_words, ends=True))
+    encoded = vocabulary.encode(texts, max_words=recipe.max_words, ends=True)
+    numbers, mask = (torch.from_numpy(array).to(features.device) for array in encoded)
     following = numbers[:, 1:]
-    with mixed_precision():
+    with mixed_precision(features.device.type):
         hidden, looks = network(features, numbers[:, :-1].reshape(-1, len(features), following.shape[1]))
         predicted = (mask[:, 1:] == 1) & (following >= END)
         scores = network.words.scores(hidden[predicted])
@@ -188,20 +192,25 @@ def captioning_loss(
     return value
 
 
-class _Dev:
-    """A dev split: features, and the reference captions."""
+class DevCaptions:
+    """The reference captions of a dev split, which a captioner's are scored against."""
 
-    def __init__(self, vocabulary: Vocabulary, data: CaptionedImages, features: NDArray[np.float16]) -> None:
-        self._vocabulary, self._features = vocabulary, torch.from_numpy(features)
+    def __init__(self, vocabulary: Vocabulary, data: CaptionedImages) -> None:
+        self._vocabulary = vocabulary
         self._cider = CiderD([[split_words(text) for text in own] for own in data.captions])
 
     @torch.no_grad()
-    def score(self, network: Network) -> float:
-        """Return the CIDEr-D of greedy captions, divided by 10: in 0..1."""
+    def score(self, network: Network, features: Tensor) -> float:
+        """Return the CIDEr-D of greedy captions, divided by 10: in 0..1.
+
+        Args:
+            network: the captioner.
+            features: of all images of the split, ``(N, ...)``.
+        """
         with one_thread():
             sentences = [
                 sentence
-                for rows in torch.split(self._features, _DECODED_TOGETHER)
+                for rows in torch.split(features, _DECODED_TOGETHER)
                 for sentence in Greedy().decode(network.step, network.begin(network.image(rows.float())))
             ]
         captions = [[self._vocabulary.word(number) for number in sentence.numbers] for sentence in sentences]

@@ -29,6 +29,7 @@ RECIPES = {
     "single-network": "single_network.ship",
     "single-network-standard": "single_network.ship",
     "imagenet-lite": "parts.ship",
+    "captioned-lite": "captioned_backbone.ship",
     "minilm": "parts.ship",
     "word-vectors": "parts.ship",
     "tfidf": "parts.ship",

@@ -12,7 +12,9 @@ from torch import Tensor, nn
 from lab.data.captioned import CaptionedImages
 from lab.training.features import cached_features
 from lab.training.job import Job
-from models.backbones.frozen import IMAGENET_LITE, FrozenTower, load_backbone
+from models.backbones.captioned import CAPTIONED_LITE, load_captioned
+from models.backbones.frozen import IMAGENET_LITE, Backbone, FrozenTower, load_backbone
+from models.backbones.lite_pair import INPUT
 from models.inference.compiler import compile_module
 from models.inference.execution import Execution
 from models.inference.runner import Runner
@@ -28,7 +30,7 @@ def frozen_vectors(
         job: gives the cache and reports progress.
         data: the photographs.
         view: of each (see ``training_view``).
-        backbone: name of the frozen backbone.
+        backbone: name of the backbone: the frozen pair, or ``captioned-lite``, alone.
     """
     return _cached(job, data, view, backbone, "means")
 
@@ -41,7 +43,7 @@ def frozen_maps(job: Job, data: CaptionedImages, view: int = 0, backbone: str = 
 def _cached(job: Job, data: CaptionedImages, view: int, name: str, what: str) -> NDArray[np.float16]:
     return cached_features(
         data.files,
-        load_backbone(name).preprocessing,
+        INPUT,
         lambda pixels: _compiled(name, what, job.device)(pixels),
         identity=f"{what} of {name} {part_card(name).weights_sha256}",
         cache=job.features,
@@ -54,11 +56,13 @@ def _cached(job: Job, data: CaptionedImages, view: int, name: str, what: str) ->
 @lru_cache(maxsize=1)
 def _compiled(name: str, what: str, device: str) -> Runner:
     """Compile once for all sets and views, and not at all where the features are there: it takes seconds."""
-    backbone = load_backbone(name)
-    size = backbone.preprocessing.size
-    tower = FrozenTower(backbone, _HEADS[what]()).eval()
-    example = torch.zeros(2, size, size, 3, dtype=torch.uint8)
+    tower = FrozenTower(_load(name), _HEADS[what]()).eval()
+    example = torch.zeros(2, INPUT.size, INPUT.size, 3, dtype=torch.uint8)
     return compile_module(tower, [example], [(0,)], Execution(device=device))
+
+
+def _load(name: str) -> Backbone:
+    return load_captioned() if name == CAPTIONED_LITE else load_backbone(name)
 
 
 class _Places(nn.Module):

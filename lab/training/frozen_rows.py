@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from lab.training.captioned_batches import CaptionedRows
 from lab.training.frozen import frozen_vectors
@@ -12,8 +13,17 @@ from lab.training.job import Job
 from models.backbones.frozen import IMAGENET_LITE
 
 
-def frozen_rows(job: Job, sets: Sequence[str], views: int = 1, backbone: str = IMAGENET_LITE) -> CaptionedRows:
-    """Load sets by name with the image vectors of their first views (see ``frozen_vectors``)."""
+def frozen_rows(
+    job: Job, sets: Sequence[str], views: int = 1, backbones: Sequence[str] = (IMAGENET_LITE,), apart: bool = True
+) -> CaptionedRows:
+    """Load sets by name with the image vectors of their first views (see ``frozen_vectors``, ``CaptionedRows``).
+
+    Those of several backbones lie side by side.
+    """
     parts = job.load(*sets)
-    rows = [np.concatenate([frozen_vectors(job, part, view, backbone) for part in parts]) for view in range(views)]
-    return CaptionedRows(rows, parts)
+
+    def vectors(view: int) -> NDArray[np.float16]:
+        sides = [np.concatenate([frozen_vectors(job, part, view, name) for part in parts]) for name in backbones]
+        return np.concatenate(sides, axis=1)
+
+    return CaptionedRows([vectors(view) for view in range(views)], parts, apart)

@@ -36,10 +36,11 @@ class _Recurrence(torch.autograd.Function):
     def forward(ctx: Any, inputs: Tensor, turns: list[int], gates: Tensor, candidate: Tensor) -> Tensor:
         precision, width = inputs.dtype, candidate.shape[0]
         by_gates, by_candidate = gates.to(precision), candidate.to(precision)
-        befores, news = torch.empty(2, len(inputs), width)
-        both = torch.empty(len(inputs), 2 * width)  # z and r
-        pasts = torch.empty(len(inputs), width, dtype=precision)
-        state = torch.zeros(turns[1], width)
+        device = inputs.device
+        befores, news = torch.empty(2, len(inputs), width, device=device)
+        both = torch.empty(len(inputs), 2 * width, device=device)  # z and r
+        pasts = torch.empty(len(inputs), width, dtype=precision, device=device)
+        state = torch.zeros(turns[1], width, device=device)
         for start, end in pairwise(turns):
             here, x = slice(start, end), inputs[start:end]
             befores[here] = before = state[: end - start]
@@ -61,7 +62,7 @@ class _Recurrence(torch.autograd.Function):
         to_renewed = (news - befores) * renewed * (1 - renewed)
         to_seen = befores * seen * (1 - seen)
         after = gradients[0].float().clone()
-        to_inputs = torch.empty(len(befores), 3 * width, dtype=by_gates.dtype)
+        to_inputs = torch.empty(len(befores), 3 * width, dtype=by_gates.dtype, device=after.device)
         for start, end in reversed(list(pairwise(ctx.turns))):
             here, back = slice(start, end), after[: end - start]
             at_renewed, at_seen, at_new = to_inputs[here].chunk(3, dim=1)

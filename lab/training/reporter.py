@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
-
-from rich.progress import Progress
+from typing import TYPE_CHECKING, Any, Protocol
 
 from lab.training.loop import PassReport
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
 
 
 class Reporter(Protocol):
@@ -48,3 +49,20 @@ class ProgressReporter:
         if name not in self._tasks:
             self._tasks[name] = self._progress.add_task(name, total=total)
         self._progress.update(self._tasks[name], completed=done)
+
+
+class PrintingReporter:
+    """Prints lines, for a machine whose output is read later."""
+
+    def features(self, part: str, done: int, total: int) -> None:
+        """Print when all are there."""
+        if done == total:
+            print(f"features of {part}: {total}", flush=True)
+
+    def step(self, stage: str, done: int, total: int, loss: float) -> None:
+        """Print a step."""
+        print(f"{stage}: {done} of {total}, loss {loss:.3f}", flush=True)
+
+    def one_pass(self, stage: str, report: PassReport) -> None:
+        """Print the loss and score of a pass."""
+        print(f"{stage}: pass {report.number} of {report.passes}, loss {report.loss:.3f}, on dev {report.score:.4f}")

@@ -16,6 +16,7 @@ from lab.evaluation.retrieval import evaluate_retrieval
 from lab.training.job import Job
 from models.cards import EncoderCard, read_encoder_card
 from models.inference.compiler import Compiler
+from models.inference.execution import Execution
 from models.protocols import DualEncoder
 from models.text.normalise import FORM
 
@@ -54,7 +55,7 @@ def ship_encoder(
     write_checkpoint(job.output, tensors, fields, int8_rows=int8_rows)
     for file in files:
         shutil.copyfile(file, job.output / file.name)
-    encoder = load_encoder(read_encoder_card(job.output), job.output, Compiler())
+    encoder = load_encoder(read_encoder_card(job.output), job.output, Compiler(Execution(device=job.device)))
     for name in DEV_SETS:
         fields["quality"][name] = evaluate_retrieval(encode_captioned(encoder, load_split(name, job.data_root)))
     write_checkpoint(job.output, tensors, fields, int8_rows=int8_rows)

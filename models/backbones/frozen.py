@@ -97,15 +97,15 @@ def map_graph(backbone: ImageNetLite) -> Graph:
     return _graph(FrozenTower(backbone, nn.Flatten()).eval(), backbone.preprocessing.size)
 
 
-def mean_tower(card: EncoderCard, head: nn.Module) -> FrozenTower:
-    """Put a head of ``(B, C)`` on the mean over places of the frozen backbone that a card names."""
-    backbone = load_backbone(IMAGENET_LITE, card.parts.get(IMAGENET_LITE))
+def mean_tower(card: EncoderCard, head: nn.Module, backbone: Backbone | None = None) -> FrozenTower:
+    """Put a head of ``(B, C)`` on a backbone's mean over places; by default on the frozen pair that a card names."""
+    backbone = backbone or load_backbone(IMAGENET_LITE, card.parts.get(IMAGENET_LITE))
     return FrozenTower(backbone, nn.Sequential(MeanOverPlaces(), head)).eval()
 
 
-def mean_tower_graph(card: EncoderCard, head: nn.Module) -> Graph:
+def mean_tower_graph(card: EncoderCard, head: nn.Module, backbone: Backbone | None = None) -> Graph:
     """Return ``mean_tower`` as a graph."""
-    return _graph(mean_tower(card, head), card.preprocessing.size)
+    return _graph(mean_tower(card, head, backbone), card.preprocessing.size)
 
 
 def _graph(tower: FrozenTower, side: int) -> Graph:

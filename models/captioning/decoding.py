@@ -160,10 +160,10 @@ class _Search:
 
 def _one_by_one(step: Step, states: States, max_words: int, choose: Callable[[Tensor], Tensor]) -> list[Sentence]:
     """Write N sentences, each word chosen from its log-probabilities ``(N, V)``."""
-    rows = len(states[0])
+    rows, device = len(states[0]), states[0].device
     sentences: list[list[int]] = [[] for _ in range(rows)]
-    words, totals = torch.full((rows,), START), torch.zeros(rows)
-    open_rows = torch.ones(rows, dtype=torch.bool)
+    words, totals = torch.full((rows,), START, device=device), torch.zeros(rows, device=device)
+    open_rows = torch.ones(rows, dtype=torch.bool, device=device)
     for _ in range(max_words):
         if not open_rows.any():
             break
@@ -171,6 +171,7 @@ def _one_by_one(step: Step, states: States, max_words: int, choose: Callable[[Te
         words = choose(scores)
         totals += torch.where(open_rows, scores.gather(1, words.unsqueeze(1)).squeeze(1), 0.0)
         open_rows &= words != END
+        numbers = words.tolist()
         for row in open_rows.nonzero().squeeze(1).tolist():
-            sentences[row].append(int(words[row]))
-    return [Sentence(tuple(numbers), total) for numbers, total in zip(sentences, totals.tolist(), strict=True)]
+            sentences[row].append(numbers[row])
+    return [Sentence(tuple(own), total) for own, total in zip(sentences, totals.tolist(), strict=True)]

@@ -58,8 +58,9 @@ def load_encoder(card: EncoderCard, folder: Path, compiler: Compiler) -> Compile
 
     def image() -> Graph:
         from models.backbones.frozen import mean_tower_graph
+        from models.encoders.limited_text_space_module import load_image_backbone
 
-        return mean_tower_graph(card, space().image)
+        return mean_tower_graph(card, space().image, load_image_backbone(card, space()))
 
     def text() -> Graph:
         from models.encoders.limited_text_space_module import text_graph
@@ -79,6 +80,7 @@ def load_encoder(card: EncoderCard, folder: Path, compiler: Compiler) -> Compile
 def load_image_tower(card: EncoderCard, folder: Path) -> FrozenTower:
     """Load the image half in torch, to explain it; raises as ``load_encoder``."""
     from models.backbones.frozen import mean_tower
-    from models.encoders.limited_text_space_module import load_space
+    from models.encoders.limited_text_space_module import load_image_backbone, load_space
 
-    return mean_tower(card, load_space(card, folder).image)
+    space = load_space(card, folder)
+    return mean_tower(card, space.image, load_image_backbone(card, space))

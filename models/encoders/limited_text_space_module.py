@@ -3,12 +3,13 @@
 Yu et al. 2017, "Learning a Limited Text Space for Cross-Media Retrieval". A gated recurrent unit reads the sentence.
 The image's vector is a sum of linear maps (equation 5), and the members of the family differ by the maps:
 
-- ``vse``: ``x W_vgg``, of the frozen image vector x alone (the baseline, Kiros et al. 2014);
+- ``vse``: ``x W_vgg``, of the vector x of networks trained for classes (the baseline, Kiros et al. 2014);
 - ``limited-text-space-single``: ``x_txt W_txt``, of the vector that a captioner starts its sentence from;
-- ``limited-text-space``: both.
+- ``limited-text-space``: both, ``x W_vgg`` of one network and ``x_txt W_txt`` of the captioner's, another one.
 
-``x_txt = x W_img`` (equation 4) with the captioner's own W_img, which stays as it is. All is linear in x, so that what
-ships is one matrix for each member: ``W_vgg + W_img W_txt`` of those that it has.
+``x_txt = y W_img`` (equation 4) of the vector y of the captioner's network with its own W_img, which stays as it is. An
+image's vector holds what both networks give, side by side, and each map reads its own columns. All is linear, so that
+what ships is one matrix for each member.
 """
 
 from __future__ import annotations
@@ -21,6 +22,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from models.backbones.captioned import CAPTIONED_LITE, load_captioned
+from models.backbones.efficientnet_lite import CHANNELS
+from models.backbones.frozen import IMAGENET_LITE, Backbone, load_backbone
 from models.backbones.lite_pair import FEATURES
 from models.cards import EncoderCard
 from models.checkpoint import foreign_weights, load_into, read_weights
@@ -37,16 +41,19 @@ class ImageMap(Protocol):
     """One term of an image's vector (an ``nn.Module``), linear in the standardised image vector."""
 
     def __call__(self, x: Tensor) -> Tensor:
-        """Map ``(B, 2560)`` to ``(B, 1024)``."""
+        """Map ``(B, C)`` to ``(B, 1024)``."""
         ...
 
-    def matrix(self) -> Tensor:
-        """Return it as ``(1024, 2560)``."""
+    def matrix(self, columns: int) -> Tensor:
+        """Return it as ``(1024, C)``."""
         ...
 
 
 class VisualMap(nn.Module):
-    """``x W_vgg``; starts as Xavier's."""
+    """``x W_vgg``; starts as Xavier's.
+
+    x are the first columns of an image's vector.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -55,18 +62,18 @@ class VisualMap(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map."""
-        return self.map(x)  # type: ignore[no-any-return]
+        return self.map(x[:, :FEATURES])  # type: ignore[no-any-return]
 
-    def matrix(self) -> Tensor:
-        """Return W_vgg."""
-        return self.map.weight
+    def matrix(self, columns: int) -> Tensor:
+        """Return W_vgg, and 0 for columns behind its own."""
+        return F.pad(self.map.weight, (0, columns - FEATURES))
 
 
 class TextSpaceMap(nn.Module):
-    """``(x W_img) W_txt``; W_txt starts as Xavier's, W_img stays.
+    """``(y W_img) W_txt``; W_txt starts as Xavier's, W_img stays.
 
     Args:
-        into_text_space: W_img of the captioner, ``(512, 2560)``, for standardised image vectors.
+        into_text_space: W_img of the captioner, ``(512, Y)``, for standardised image vectors, whose last columns are y.
     """
 
     into_text_space: Tensor
@@ -79,24 +86,27 @@ class TextSpaceMap(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map."""
-        return self.map(F.linear(x, self.into_text_space))  # type: ignore[no-any-return]
+        return self.map(F.linear(x[:, -self.into_text_space.shape[1] :], self.into_text_space))  # type: ignore[no-any-return]
 
-    def matrix(self) -> Tensor:
-        """Return the product of both."""
-        return self.map.weight @ self.into_text_space
+    def matrix(self, columns: int) -> Tensor:
+        """Return the product of both, and 0 for columns before its own."""
+        product = self.map.weight @ self.into_text_space
+        return F.pad(product, (columns - product.shape[1], 0))
 
 
 class Fusion(nn.Module):
-    """The sum of one or two maps, at unit length: ``(B, 2560)`` image vectors to ``(B, 1024)``.
+    """The sum of one or two maps, at unit length: ``(B, C)`` image vectors to ``(B, 1024)``.
 
     Args:
+        columns: C.
         maps: its terms.
         noise: see ``Standardised``.
     """
 
-    def __init__(self, maps: Sequence[ImageMap], noise: float = 0.0) -> None:
+    def __init__(self, columns: int, maps: Sequence[ImageMap], noise: float = 0.0) -> None:
         super().__init__()
-        self.standardise = Standardise(FEATURES, noise)
+        self._columns = columns
+        self.standardise = Standardise(columns, noise)
         self.maps = nn.ModuleList(maps)  # type: ignore[arg-type]
 
     def forward(self, features: Tensor) -> Tensor:
@@ -107,9 +117,9 @@ class Fusion(nn.Module):
     @torch.no_grad()
     def as_one(self) -> UnitLinear:
         """Return the same as one matrix."""
-        one = UnitLinear(FEATURES, DIMENSION)
+        one = UnitLinear(self._columns, DIMENSION)
         one.standardise.load_state_dict(self.standardise.state_dict())
-        one.map.weight.copy_(torch.stack([each.matrix() for each in self.maps]).sum(dim=0))  # type: ignore[operator]
+        one.map.weight.copy_(torch.stack([each.matrix(self._columns) for each in self.maps]).sum(dim=0))  # type: ignore[operator]
         return one
 
 
@@ -117,7 +127,7 @@ class TextSpace(nn.Module):
     """What ships of each member.
 
     Args:
-        image: ``(B, 2560)`` image vectors to ``(B, 1024)``.
+        image: ``(B, C)`` image vectors to ``(B, 1024)``.
         text: sentences to ``(B, 1024)``.
     """
 
@@ -136,9 +146,19 @@ def load_space(card: EncoderCard, folder: Path) -> TextSpace:
     if "text.words.weight" not in state:
         raise foreign_weights(card)
     numbers, width = state["text.words.weight"].shape
-    space = TextSpace(UnitLinear(FEATURES, DIMENSION), GruSentenceEncoder(numbers, width, DIMENSION))
+    columns = len(state["image.standardise.mean"])
+    space = TextSpace(UnitLinear(columns, DIMENSION), GruSentenceEncoder(numbers, width, DIMENSION))
     load_into(space, state, card)
     return space.eval()
+
+
+def load_image_backbone(card: EncoderCard, space: TextSpace) -> Backbone:
+    """Load what a member's image vectors are of; raises as ``load_space``."""
+    imagenet = card.parts.get(IMAGENET_LITE)
+    if CAPTIONED_LITE not in card.parts:
+        return load_backbone(IMAGENET_LITE, imagenet)
+    beside = len(space.image.standardise.mean) > CHANNELS
+    return load_captioned(imagenet, card.parts[CAPTIONED_LITE], beside_imagenet=beside)
 
 
 def text_graph(space: TextSpace) -> Graph:

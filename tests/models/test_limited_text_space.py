@@ -8,6 +8,7 @@ import torch
 
 from lab.checkpoint import write_checkpoint
 from lab.training.limited_text_space import Pair, Recipe
+from models.backbones.efficientnet_lite import CHANNELS
 from models.backbones.lite_pair import FEATURES, INPUT
 from models.cards import read_encoder_card
 from models.encoders.limited_text_space import WordNumbers, load_encoder
@@ -29,23 +30,28 @@ CARD = {
 
 def _maps() -> tuple[VisualMap, TextSpaceMap]:
     torch.manual_seed(0)
-    return VisualMap(), TextSpaceMap(torch.randn(6, FEATURES) / 50)
+    return VisualMap(), TextSpaceMap(torch.randn(6, CHANNELS) / 50)
+
+
+COLUMNS = FEATURES + CHANNELS
+"""Of an image's vector: the frozen pair's, and the captioner's own network's."""
 
 
 def _pair(maps: list[ImageMap], **choices: float) -> Pair:
     torch.manual_seed(0)
-    return Pair(maps, torch.randn(12, 300), Recipe(**choices))
+    return Pair(FEATURES, maps, torch.randn(12, 300), Recipe(**choices))
 
 
 @torch.no_grad()
 def test_a_fusion_is_the_normalised_sum_of_equation_5() -> None:
     visual, text_space = _maps()
-    fusion = Fusion([visual, text_space])
-    sample = torch.randn(40, FEATURES) * 2 + 1
+    fusion = Fusion(COLUMNS, [visual, text_space])
+    sample = torch.randn(40, COLUMNS) * 2 + 1
     fusion.standardise.standardise_to(sample)
     x = ((sample - sample.mean(dim=0)) / sample.std(dim=0)).numpy()
     w_vgg, w_img, w_txt = (w.numpy().T for w in (visual.map.weight, text_space.into_text_space, text_space.map.weight))
-    final = x @ w_vgg + (x @ w_img) @ w_txt
+    x, y = x[:, :FEATURES], x[:, FEATURES:]
+    final = x @ w_vgg + (y @ w_img) @ w_txt
     expected = final / np.linalg.norm(final, axis=1, keepdims=True)
     np.testing.assert_allclose(fusion(sample).numpy(), expected, atol=1e-5)
 
@@ -54,15 +60,16 @@ def test_a_fusion_is_the_normalised_sum_of_equation_5() -> None:
 @pytest.mark.parametrize("members", [[0], [1], [0, 1]], ids=["vse", "single", "fusion"])
 def test_each_member_ships_as_one_matrix_that_does_the_same(members: list[int]) -> None:
     maps = _maps()
-    fusion, sample = Fusion([maps[member] for member in members]), torch.randn(20, FEATURES)
+    columns = {(0,): FEATURES, (1,): CHANNELS, (0, 1): COLUMNS}[tuple(members)]
+    fusion, sample = Fusion(columns, [maps[member] for member in members]), torch.randn(20, columns)
     fusion.standardise.standardise_to(sample * 3)
     torch.testing.assert_close(fusion.as_one()(sample), fusion(sample), atol=1e-5, rtol=1e-4)
 
 
 def test_the_captioners_map_stays_and_all_else_learns() -> None:
     visual, text_space = _maps()
-    fusion = Fusion([visual, text_space])
-    fusion(torch.randn(3, FEATURES))[:, 0].sum().backward()
+    fusion = Fusion(COLUMNS, [visual, text_space])
+    fusion(torch.randn(3, COLUMNS))[:, 0].sum().backward()
     assert {name for name, parameter in fusion.named_parameters() if parameter.grad is not None} == {
         "maps.0.map.weight",
         "maps.1.map.weight",
