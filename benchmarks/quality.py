@@ -16,11 +16,13 @@ from pathlib import Path
 
 from benchmarks.provenance import provenance
 from lab.data.captioned import training_data_root
-from models.shipped import captioner_cards
+from models.names import DEFAULT_MODEL
+from models.shipped import captioner_cards, matcher_cards
 
 RESULTS = Path(__file__).parent / "results"
 CALIBRATION = Path(__file__).parents[1] / "models" / "weights" / "semblance-base" / "calibration.safetensors"
-MATCHER = "late-interaction"
+MATCHERS = ("late-interaction", "mcnn-ensemble")
+"""Whose re-ranking is measured; confidence is fitted for every matcher."""
 _SETS = {
     "flickr8k-dev": ("flickr8k", "Flickr8k.token.txt", "Flickr_8k.devImages.txt"),
     "coco-dev": ("coco", "coco.token.txt", "coco.devImages.txt"),
@@ -55,14 +57,18 @@ def _commands(root: Path, names: Path | None) -> Iterator[tuple[str, list[str | 
         folder.mkdir(parents=True, exist_ok=True)
         for measure in _MEASURES:
             yield measure, [*own, "--output", folder / f"{measure}.json"]
-        yield "reranking", [*own, "--rerank", MATCHER, "--output", folder / "reranking.json"]
+        for matcher in MATCHERS:
+            yield "reranking", [*own, "--rerank", matcher, "--output", folder / f"reranking-{matcher}.json"]
         for card in captioner_cards():
             yield "captions", [*own, "--model", card.name, "--output", folder / f"captions-{card.name}.json"]
     every = [option for own in options.values() for option in own]
-    yield "reranking-transfer", [*every, "--rerank", MATCHER, "--output", RESULTS / "reranking-transfer.json"]
+    for matcher in MATCHERS:
+        output = RESULTS / f"reranking-transfer-{matcher}.json"
+        yield "reranking-transfer", [*every, "--rerank", matcher, "--output", output]
     flickr8k = RESULTS / "flickr8k-dev"
     both = [option for name, own in options.items() for option in (*own, "--distractors", _distractors(root, name))]
-    yield "calibration", [*both, "--rerank", MATCHER, "--output", flickr8k / "calibration.json", "--write", CALIBRATION]
+    reranked = [o for card in matcher_cards() if card.encoder == DEFAULT_MODEL for o in ("--rerank", card.name)]
+    yield "calibration", [*both, *reranked, "--output", flickr8k / "calibration.json", "--write", CALIBRATION]
     if names:
         yield "names", ["--images", names, "--output", RESULTS / "names.json"]
     files: list[str | Path] = ["--results", flickr8k, "--no-pictures", "--output", flickr8k / "report.html"]

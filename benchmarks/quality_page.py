@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.quality import MATCHER, RESULTS
+from benchmarks.quality import MATCHERS, RESULTS
 from service.search.grammar import WEIGHT_BESIDE_IMAGE
 
 _SETS = {"flickr8k-dev": "Flickr8k dev", "coco-dev": "COCO dev"}
@@ -27,7 +27,7 @@ def quality_page(results: Path = RESULTS) -> str:
         f"{origin['cpu']}, {origin['cores']} cores, torch {origin['torch']}, OpenVINO {origin['openvino']}, "
         f"at {origin['commit']}.",
         _retrieval(sets),
-        _transfer(_read(results / "reranking-transfer.json")),
+        _transfers([_read(results / f"reranking-transfer-{matcher}.json") for matcher in MATCHERS]),
         _short_queries(sets),
         _semantic(sets),
         _modifiers(sets),
@@ -47,28 +47,31 @@ def _retrieval(sets: Mapping[str, Figures]) -> str:
             spans = [_span(figures["intervals"][f"r@{k}"]) for k in (1, 5, 10)]
             recalls = [f"{_percent(figures[f'r@{k}'])} ({span})" for k, span in zip((1, 5, 10), spans, strict=True)]
             rows.append([f"{label}, {way}", *recalls, f"{figures['median_rank']:g}", f"{figures['mean_rank']:.1f}"])
-        after = measures["reranking"]["reranked"]
-        figures = after["text_to_image"]
-        recalls = [_percent(figures[f"r@{k}"]) for k in (1, 5, 10)]
-        name = f"{label}, text to image, best {after['depth']} re-ranked by `{MATCHER}` ({after['ms_a_query']:.0f} ms)"
-        rows.append([name, *recalls, f"{figures['median_rank']:g}", f"{figures['mean_rank']:.1f}"])
+        for matcher in MATCHERS:
+            after = measures[f"reranking-{matcher}"]["reranked"]
+            figures = after["text_to_image"]
+            recalls = [_percent(figures[f"r@{k}"]) for k in (1, 5, 10)]
+            cost = f"{after['ms_a_query']:.0f} ms"
+            name = f"{label}, text to image, best {after['depth']} re-ranked by `{matcher}` ({cost})"
+            rows.append([name, *recalls, f"{figures['median_rank']:g}", f"{figures['mean_rank']:.1f}"])
     table = _table(("", "R@1", "R@5", "R@10", "median rank", "mean rank"), rows)
     pairs = " and ".join(f"{_percent(m['pairwise']['accuracy'])} on {label}" for label, m in sets.items())
     return f"## Retrieval\n\nIn brackets 95 % bootstrap intervals.\n\n{table}\n\nAccuracy on random pairs: {pairs}."
 
 
-def _transfer(figures: Figures) -> str:
+def _transfers(matchers: Sequence[Figures]) -> str:
     rows = [
         [
-            f"fitted on {one['fitted_on']}, on {one['reported_on']}",
+            f"`{figures['matcher']}`, fitted on {one['fitted_on']}, on {one['reported_on']}",
             f"{one['weight']:g}",
             f"{100 * one['r@1_gained']:+.1f} ({_span(one['interval'])})",
         ]
+        for figures in matchers
         for one in figures["transfers"]
     ]
     return (
-        f"What re-ranking by `{figures['matcher']}` brings where its weight was not fitted, in points of text to "
-        f"image R@1:\n\n{_table(('', 'weight', 'R@1'), rows)}"
+        "What re-ranking brings where its weight was not fitted, in points of text to image R@1:\n\n"
+        f"{_table(('', 'weight', 'R@1'), rows)}"
     )
 
 

@@ -98,7 +98,7 @@ def make_material(
     encode_texts: EncodeTexts,
     of_each: int,
     seed: int,
-    matched: Sequence[MatchedSet] = (),
+    matched: Sequence[Sequence[MatchedSet]] = (),
 ) -> Material:
     """Make queries and put them to collections.
 
@@ -108,7 +108,8 @@ def make_material(
         encode_texts: of the model that encoded them.
         of_each: queries of each kind, of each half of each set, at most.
         seed: of the halves, the queries and the collections.
-        matched: the sets as a matcher sees them, whose re-ranked answers are judged, too; without distractors.
+        matched: the sets as each of some matchers sees them, whose re-ranked answers are judged, too; without
+            distractors.
     """
     searches, asked = {}, {}
     pools = {"image": make_pool(sets, distractors, seed), "text": make_pool(sets, [], seed)}
@@ -117,10 +118,10 @@ def make_material(
         asked[target] = _sources(pool, encode_texts, of_each, seed)
         for source, queries in asked[target].items():
             searches[f"{source}-to-{target}"] = Search(make_trials(pool, queries, items, seed), kinds_of(queries))
-    if matched:
-        queries, name = asked["text"]["text"], matched[0].matcher.card.name
-        trials = make_trials(pools["text"], queries, _reranked(pools["text"], matched), seed)
-        searches[f"text-to-image-{name}"] = Search(trials, kinds_of(queries))
+    for seen in matched:
+        queries, name = asked["text"]["text"], seen[0].matcher.card.name
+        trials = make_trials(pools["text"], queries, _reranked(pools["text"], seen), seed)
+        searches[f"{_WORDS}-{name}"] = Search(trials, kinds_of(queries))
     reference = make_reference(np.concatenate([one.images for one in distractors or sets]), seed)
     left_out = [name for name, search in searches.items() if name != _WORDS and not _can_be_fitted(search)]
     searches = {name: search for name, search in searches.items() if name not in left_out}

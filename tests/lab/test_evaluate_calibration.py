@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from toy_matcher import ToyMatcher
 from typer.testing import CliRunner
 
 import lab.cli
@@ -25,10 +26,12 @@ from lab.evaluation.calibration import (
 )
 from lab.evaluation.cli import app
 from lab.evaluation.encoded import EncodedSet
+from lab.evaluation.matched import MatchedSet
 from lab.evaluation.steadiness import VARIANTS, measure_steadiness
 from models.calibration import POSSIBLE, calibration_file, read_calibrations
 from models.errors import InputError
 from models.shipped import encoder_card
+from models.types import Features
 
 DEMO = Path(__file__).parents[2] / "demo"
 TOPICS, DIMENSION = 20, 24
@@ -98,6 +101,30 @@ def test_every_kind_of_search_is_asked_in_every_collection_with_and_without_what
     assert sum(material.mixture()["text-to-image"].values()) == len(material.words)
     assert material.searches["text-to-image"].trials.trained.any()
     assert not material.searches["text-to-text"].trials.trained.any()
+
+
+class TopicMatcher(ToyMatcher):
+    """Its features are the images' vectors; it scores by their cosine with the sentence, or against it."""
+
+    def __init__(self, name: str, sign: float) -> None:
+        super().__init__(name)
+        self._sign = sign
+
+    def score(self, text: str, features: Features) -> np.ndarray:
+        return np.asarray(self._sign * features @ _encode([text])[0], np.float32)
+
+
+def test_the_answers_that_each_of_several_matchers_re_ranks_are_judged_by_themselves() -> None:
+    sets, signs = [_set("first", 60, 1), _set("second", 60, 2)], {"for": 1.0, "against": -3.0}
+    matched = [
+        [MatchedSet(TopicMatcher(name, sign), one.data, one.images) for one in sets] for name, sign in signs.items()
+    ]
+    searches = make_material(sets, [], _encode, 20, seed=1, matched=matched).searches
+    plain, agreeing, other = (
+        searches[f"text-to-image{name}"].trials.relevant.mean() for name in ("", "-for", "-against")
+    )
+    assert agreeing == pytest.approx(plain, abs=0.01)
+    assert other < plain - 0.1
 
 
 def test_an_image_that_is_asked_by_is_not_among_its_results_and_a_sentence_s_own_may_be() -> None:

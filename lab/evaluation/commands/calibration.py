@@ -40,8 +40,9 @@ DistractorFiles = Annotated[
         "--distractors", help="Names of images that only fill up larger collections; repeatable.", exists=True
     ),
 ]
-MatcherName = Annotated[
-    str | None, typer.Option("--rerank", help="A matcher of the model: fit the answers that it re-ranks, too.")
+MatcherNames = Annotated[
+    list[str] | None,
+    typer.Option("--rerank", help="A matcher of the model: fit the answers that it re-ranks, too; repeatable."),
 ]
 Queries = Annotated[int, typer.Option("--queries", help="Of each kind, of each half of each set, at most.", min=10)]
 WriteFile = Annotated[
@@ -55,7 +56,7 @@ def calibration(
     split: SplitFiles = None,
     distractors: DistractorFiles = None,
     model: ModelName = DEFAULT_MODEL,
-    rerank: MatcherName = None,
+    rerank: MatcherNames = None,
     queries: Queries = 200,
     output: OutputFile = None,
     write: WriteFile = None,
@@ -90,7 +91,7 @@ def calibrate(
     captions: TokenFiles,
     split: SplitFiles = None,
     distractors: DistractorFiles = None,
-    rerank: MatcherName = None,
+    rerank: MatcherNames = None,
     queries: Queries = 200,
     data_dir: DataDir = None,
     device: DeviceName = "auto",
@@ -120,7 +121,7 @@ def _material(
     split: list[Path] | None,
     distractors: list[Path] | None,
     model: str,
-    rerank: str | None,
+    rerank: list[str] | None,
     queries: int,
     device: str,
     seed: int,
@@ -144,9 +145,8 @@ def _material(
         if names is not None
     ]
     matched = [
-        match_set(folder, tokens, own, rerank, device)
-        for folder, tokens, own in zip(images, captions, splits, strict=True)
-        if rerank is not None
+        [match_set(*files, name, device) for files in zip(images, captions, splits, strict=True)]
+        for name in rerank or []
     ]
     encoder = encoded[0][0]
     return encoder, make_material([one for _, one in encoded], fillers, encoder.encode_texts, queries, seed, matched)
