@@ -17,7 +17,7 @@ from lab.data.pixels import read_batches
 from lab.training.augment import training_view
 from lab.training.cached_array import cached_array
 from lab.training.device_views import random_views
-from lab.training.squares import squares
+from lab.training.squares import name_of, squares
 from models.cards import Preprocessing
 from models.imaging.decode import decode_image
 from models.types import Pixels
@@ -51,7 +51,7 @@ def cached_features(
             a core draws 100 a second.
         on_progress: called with images done and total.
     """
-    names = "\n".join(_name(file) for file in files)
+    names = "\n".join(map(name_of, files))
     drawn = f"{view} drawn on {device}" if view > 1 and device != "cpu" else f"{view}"
     key = hashlib.sha256(f"{identity}\n{preprocessing.digest}\n{drawn}\n{names}".encode()).hexdigest()[:16]
     folder = cache / key
@@ -61,7 +61,7 @@ def cached_features(
             views = _views(part, preprocessing, view)
         else:
             views = _device_views(
-                squares(part, preprocessing, cache), view, device, seed=zlib.crc32(_name(part[0]).encode())
+                squares(part, preprocessing, cache), view, device, seed=zlib.crc32(name_of(part[0]).encode())
             )
         return np.concatenate([extract(batch).astype(np.float16) for batch in views])
 
@@ -77,7 +77,7 @@ def cached_features(
 def _views(files: Sequence[Path], preprocessing: Preprocessing, view: int) -> Iterator[Pixels]:
     def read(file: Path) -> Pixels:
         pixels = decode_image(file.read_bytes(), shrink_to=preprocessing.size).pixels
-        return training_view(pixels, view, zlib.crc32(_name(file).encode()), preprocessing)
+        return training_view(pixels, view, zlib.crc32(name_of(file).encode()), preprocessing)
 
     yield from read_batches(files, read)
 
@@ -92,7 +92,3 @@ def _device_views(whole: Pixels, view: int, device: str, seed: int) -> Iterator[
         with torch.random.fork_rng():
             torch.manual_seed(hash((seed, view, start)))
             yield random_views(torch.from_numpy(pixels).to(device), pixels.shape[1]).cpu().numpy()
-
-
-def _name(file: Path) -> str:
-    return f"{file.parent.parent.name}/{file.name}"

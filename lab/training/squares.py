@@ -32,6 +32,11 @@ def squares(
         prepared = prepared_batches(files, size, lambda pixels: fit_square(pixels, preprocessing), on_progress)
         return np.concatenate(list(prepared))
 
-    names = "\n".join(f"{file.parent.parent.name}/{file.name}" for file in files)
+    names = "\n".join(map(name_of, files))
     key = hashlib.sha256(f"{preprocessing.digest}\n{names}".encode()).hexdigest()[:16]
     return cached_array(work_root / "pixels" / f"{key}.npy", read)
+
+
+def name_of(file: Path) -> str:
+    """Return by what a photograph is known in caches, wherever the data lie: its set and its name."""
+    return f"{file.parent.parent.name}/{file.name}"
