@@ -178,7 +178,8 @@ def explain(
     _print_evidence(found.evidence, found.method)
     if output is not None and found.png is not None:
         _write(output, found.png)
-        print(f"orange speaks for it, blue against, at full strength {found.evidence.scale:.3f}: {output}")
+        painted = f"orange speaks for it, blue against, at full strength {found.evidence.scale:.3f}"
+        print(f"{'nothing is painted on it' if found.evidence.silent else painted}: {output}")
 
 
 def _print_evidence(evidence: Evidence, method: str) -> None:

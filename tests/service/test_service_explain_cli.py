@@ -119,7 +119,11 @@ def test_an_image_is_explained_by_the_image_that_was_searched_by(data_dir: Path,
 
 
 def test_what_speaks_against_a_picture_is_said(halves: Path, tmp_path: Path) -> None:
-    assert "nothing in this picture speaks for the query" in run("explain", "--modifier=-blue", "--", halves, "-red")[1]
+    output = tmp_path / "map.png"
+    code, told, _ = run("explain", "--modifier=-blue", "--output", output, "--", halves, "-red")
+    assert code == 0
+    assert "nothing in this picture speaks for the query" in told
+    assert told.splitlines()[-1] == f"nothing is painted on it: {output}"
 
 
 def test_what_is_wrong_is_told_in_one_line(data_dir: Path, halves: Path, tmp_path: Path) -> None:
