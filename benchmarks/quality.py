@@ -16,13 +16,12 @@ from pathlib import Path
 
 from benchmarks.provenance import provenance
 from lab.data.captioned import training_data_root
-from models.names import DEFAULT_MODEL
-from models.shipped import captioner_cards, matcher_cards
+from models.shipped import captioner_cards
 
 RESULTS = Path(__file__).parent / "results"
 CALIBRATION = Path(__file__).parents[1] / "models" / "weights" / "semblance-base" / "calibration.safetensors"
 MATCHERS = ("late-interaction", "mcnn-ensemble")
-"""Whose re-ranking is measured; confidence is fitted for every matcher."""
+"""Whose re-ranking is measured and given a confidence."""
 _SETS = {
     "flickr8k-dev": ("flickr8k", "Flickr8k.token.txt", "Flickr_8k.devImages.txt"),
     "coco-dev": ("coco", "coco.token.txt", "coco.devImages.txt"),
@@ -67,7 +66,7 @@ def _commands(root: Path, names: Path | None) -> Iterator[tuple[str, list[str | 
         yield "reranking-transfer", [*every, "--rerank", matcher, "--output", output]
     flickr8k = RESULTS / "flickr8k-dev"
     both = [option for name, own in options.items() for option in (*own, "--distractors", _distractors(root, name))]
-    reranked = [o for card in matcher_cards() if card.encoder == DEFAULT_MODEL for o in ("--rerank", card.name)]
+    reranked = [option for matcher in MATCHERS for option in ("--rerank", matcher)]
     yield "calibration", [*both, *reranked, "--output", flickr8k / "calibration.json", "--write", CALIBRATION]
     if names:
         yield "names", ["--images", names, "--output", RESULTS / "names.json"]

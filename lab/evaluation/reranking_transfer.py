@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lab.evaluation.matched import MatchedSet
 from lab.evaluation.reranking_weight import DEPTH, WEIGHTS_TRIED, choose_weight, reranked_ranks
 from lab.metrics.bootstrap import bootstrap_difference
 from lab.metrics.ranking import summarise_ranks
@@ -21,7 +22,7 @@ class ScoredSet:
     Attributes:
         name: of the set.
         first: the dual encoder's scores of each caption with each image, ``(M, N)``.
-        second: the matcher's.
+        second: the matcher's, of the images that are re-ranked.
         own: for each caption the row of its image, ``(M,)``.
     """
 
@@ -29,6 +30,14 @@ class ScoredSet:
     first: NDArray[np.float32]
     second: NDArray[np.float32]
     own: NDArray[np.int64]
+
+
+def head_scores(matched: MatchedSet, first: NDArray[np.float32], depth: int) -> NDArray[np.float32]:
+    """Score each caption with its best ``depth`` images by first scores ``(M, N)``; 0 for all others, ``(M, N)``."""
+    best = np.stack([np.argsort(-scores, kind="stable")[:depth] for scores in first])
+    second = np.zeros_like(first)
+    np.put_along_axis(second, best, matched.pair_scores(np.arange(len(first)), best), axis=1)
+    return second
 
 
 def evaluate_transfer(

@@ -7,12 +7,14 @@ import numpy as np
 import pytest
 from PIL import Image
 from toy_library import ToyLibrary
-from toy_matcher import NAME
+from toy_matcher import NAME, ToyMatcher
 from typer.testing import CliRunner
 
 import models.library
+from lab.data.captioned import CaptionedImages
 from lab.evaluation.cli import app
-from lab.evaluation.reranking_transfer import ScoredSet, evaluate_transfer
+from lab.evaluation.matched import MatchedSet
+from lab.evaluation.reranking_transfer import ScoredSet, evaluate_transfer, head_scores
 from lab.metrics.bootstrap import bootstrap_difference
 
 
@@ -29,6 +31,17 @@ def test_the_weight_of_one_set_is_measured_on_the_other_both_ways() -> None:
     assert (there["text_to_image"]["r@1"], there["reranked"]["r@1"], there["r@1_gained"]) == (1.0, 0.5, -0.5)
     assert there["interval"] == [-1.0, 0.0]  # both captions drawn are the first, or both the second
     assert (back["fitted_on"], back["weight"], back["r@1_gained"]) == ("loses", 0.01, 0.0)
+
+
+def test_the_matcher_scores_no_more_images_than_are_re_ranked() -> None:
+    files = tuple(Path(f"{name}.png") for name in ("red", "blue", "both"))
+    data = CaptionedImages("three", files, (("red",), ("blue",), ("red blue",)))
+    red, blue = [1, 0, 0], [0, 0, 1]
+    features = np.array([[red] * 4, [blue] * 4, [red, red, blue, blue]], np.float16)
+    matched = MatchedSet(ToyMatcher(), data, features)
+    first = np.array([[0.9, 0.1, 0.5], [0.1, 0.5, 0.5], [0.3, 0.2, 0.1]], np.float32)
+    found = head_scores(matched, first, depth=2)
+    np.testing.assert_allclose(found, [[1, 0, 1], [0, 1, 1], [0.5, 0.5, 0]], atol=1e-3)
 
 
 def test_the_interval_of_a_difference_is_that_of_a_normal_mean() -> None:

@@ -25,7 +25,7 @@ def reranking_transfer(
 
     Give --images and --captions, and --split where there are some, once for each of two or more captioned sets.
     """
-    from lab.evaluation.reranking_transfer import ScoredSet, evaluate_transfer
+    from lab.evaluation.reranking_transfer import ScoredSet, evaluate_transfer, head_scores
 
     if len(images) != len(captions) or len(images) < 2 or len(split or images) != len(images):
         raise typer.BadParameter("give --images and --captions, and --split or none, once for each of two or more sets")
@@ -33,8 +33,9 @@ def reranking_transfer(
     sets = []
     for folder, tokens, names in zip_longest(images, captions, split or []):
         encoded = encode_set(folder, tokens, names, encoder, device)[1]
-        second = match_set(folder, tokens, names, rerank, device).scores()
-        sets.append(ScoredSet(encoded.data.name, encoded.captions @ encoded.images.T, second, encoded.image_of_caption))
+        first = encoded.captions @ encoded.images.T
+        second = head_scores(match_set(folder, tokens, names, rerank, device), first, rerank_depth)
+        sets.append(ScoredSet(encoded.data.name, first, second, encoded.image_of_caption))
     figures = evaluate_transfer(sets, depth=rerank_depth)
     for one in figures:
         low, high = (100 * bound for bound in one["interval"])
