@@ -13,7 +13,7 @@ from pathlib import Path
 from indexer.collections import collection_dir
 from indexer.store.generation import Generation, open_current
 from models.composition import Term, compose
-from models.errors import ExplainMethodError, InputError, QueryError
+from models.errors import InputError, QueryError
 from models.evidence import Evidence, ImageRole
 from models.explain.task import ExplainTask, explain
 from models.imaging.decode_pool import DecoderPool
@@ -26,7 +26,7 @@ from models.protocols import SeenImage
 from models.types import Side
 from service.offline import choose_collection, encode_query, parse_offline
 from service.search.engine import find_caption, find_image
-from service.search.explanation import as_reranked, caption_task, image_task
+from service.search.explanation import as_reranked, caption_task, choose_method, image_task
 from service.search.plan import check_same_model
 from service.search.rerank import NO_MATCHER, RerankChoice, choose_reranking
 from service.security.paths import read_original
@@ -118,7 +118,7 @@ class _Explaining:
         self._model = settings.model or (DEFAULT_MODEL if generation is None else generation.models[0])
         self._photograph = cache(self._decoded)  # what is looked at is painted, too
         self._query = parse_offline(asked.words, asked.image, asked.modifiers, settings.query_limits)
-        self._method = self._chosen()
+        self._method = choose_method(self._library, self._model, self._query, asked.target, asked.method)
         self._encoder = self._library.encoder(self._model, in_caller=True)
 
     def explained(self) -> Explained:
@@ -130,15 +130,6 @@ class _Explaining:
             photograph = self._photograph(evidence.image, side)
             png = overlay_png(photograph, evidence.strength(evidence.image), region, side)
         return Explained(self._method, evidence, png)
-
-    def _chosen(self) -> str:
-        """Return the method, which fits the model and the query."""
-        sentence = self._asked.target == "text" or self._query.parts[0].text is not None
-        fitting = self._library.explain_methods(self._model, sentence=sentence)
-        method = self._asked.method or fitting[0]
-        if method not in fitting:
-            raise ExplainMethodError(method, self._model, fitting)
-        return method
 
     def _evidence(self) -> Evidence:
         generation, model, method, result = self._generation, self._model, self._method, self._asked.result

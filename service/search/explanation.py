@@ -8,12 +8,37 @@ from dataclasses import replace
 from indexer.catalog.base import CaptionRecord, ImageRecord
 from indexer.store.generation import Generation
 from models.composition import Term, compose
+from models.errors import ExplainMethodError
 from models.evidence import Evidence, ImageRole
 from models.explain.reranked import with_matcher
 from models.explain.task import ExplainTask
 from models.protocols import Match, ModelLibrary, SeenImage
+from models.types import Side
 from service.search.engine import reranked_contributions, stored_vector
+from service.search.query import Query
 from service.search.rerank import Reranking
+
+
+def methods_for(library: ModelLibrary, model: str, query: Query | None, target: Side) -> Sequence[str]:
+    """Return the methods that fit a model, and a query for a target where one is given, the default first.
+
+    A caption that was found is the sentence that its image is explained by.
+    """
+    sentence = query is None or target == "text" or query.parts[0].text is not None
+    return library.explain_methods(model, sentence=sentence)
+
+
+def choose_method(library: ModelLibrary, model: str, query: Query, target: Side, asked: str | None) -> str:
+    """Return the method that is asked for, or the default.
+
+    Raises:
+        ExplainMethodError: it does not fit the model or the query, or none does.
+    """
+    fitting = methods_for(library, model, query, target)
+    method = next(iter(fitting), "") if asked is None else asked
+    if method not in fitting:
+        raise ExplainMethodError(method, model, fitting)
+    return method
 
 
 def image_task(

@@ -22,7 +22,7 @@ from cachetools import LRUCache
 
 from indexer.catalog.base import ImageRecord
 from models.composition import Term
-from models.errors import ExplainMethodError, QueryError
+from models.errors import QueryError
 from models.evidence import Evidence, ImageRole
 from models.explain.task import ExplainTask, explain
 from models.imaging.decode import ImageDecoder
@@ -32,7 +32,7 @@ from models.protocols import ModelLibrary, SeenImage
 from models.types import Side
 from service.search.confidence import Strength, judge, kind_of_search, reranked_kind
 from service.search.engine import find_caption, find_image
-from service.search.explanation import as_reranked, caption_task, image_task
+from service.search.explanation import as_reranked, caption_task, choose_method, image_task, methods_for
 from service.search.plan import EncodedQuery, check_same_model, resolve
 from service.search.query import CollectionImage, Query
 from service.search.rerank import Reranking
@@ -115,12 +115,8 @@ class Explanations:
         self._words = ThreadPoolExecutor(1, "explain-words", initializer=_yield_to_searches)
 
     def methods(self, model: str, query: Query | None = None, target: Side = "image") -> Sequence[str]:
-        """Return the methods that fit a model, and a query for a target where one is given, the default first.
-
-        A caption that was found is the sentence that its image is explained by.
-        """
-        sentence = query is None or target == "text" or query.parts[0].text is not None
-        return self._library.explain_methods(model, sentence=sentence)
+        """Return the methods that fit: see ``methods_for``."""
+        return methods_for(self._library, model, query, target)
 
     def expect(self, model: str) -> None:
         """Prepare for the first explanation by a model, which may be asked for soon; returns at once.
@@ -145,11 +141,7 @@ class Explanations:
         Raises:
             ExplainMethodError: the method does not fit the model that answers, or the query.
         """
-        fitting = self.methods(served.model, query, target)
-        if method is None and fitting:
-            method = fitting[0]
-        if method is None or method not in fitting:
-            raise ExplainMethodError(method or "", served.model, fitting)
+        method = choose_method(self._library, served.model, query, target, method)
         reranked = None if reranking is None else (reranking.matcher.card.name, reranking.depth)
         key = self._key(served, query, result_id, target, method, reranked)
         return ExplainRequest(query, result_id, target, method, reranking, key)
