@@ -11,7 +11,7 @@ import argparse
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from benchmarks.provenance import provenance
@@ -45,7 +45,17 @@ def main() -> None:
         if not arguments.measures or measure in arguments.measures:
             print(f"== {measure}", flush=True)
             subprocess.run([sys.executable, "-m", "service.cli", "evaluate", measure, *options], check=True)
-    (RESULTS / "quality.json").write_text(json.dumps(provenance(_COMMAND), indent=2) + "\n", encoding="utf-8")
+    note_origin(arguments.measures)
+
+
+def note_origin(measures: Sequence[str], results: Path = RESULTS) -> None:
+    """Write where the figures come from; of a run of some measures alone, where these do, beside that of the others."""
+    file = results / "quality.json"
+    origin = provenance(_COMMAND)
+    if measures and file.is_file():
+        whole = json.loads(file.read_text(encoding="utf-8"))
+        origin = {**whole, "since": {**whole.get("since", {}), **dict.fromkeys(measures, origin)}}
+    file.write_text(json.dumps(origin, indent=2) + "\n", encoding="utf-8")
 
 
 def _commands(root: Path, names: Path | None) -> Iterator[tuple[str, list[str | Path]]]:

@@ -23,9 +23,8 @@ def quality_page(results: Path = RESULTS) -> str:
     origin = _read(results / "quality.json")
     parts = [
         "# Quality\n\nMade by `python docs/generate.py` from `benchmarks/results`; [evaluation](evaluation.md) says "
-        f"what each measure means. Fractions in percent. Measured by `{origin['command']}` on {origin['date']}: "
-        f"{origin['cpu']}, {origin['cores']} cores, torch {origin['torch']}, OpenVINO {origin['openvino']}, "
-        f"at {origin['commit']}.",
+        f"what each measure means. Fractions in percent. Measured by `{origin['command']}` on {_told(origin)}."
+        + "".join(f" Since then `{measure}`, on {_told(own)}." for measure, own in origin.get("since", {}).items()),
         _retrieval(sets),
         _transfers([_read(results / f"reranking-transfer-{matcher}.json") for matcher in MATCHERS]),
         _short_queries(sets),
@@ -37,6 +36,13 @@ def quality_page(results: Path = RESULTS) -> str:
     if (results / "names.json").is_file():
         parts.append(_names(_read(results / "names.json")))
     return "\n\n".join(parts) + "\n"
+
+
+def _told(origin: Figures) -> str:
+    return (
+        f"{origin['date']}: {origin['cpu']}, {origin['cores']} cores, torch {origin['torch']}, "
+        f"OpenVINO {origin['openvino']}, at {origin['commit']}"
+    )
 
 
 def _retrieval(sets: Mapping[str, Figures]) -> str:

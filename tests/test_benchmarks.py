@@ -14,6 +14,7 @@ import pytest
 from benchmarks.figures import Figure, between, format_csv, latency_figures, median_ratio, percentile, read_csv
 from benchmarks.http_client import Client, load
 from benchmarks.provenance import COLUMNS, provenance
+from benchmarks.quality import note_origin
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
@@ -129,3 +130,19 @@ class _Echo:
                 body = stream.read(int(length))
                 stream.write(b"HTTP/1.1 " + self._status + b"\r\ncontent-length: " + length + b"\r\n\r\n" + body)
                 stream.flush()
+
+
+def test_a_run_of_some_measures_tells_where_the_others_come_from(tmp_path: Path) -> None:
+    note_origin([], tmp_path)
+    file = tmp_path / "quality.json"
+    whole = json.loads(file.read_text())
+    file.write_text(json.dumps({**whole, "commit": "the first"}))
+    note_origin(["calibration"], tmp_path)
+    note_origin(["shapes"], tmp_path)
+    found = json.loads(file.read_text())
+    assert found["commit"] == "the first"
+    assert {measure: own["commit"] for measure, own in found["since"].items()} == dict.fromkeys(
+        ("calibration", "shapes"), whole["commit"]
+    )
+    note_origin([], tmp_path)
+    assert "since" not in json.loads(file.read_text())
