@@ -26,7 +26,7 @@ def quality_page(results: Path = RESULTS) -> str:
         f"what each measure means. Fractions in percent. Measured by `{origin['command']}` on {_told(origin)}."
         + "".join(f" Since then `{measure}`, on {_told(own)}." for measure, own in origin.get("since", {}).items()),
         _retrieval(sets),
-        _transfers([_read(results / f"reranking-transfer-{matcher}.json") for matcher in MATCHERS]),
+        _transfers([_read(file) for file in sorted(results.glob("reranking-transfer-*.json"))]),
         _short_queries(sets),
         _semantic(sets),
         _modifiers(sets),
@@ -53,7 +53,7 @@ def _retrieval(sets: Mapping[str, Figures]) -> str:
             spans = [_span(figures["intervals"][f"r@{k}"]) for k in (1, 5, 10)]
             recalls = [f"{_percent(figures[f'r@{k}'])} ({span})" for k, span in zip((1, 5, 10), spans, strict=True)]
             rows.append([f"{label}, {way}", *recalls, f"{figures['median_rank']:g}", f"{figures['mean_rank']:.1f}"])
-        for matcher in MATCHERS:
+        for matcher in (matcher for matcher in MATCHERS if f"reranking-{matcher}" in measures):
             after = measures[f"reranking-{matcher}"]["reranked"]
             figures = after["text_to_image"]
             recalls = [_percent(figures[f"r@{k}"]) for k in (1, 5, 10)]
