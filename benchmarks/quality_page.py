@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.quality import MATCHERS, RESULTS
+from benchmarks.quality import RESULTS
 from service.search.grammar import WEIGHT_BESIDE_IMAGE
 
 _SETS = {"flickr8k-dev": "Flickr8k dev", "coco-dev": "COCO dev"}
@@ -24,7 +24,7 @@ def quality_page(results: Path = RESULTS) -> str:
     parts = [
         "# Quality\n\nMade by `python docs/generate.py` from `benchmarks/results`; [evaluation](evaluation.md) says "
         f"what each measure means. Fractions in percent. Measured by `{origin['command']}` on {_told(origin)}."
-        + "".join(f" Since then `{measure}`, on {_told(own)}." for measure, own in origin.get("since", {}).items()),
+        + "".join(f" Measured again: `{measure}` on {_told(own)}." for measure, own in origin.get("since", {}).items()),
         _retrieval(sets),
         _transfers([_read(file) for file in sorted(results.glob("reranking-transfer-*.json"))]),
         _short_queries(sets),
@@ -53,12 +53,11 @@ def _retrieval(sets: Mapping[str, Figures]) -> str:
             spans = [_span(figures["intervals"][f"r@{k}"]) for k in (1, 5, 10)]
             recalls = [f"{_percent(figures[f'r@{k}'])} ({span})" for k, span in zip((1, 5, 10), spans, strict=True)]
             rows.append([f"{label}, {way}", *recalls, f"{figures['median_rank']:g}", f"{figures['mean_rank']:.1f}"])
-        for matcher in (matcher for matcher in MATCHERS if f"reranking-{matcher}" in measures):
-            after = measures[f"reranking-{matcher}"]["reranked"]
+        for after in (found["reranked"] for name, found in measures.items() if name.startswith("reranking-")):
             figures = after["text_to_image"]
             recalls = [_percent(figures[f"r@{k}"]) for k in (1, 5, 10)]
-            cost = f"{after['ms_a_query']:.0f} ms"
-            name = f"{label}, text to image, best {after['depth']} re-ranked by `{matcher}` ({cost})"
+            by = f"`{after['matcher']}` ({after['ms_a_query']:.0f} ms)"
+            name = f"{label}, text to image, best {after['depth']} re-ranked by {by}"
             rows.append([name, *recalls, f"{figures['median_rank']:g}", f"{figures['mean_rank']:.1f}"])
     table = _table(("", "R@1", "R@5", "R@10", "median rank", "mean rank"), rows)
     pairs = " and ".join(f"{_percent(m['pairwise']['accuracy'])} on {label}" for label, m in sets.items())

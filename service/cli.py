@@ -178,8 +178,9 @@ def explain(
     _print_evidence(found.evidence, found.method)
     if output is not None and found.png is not None:
         _write(output, found.png)
-        painted = f"orange speaks for it, blue against, at full strength {found.evidence.scale:.3f}"
-        print(f"{'nothing is painted on it' if found.evidence.silent else painted}: {output}")
+        strength = f"orange speaks for it, blue against, at full strength {found.evidence.scale:.3f}"
+        painted = "nothing is painted on it" if found.evidence.silent else strength
+        print(f"{painted}: {output}")
 
 
 def _print_evidence(evidence: Evidence, method: str) -> None:

@@ -34,7 +34,7 @@ class ScoredSet:
 
 def head_scores(matched: MatchedSet, first: NDArray[np.float32], depth: int) -> NDArray[np.float32]:
     """Score each caption with its best ``depth`` images by first scores ``(M, N)``; 0 for all others, ``(M, N)``."""
-    best = np.stack([np.argsort(-scores, kind="stable")[:depth] for scores in first])
+    best = np.argsort(-first, axis=1, kind="stable")[:, :depth]
     second = np.zeros_like(first)
     np.put_along_axis(second, best, matched.pair_scores(np.arange(len(first)), best), axis=1)
     return second

@@ -22,7 +22,7 @@ from lab.data.captioned import DEV_SETS, TRAIN_SETS, CaptionedImages
 from lab.training import captioners
 from lab.training.captioned_batches import Batch, CaptionedRows
 from lab.training.captioners import DevCaptions, captioning_loss
-from lab.training.features import cached_features
+from lab.training.frozen import compiled, features_of
 from lab.training.job import Job
 from lab.training.loop import Group, Schedule
 from lab.training.precision import mixed_precision
@@ -32,11 +32,9 @@ from lab.training.trained import trained
 from models.backbones.captioned import INTO_TEXT_SPACE, LAYERS, TUNED, TUNED_FROM
 from models.backbones.efficientnet_lite import CHANNELS, EfficientNetLite
 from models.backbones.frozen import IMAGENET_LITE, SIDE, load_backbone
-from models.backbones.lite_pair import BACKBONES, INPUT, LitePair
+from models.backbones.lite_pair import BACKBONES, LitePair
 from models.captioning.show_and_tell import ShowAndTell, load_network
 from models.cards import PartCard, read_part_card
-from models.inference.compiler import compile_module
-from models.inference.execution import Execution
 from models.inference.runner import Runner
 from models.shipped import captioner_card, part_card, weights_folder
 from models.text.word_vectors import load_word_vectors
@@ -147,7 +145,7 @@ def train(job: Job, recipe: Recipe) -> TunedCaptioner:
     network.captioner.image.standardise_to(network.all_features(sample))
 
     def loss(batch: Batch) -> Tensor:
-        texts = [photographs.texts[caption] for turn in batch.captions for caption in turn]
+        texts = photographs.texts_of(batch)
         return captioning_loss(
             network.captioner, network.features(batch.rows.to(job.device)), texts, vocabulary, recipe
         )
@@ -202,23 +200,13 @@ def lower_rows(job: Job, parts: Sequence[CaptionedImages], views: int) -> list[N
 
 
 def _lower(job: Job, data: CaptionedImages, view: int) -> NDArray[np.float16]:
-    return cached_features(
-        data.files,
-        INPUT,
-        lambda pixels: _compiled(job.device)(pixels),
-        identity=f"{TUNED} before block {TUNED_FROM} of {IMAGENET_LITE} {part_card(IMAGENET_LITE).weights_sha256}",
-        cache=job.features,
-        view=view,
-        device=job.device,
-        on_progress=lambda done, total: job.reporter.features(f"{data.name}, {TUNED}, view {view}", done, total),
-    )
+    identity = f"{TUNED} before block {TUNED_FROM} of {IMAGENET_LITE} {part_card(IMAGENET_LITE).weights_sha256}"
+    return features_of(job, data, view, TUNED, identity, lambda: _compiled(job.device))
 
 
 @lru_cache(maxsize=1)
 def _compiled(device: str) -> Runner:
-    module = Lower(load_backbone()).eval()
-    example = torch.zeros(2, INPUT.size, INPUT.size, 3, dtype=torch.uint8)
-    return compile_module(module, [example], [(0,)], Execution(device=device))
+    return compiled(Lower(load_backbone()), device)
 
 
 class Lower(nn.Module):

@@ -76,6 +76,10 @@ class CaptionedRows:
             chosen = np.array([[which[turn % len(which)] for which in own] for turn in range(captions)])
             yield Batch(images, self._draw_views(images, random), chosen, int(random.integers(2**31)))
 
+    def texts_of(self, batch: Batch) -> list[str]:
+        """Return the captions of a batch, the first of each image before the second ones."""
+        return [self.texts[caption] for turn in batch.captions for caption in turn]
+
     def _draw_views(self, images: NDArray[np.int64], random: np.random.Generator) -> Tensor:
         rows = np.empty((len(images), self.views[0].shape[1]), np.float16)
         drawn = random.integers(len(self.views), size=len(images))

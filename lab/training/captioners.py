@@ -143,8 +143,7 @@ def _train(job: Job, kind: _Kind, recipe: Recipe) -> Network:
 
     def loss(batch: Batch) -> Tensor:
         features = batch.rows.float().reshape(-1, *shape)
-        texts = [train.texts[caption] for captions in batch.captions for caption in captions]
-        return captioning_loss(network, features, texts, vocabulary, recipe)
+        return captioning_loss(network, features, train.texts_of(batch), vocabulary, recipe)
 
     run_stage(
         job,

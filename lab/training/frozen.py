@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
 
 import numpy as np
@@ -32,20 +33,32 @@ def frozen_vectors(
         view: of each (see ``training_view``).
         backbone: name of the backbone: the frozen pair, or ``captioned-lite``, alone.
     """
-    return _cached(job, data, view, backbone, "means")
+    return _frozen(job, data, view, backbone, "means")
 
 
 def frozen_maps(job: Job, data: CaptionedImages, view: int = 0, backbone: str = IMAGENET_LITE) -> NDArray[np.float16]:
     """Return the feature map, ``(N, h * w, C)`` float16; arguments as above. A quarter of a megabyte an image."""
-    return _cached(job, data, view, backbone, "maps")
+    return _frozen(job, data, view, backbone, "maps")
 
 
-def _cached(job: Job, data: CaptionedImages, view: int, name: str, what: str) -> NDArray[np.float16]:
+def features_of(
+    job: Job, data: CaptionedImages, view: int, what: str, identity: str, runner: Callable[[], Runner]
+) -> NDArray[np.float16]:
+    """Return what a network that reads the pair's pixels computes of each photograph, ``(N, ...)`` float16.
+
+    Args:
+        job: gives the cache and the device, and reports progress.
+        data: the photographs.
+        view: of each (see ``training_view``).
+        what: is computed, as progress calls it.
+        identity: see ``cached_features``.
+        runner: gives the compiled network; not called where the features are there.
+    """
     return cached_features(
         data.files,
         INPUT,
-        lambda pixels: _compiled(name, what, job.device)(pixels),
-        identity=f"{what} of {name} {part_card(name).weights_sha256}",
+        lambda pixels: runner()(pixels),
+        identity=identity,
         cache=job.features,
         view=view,
         device=job.device,
@@ -53,12 +66,21 @@ def _cached(job: Job, data: CaptionedImages, view: int, name: str, what: str) ->
     )
 
 
+def compiled(network: nn.Module, device: str) -> Runner:
+    """Compile a network that reads the pair's pixels."""
+    example = torch.zeros(2, INPUT.size, INPUT.size, 3, dtype=torch.uint8)
+    return compile_module(network.eval(), [example], [(0,)], Execution(device=device))
+
+
+def _frozen(job: Job, data: CaptionedImages, view: int, name: str, what: str) -> NDArray[np.float16]:
+    identity = f"{what} of {name} {part_card(name).weights_sha256}"
+    return features_of(job, data, view, what, identity, lambda: _compiled(name, what, job.device))
+
+
 @lru_cache(maxsize=1)
 def _compiled(name: str, what: str, device: str) -> Runner:
-    """Compile once for all sets and views, and not at all where the features are there: it takes seconds."""
-    tower = FrozenTower(_load(name), _HEADS[what]()).eval()
-    example = torch.zeros(2, INPUT.size, INPUT.size, 3, dtype=torch.uint8)
-    return compile_module(tower, [example], [(0,)], Execution(device=device))
+    """Compile once for all sets and views: it takes seconds."""
+    return compiled(FrozenTower(_load(name), _HEADS[what]()), device)
 
 
 def _load(name: str) -> Backbone:

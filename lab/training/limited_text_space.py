@@ -44,13 +44,6 @@ from models.text.shipped_vocabulary import WORD_VECTORS
 from models.text.vocabulary import END, UNKNOWN
 from models.text.word_vectors import load_word_vectors
 
-_HINGES = {
-    True: "the plain sum of hinges",
-    False: "hinges weighted by how hard their negatives are (the paper's all weigh the same, and find less here: "
-    "see the experiments)",
-}
-"""Without a temperature, and with one."""
-
 
 @dataclass(frozen=True)
 class Recipe:
@@ -164,7 +157,7 @@ def ship(job: Job, recipe: Recipe | None = None) -> EncoderCard:
     parts = dict.fromkeys((IMAGENET_LITE, *member.backbones, WORD_VECTORS))
     card = {
         **found.card(job, recipe),
-        "description": described(member, recipe),
+        "description": _described(member, recipe),
         "architecture": "limited_text_space",
         "dimension": DIMENSION,
         "preprocessing": asdict(INPUT),
@@ -173,8 +166,13 @@ def ship(job: Job, recipe: Recipe | None = None) -> EncoderCard:
     return ship_encoder(job, found.state, card, load_encoder)
 
 
-def described(member: Member, recipe: Recipe) -> str:
-    """Return the description of a member's card."""
+def _described(member: Member, recipe: Recipe) -> str:
+    hinges = "the plain sum of hinges"
+    if recipe.temperature is not None:
+        hinges = (
+            "hinges weighted by how hard their negatives are (the paper's all weigh the same, and find less here: see "
+            "the experiments)"
+        )
     return (
         f"{member.described} Sentences by a GRU of 1,024 over learned word vectors, after Yu et al. 2017 (Learning a "
         "Limited Text Space for Cross-Media Retrieval). Where theirs are VGG and Inception, the networks here are "
@@ -182,7 +180,7 @@ def described(member: Member, recipe: Recipe) -> str:
         "them a Lite2 whose last blocks are tuned by a captioner's loss (captioned-lite), and its -single the latter "
         "alone; all three are trained in the same way, vse on more views. Trained on Flickr8k and COCO in "
         f"{recipe.views} views, with noise on the image vectors and words dropped. Negatives are the other pairs of "
-        f"the batch, drawn anew in every pass; margin {recipe.margin}, {_HINGES[recipe.temperature is None]}. The "
+        f"the batch, drawn anew in every pass; margin {recipe.margin}, {hinges}. The "
         "image's maps ship as their product, one matrix, and the word vectors in "
         f"{recipe.width} dimensions (a truncated singular value decomposition)."
     )
