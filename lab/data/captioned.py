@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+
+import numpy as np
 
 from indexer.ingest.captions import read_caption_file, read_token_file
 from models.errors import InputError
@@ -44,6 +46,11 @@ class CaptionedImages:
     def first(self, count: int) -> CaptionedImages:
         """Return the first images with their captions."""
         return CaptionedImages(self.name, self.files[:count], self.captions[:count])
+
+    def with_words_shuffled(self, seed: int) -> CaptionedImages:
+        """Return the images with their captions' words in random orders: what can still be told by them needs none."""
+        random = np.random.default_rng(seed)
+        return replace(self, captions=tuple(tuple(_shuffled(one, random) for one in own) for own in self.captions))
 
 
 def read_captioned(images: Path, token_file: Path, split_file: Path | None = None, name: str = "") -> CaptionedImages:
@@ -104,6 +111,10 @@ def join(sets: Iterable[CaptionedImages], name: str) -> CaptionedImages:
     return CaptionedImages(
         name, tuple(f for part in parts for f in part.files), tuple(c for part in parts for c in part.captions)
     )
+
+
+def _shuffled(text: str, random: np.random.Generator) -> str:
+    return " ".join(random.permutation(text.split()))
 
 
 def _read_tokens(path: Path) -> dict[str, list[str]]:

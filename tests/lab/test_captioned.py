@@ -27,6 +27,19 @@ def test_captions_belong_to_their_image_in_the_order_of_the_split(tmp_path: Path
     assert len(join([data, data], "twice")) == 4
 
 
+def test_shuffled_captions_have_the_same_words_in_orders_of_their_own(tmp_path: Path) -> None:
+    sentence = "one two three four five six seven eight"
+    images, tokens = _set(tmp_path, f"a.jpg#0\t{sentence}\na.jpg#1\t{sentence}\nb.jpg#0\talone\n")
+    data = read_captioned(images, tokens)
+    shuffled = data.with_words_shuffled(1)
+    assert shuffled == data.with_words_shuffled(1) != data.with_words_shuffled(2)
+    (first, second), (alone,) = shuffled.captions
+    assert len({sentence, first, second}) == 3
+    assert sorted(first.split()) == sorted(second.split()) == sorted(sentence.split())
+    assert alone == "alone"
+    assert shuffled.files == data.files
+
+
 @pytest.mark.parametrize("line", ["a.jpg#0 no tab", "a.jpg\tno number", "a.jpg#x\tno number either", "#0\tno name"])
 def test_a_malformed_line_is_told_with_its_file_its_number_and_what_stands_there(tmp_path: Path, line: str) -> None:
     images, tokens = _set(tmp_path, f"a.jpg#0\tfine\n{line}\n")

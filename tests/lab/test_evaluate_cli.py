@@ -10,6 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from lab.cli import app
+from lab.evaluation.commands.options import read_set
 
 PHOTOGRAPHS = Path(__file__).parents[2] / "demo" / "photographs"
 NAMES = ["tabby-cat", "orange-kitten", "windmill", "windmills-by-canal", "piglet", "wall-clock"]
@@ -49,6 +50,12 @@ def test_retrieval_and_pairs(evaluate: Evaluate, tokens: Path) -> None:
     figures = evaluate("pairwise", "--captions", tokens, "--samples", 300, "--seed", 2)
     assert figures["samples"] == 300
     assert figures["accuracy"] > 0.8
+
+
+def test_captions_of_shuffled_words_are_others_and_are_still_found(evaluate: Evaluate, tokens: Path) -> None:
+    assert read_set(PHOTOGRAPHS, tokens, None, 1).captions != read_set(PHOTOGRAPHS, tokens, None).captions
+    assert evaluate("pairwise", "--captions", tokens, "--samples", 300, "--shuffle-words")["accuracy"] > 0.7
+    assert evaluate("retrieval", "--captions", tokens, "--shuffle-words")["text_to_image"]["r@5"] > 0.6
 
 
 def test_shapes(evaluate: Evaluate, tokens: Path) -> None:

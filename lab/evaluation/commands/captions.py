@@ -16,6 +16,7 @@ from lab.evaluation.commands.options import (
     TokenFile,
     encoding_bar,
     note_on_card,
+    read_set,
     write_figures,
 )
 from models.names import DEFAULT_CAPTIONER
@@ -40,7 +41,6 @@ def captions(
     seed: Seed = 1,
 ) -> None:
     """Caption every image and compare with what people wrote: BLEU-1 to BLEU-4, METEOR, CIDEr-D."""
-    from lab.data.captioned import read_captioned
     from lab.evaluation.captions import evaluate_captions
     from models.captioning.decoders import make_decoder
     from models.inference.cache_folder import cache_folder
@@ -49,7 +49,7 @@ def captions(
 
     names = [decoder] if decoder else ["greedy", "beam"]
     decoders = {name: make_decoder(name, width=width, temperature=temperature, seed=seed) for name in names}
-    data = read_captioned(images, captions, split, name=split.stem if split else "")
+    data = read_set(images, captions, split)
     captioner = InstalledModels(Execution(device=device), cache_folder()).captioner(model)
     with encoding_bar("captioning images") as on_progress:
         figures = evaluate_captions(captioner, data, decoders, on_progress)

@@ -17,6 +17,7 @@ from lab.evaluation.commands.options import (
     TokenFile,
     cached_models,
     encoding_bar,
+    read_set,
     write_figures,
 )
 from models.names import DEFAULT_MODEL
@@ -46,7 +47,6 @@ def explain(
     device: DeviceName = "auto",
 ) -> None:
     """Delete and insert places, point into montages, ask for what is not there: what of an explanation is true."""
-    from lab.data.captioned import read_captioned
     from lab.evaluation.encoded import encode_captioned
     from lab.evaluation.explain.pairs import draw_pairs
     from lab.evaluation.explain.run import evaluate_explanations
@@ -58,7 +58,7 @@ def explain(
     from models.library import InstalledModels
 
     before = read_figures(output, pairs, steps) if update else None
-    data = read_captioned(images, captions, split, name=split.stem if split else "")
+    data = read_set(images, captions, split)
     execution = Execution(device=device)
     library = InstalledModels(execution, cache_folder())
     subjects = load_subjects(library, model, method or [], execution, seed)

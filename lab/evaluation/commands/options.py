@@ -41,6 +41,9 @@ ProxyName = Annotated[
 ]
 Date = Annotated[str | None, typer.Option("--date", help="The date to print; today's if not given.")]
 Seed = Annotated[int, typer.Option("--seed", help="Of what is drawn at random.", min=0)]
+ShuffleWords = Annotated[
+    bool, typer.Option("--shuffle-words", help="Put each caption's words in a random order: does the model read order?")
+]
 
 
 CACHE = Path("var/evaluation")
@@ -67,14 +70,28 @@ def cached_models(device: str) -> CachedModels:
     )
 
 
-def encode_set(
-    images: Path, captions: Path, split: Path | None, model: str, device: str, *, texts: bool = True
-) -> tuple[DualEncoder, EncodedSet]:
-    """Load the model and encode the set, without captions if so asked, with a progress bar; say what was encoded."""
+def read_set(images: Path, captions: Path, split: Path | None, shuffled: int | None = None) -> CaptionedImages:
+    """Read a captioned set; its captions' words are shuffled where there is a seed for it."""
     from lab.data.captioned import read_captioned
-    from lab.evaluation.encoded import encode_captioned
 
     data = read_captioned(images, captions, split, name=split.stem if split else "")
+    return data if shuffled is None else data.with_words_shuffled(shuffled)
+
+
+def encode_set(
+    images: Path,
+    captions: Path,
+    split: Path | None,
+    model: str,
+    device: str,
+    shuffled: int | None = None,
+    *,
+    texts: bool = True,
+) -> tuple[DualEncoder, EncodedSet]:
+    """Load the model and encode the set, without captions if so asked, with a progress bar; say what was encoded."""
+    from lab.evaluation.encoded import encode_captioned
+
+    data = read_set(images, captions, split, shuffled)
     encoder = cached_models(device).encoder(model)
     with encoding_bar() as on_progress:
         encoded = encode_captioned(encoder, data, on_progress, texts=texts)
@@ -102,12 +119,13 @@ def is_matcher(name: str) -> bool:
     return name in [card.name for card in matcher_cards()]
 
 
-def match_set(images: Path, captions: Path, split: Path | None, matcher: str, device: str) -> MatchedSet:
+def match_set(
+    images: Path, captions: Path, split: Path | None, matcher: str, device: str, shuffled: int | None = None
+) -> MatchedSet:
     """Load the matcher and compute its features of the set, with a progress bar; say of what."""
-    from lab.data.captioned import read_captioned
     from lab.evaluation.matched import match_captioned
 
-    data = read_captioned(images, captions, split, name=split.stem if split else "")
+    data = read_set(images, captions, split, shuffled)
     with encoding_bar("features") as on_progress:
         matched = match_captioned(cached_models(device).matcher(matcher), data, on_progress)
     typer.echo(f"{matcher}: {len(data):,} images, {len(matched.image_of_caption):,} captions")

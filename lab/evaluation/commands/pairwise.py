@@ -12,6 +12,7 @@ from lab.evaluation.commands.options import (
     ModelOrMatcherName,
     OutputFile,
     Seed,
+    ShuffleWords,
     SplitFile,
     TokenFile,
     encode_set,
@@ -30,12 +31,13 @@ def pairwise(
     output: OutputFile = None,
     device: DeviceName = "auto",
     seed: Seed = 1,
+    shuffle_words: ShuffleWords = False,
     samples: Annotated[int, typer.Option(help="Captions to draw.", min=1)] = 6400,
 ) -> None:
     """Tell a caption's own image from another one: accuracy over random pairs."""
     from lab.evaluation.pairwise import evaluate_pairwise
 
-    given = (images, captions, split, model, device)
+    given = (images, captions, split, model, device, seed if shuffle_words else None)
     scored = match_set(*given) if is_matcher(model) else encode_set(*given)[1]
     figures = evaluate_pairwise(scored, samples, seed)
     low, high = figures["interval"]

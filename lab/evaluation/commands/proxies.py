@@ -15,6 +15,7 @@ from lab.evaluation.commands.options import (
     cached_models,
     encoding_bar,
     evaluation_cache,
+    read_set,
     write_figures,
 )
 
@@ -31,14 +32,13 @@ def proxies(
     device: DeviceName = "auto",
 ) -> None:
     """Of two images, which is nearer to a third? Measures of relevance beside captions that are held apart."""
-    from lab.data.captioned import read_captioned
     from lab.data.sentences import minilm_vectors
     from lab.evaluation.encoded import encode_files
     from lab.evaluation.imagenet_features import imagenet_features
     from lab.evaluation.proxies import PROXIES, build_proxy
     from lab.evaluation.proxy_study import InnerProducts, evaluate_proxies, judged_triplets, split_captions
 
-    known, voting = split_captions(read_captioned(images, captions, split, name=split.stem if split else ""))
+    known, voting = split_captions(read_set(images, captions, split))
     with encoding_bar("images") as on_progress:
         features = imagenet_features(known.files, device=device, on_progress=on_progress, cache=evaluation_cache())
         judged = judged_triplets(voting, features, minilm_vectors, triplets)

@@ -10,6 +10,7 @@ from lab.evaluation.commands.options import (
     ModelOrMatcherName,
     OutputFile,
     Seed,
+    ShuffleWords,
     SplitFile,
     TokenFile,
     encode_set,
@@ -30,11 +31,12 @@ def retrieval(
     output: OutputFile = None,
     device: DeviceName = "auto",
     seed: Seed = 1,
+    shuffle_words: ShuffleWords = False,
 ) -> None:
     """Rank every caption's image and every image's captions: R@1, R@5, R@10, median and mean rank."""
     from lab.evaluation.retrieval import evaluate_retrieval, evaluate_score_retrieval
 
-    given = (images, captions, split, model, device)
+    given = (images, captions, split, model, device, seed if shuffle_words else None)
     if is_matcher(model):
         matched = match_set(*given)
         with encoding_bar("scoring captions") as progress:
