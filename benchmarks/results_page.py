@@ -68,8 +68,9 @@ def _retrieval(measured: Sequence[Row], reported: Sequence[Row]) -> str:
         "## Retrieval\n\nRe-rankers rank all pairs by their own score here; a search adds it to an encoder's.\n\n"
         + _table(heading, rows)
         + "\n\nImages and captions of `single-network` together on one plane by t-SNE (figure 3 of Nawaz et al. 2018), "
-        "by `semblance evaluate map --model single-network`; where both kinds mix, a sentence finds its picture.\n\n"
-        "![The captions lie in clusters, the images between and beside them](images/single-network-map.png)"
+        "by `semblance evaluate map --model single-network`. They lie apart (a modality gap, Liang et al. 2022): "
+        "a sentence is nearer to other sentences than to its photograph, and ranks photographs by what is left.\n\n"
+        "![Captions in clusters, and the images in two clusters beside them](images/single-network-map.png)"
     )
 
 

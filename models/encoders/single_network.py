@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from functools import cache
+from collections.abc import Sequence
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,12 +27,12 @@ class ByRows:
     """Runs text images, each cut to the rows that it needs: a sentence's vector depends on no other in its batch.
 
     Args:
-        network: compiled for images of any height.
-        width: of what it makes of an image.
+        networks: compiled for images of an even and of an odd number of rows.
+        width: of what they make of an image.
     """
 
-    def __init__(self, network: Runner, width: int) -> None:
-        self._network, self._width = network, width
+    def __init__(self, networks: Sequence[Runner], width: int) -> None:
+        self._networks, self._width = networks, width
 
     def __call__(self, *inputs: NDArray[Any]) -> NDArray[np.float32]:
         """Embed images ``(N, H, W, 3)`` that need rows ``(N,)``, as ``(N, width)``."""
@@ -39,12 +40,12 @@ class ByRows:
         vectors = np.empty((len(images), self._width), np.float32)
         for count in np.unique(rows):
             chosen = np.flatnonzero(rows == count)
-            vectors[chosen] = self._network(images[chosen, : PITCH * count])
+            vectors[chosen] = self._networks[count % 2](images[chosen, : PITCH * count])
         return vectors
 
 
 def load_encoder(card: EncoderCard, folder: Path, compiler: Compiler) -> CompiledDualEncoder:
-    """Load the network twice: for photographs, and for text images of any height.
+    """Load the network for photographs, and for text images of an even and of an odd number of rows.
 
     Raises:
         CheckpointError: missing or damaged, not of this architecture, or trained over other parts.
@@ -61,10 +62,14 @@ def load_encoder(card: EncoderCard, folder: Path, compiler: Compiler) -> Compile
 
         return photograph_graph(card, network())
 
-    def page() -> Graph:
+    def pages(odd: bool) -> Graph:
         from models.encoders.single_network_module import page_graph
 
-        return page_graph(network())
+        return page_graph(network(), odd)
+
+    def text_networks() -> list[Runner]:
+        named = ((f"{card.name}.text-even", False), (f"{card.name}.text-odd", True))
+        return [compiler.runner(name, card.made_of, partial(pages, odd)) for name, odd in named]
 
     stored = read_arrays(folder, card)
     if COLOURS not in stored:
@@ -73,7 +78,7 @@ def load_encoder(card: EncoderCard, folder: Path, compiler: Compiler) -> Compile
     return CompiledDualEncoder(
         card,
         lambda: compiler.runner(f"{card.name}.image", card.made_of, photograph),
-        lambda: ByRows(compiler.runner(f"{card.name}.text", card.made_of, page), card.dimension),
+        lambda: ByRows(text_networks(), card.dimension),
         draw,
         words_read=draw.words_read,
     )

@@ -1,8 +1,10 @@
 """``single-network`` and ``single-network-standard``: one network embeds photographs and sentences drawn as images.
 
 S. Nawaz et al., "Revisiting Cross Modal Retrieval" (2018): no tower of its own reads the sentences. A text image (see
-``models.text.text_image``) goes through the same convolutions and the same projection as a photograph. The distance is
-Euclidean; of unit vectors it ranks as the inner product does.
+``models.text.text_image``) goes the same way as a photograph, from pixels to the vector, through the same weights. The
+convolutions stay as ImageNet taught them: what learns is the projection of what they see, and in which colours words
+are drawn, so that the network sees in a word what it sees in photographs of the thing. The distance is Euclidean; of
+unit vectors it ranks as the inner product does.
 """
 
 from __future__ import annotations
@@ -21,26 +23,18 @@ from models.cards import EncoderCard, Preprocessing
 from models.checkpoint import load_into, read_weights
 from models.encoders.unit_linear import UnitLinear
 from models.inference.graph import Graph
-from models.text.text_image import COLOURS, COLUMNS, PITCH
+from models.text.text_image import COLOURS, COLUMNS, MIN_ROWS, PITCH
 
 BACKBONE = "lite0"
-EARLY_BLOCK = 5
-"""What goes into this block still tells the colours of text images; the last map hardly does."""
-_EARLY_STRIDE = 8
-_EARLY_CHANNELS = 40
-_ALONG = PITCH // _EARLY_STRIDE
-FEATURES = _EARLY_CHANNELS * _ALONG**2 + CHANNELS
-"""Of an image, before the projection."""
 DIMENSION = 128
 
 INPUT = Preprocessing(size=BACKBONES[BACKBONE], fit="squash", resample="bicubic", mean=MEAN, std=STD)
 
 
 class SingleNetwork(nn.Module):
-    """``(B, H, W, 3)`` uint8 pixels, of photographs or of text images, to ``(B, 128)`` unit vectors.
+    """``(B, H, W, 3)`` pixels 0 to 255, of photographs or of text images, to ``(B, 128)`` unit vectors.
 
-    What the projection reads are two depths of one network (a hypercolumn, Hariharan et al. 2015): the mean over the
-    places of the last map, and the means over all squares of 32 pixels of an early map's 4 x 4 places in each.
+    The projection reads the mean over the places of the last map, whatever the image is of.
 
     Args:
         backbone: EfficientNet-Lite0, frozen.
@@ -49,29 +43,26 @@ class SingleNetwork(nn.Module):
     def __init__(self, backbone: EfficientNetLite) -> None:
         super().__init__()
         self.backbone = backbone.eval().requires_grad_(False)
-        self.project = UnitLinear(FEATURES, DIMENSION)
+        self.project = UnitLinear(CHANNELS, DIMENSION)
 
-    def maps(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
-        """Compute the early map ``(B, 40, H/8, W/8)`` and the last, ``(B, 1280, H/32, W/32)``."""
-        early = self.backbone.lower((pixels.permute(0, 3, 1, 2).float() / 255 - MEAN[0]) / STD[0], EARLY_BLOCK)
-        return early, self.backbone.upper(early, EARLY_BLOCK)
+    def map(self, pixels: Tensor) -> Tensor:
+        """Compute the last map, ``(B, 1280, H/32, W/32)``, rounded up."""
+        return self.backbone((pixels.permute(0, 3, 1, 2).float() / 255 - MEAN[0]) / STD[0])  # type: ignore[no-any-return]
 
-    def features(self, early: Tensor, last: Tensor) -> Tensor:
-        """Average both maps, ``(B, 1920)``."""
-        shifts = [(row, column) for row in range(_ALONG) for column in range(_ALONG)]
-        places = [early[:, :, row::_ALONG, column::_ALONG].mean(dim=(2, 3)) for row, column in shifts]
-        return torch.cat([*places, last.mean(dim=(2, 3))], dim=1)
+    def features(self, pixels: Tensor) -> Tensor:
+        """Average the last map over its places, ``(B, 1280)``."""
+        return self.map(pixels).mean(dim=(2, 3))
 
     def forward(self, pixels: Tensor) -> Tensor:
         """Embed pixels."""
-        return self.project(self.features(*self.maps(pixels)))  # type: ignore[no-any-return]
+        return self.project(self.features(pixels))  # type: ignore[no-any-return]
 
     def trace(self, pixels: Tensor) -> tuple[list[Tensor], Tensor]:
         """Run on pixels; also return the last map as a leaf that gradients reach."""
         with torch.no_grad():
-            early, last = self.maps(pixels)
+            last = self.map(pixels)
         leaf = last.requires_grad_()
-        return [leaf], self.project(self.features(early, leaf))
+        return [leaf], self.project(leaf.mean(dim=(2, 3)))
 
 
 def new_network(expected_sha256: str | None = None) -> SingleNetwork:
@@ -107,6 +98,10 @@ def photograph_graph(card: EncoderCard, network: SingleNetwork) -> Graph:
     return Graph(network, [torch.zeros(1, side, side, 3, dtype=torch.uint8)], [(0,)])
 
 
-def page_graph(network: SingleNetwork) -> Graph:
-    """Return the network for text images of any height."""
-    return Graph(network, [torch.zeros(2, 3 * PITCH, COLUMNS * PITCH, 3, dtype=torch.uint8)], [(0, 1)])
+def page_graph(network: SingleNetwork, odd: bool) -> Graph:
+    """Return the network for text images of any odd, or any even, number of rows.
+
+    A trace holds the padding of its convolutions, which differs between them: at half the stride a row is one place.
+    """
+    rows = MIN_ROWS + (odd != MIN_ROWS % 2)
+    return Graph(network, [torch.zeros(2, rows * PITCH, COLUMNS * PITCH, 3, dtype=torch.uint8)], [(0, 1)])

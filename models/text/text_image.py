@@ -1,9 +1,9 @@
 """Sentences as images: each word's vector colours a square of superpixels, word after word in rows.
 
 I. Gallo, S. Nawaz, A. Calefati, "Semantic Text Encoding for Text Classification Using Convolutional Neural Networks",
-ICDAR 2017. Three values of a word's vector are the red, green and blue of one superpixel; the superpixels of a word
-fill a square, row by row, and the squares fill the image as words fill a page. The vectors are first reduced to their
-75 principal components: 5 x 5 superpixels, each large enough to survive the strides of a convolutional network.
+ICDAR 2017. Three values of a word are the red, green and blue of one superpixel; the superpixels of a word fill a
+square, row by row, and the squares fill the image as words fill a page. Around its square a word has a frame, which
+tells its place in the sentence. In the document the values are the word's vector; here they are learned from it.
 """
 
 from __future__ import annotations
@@ -18,18 +18,24 @@ from models.types import Pixels
 
 SUPERPIXELS = 5
 """Along a side of a word's square."""
-SUPERPIXEL = 6
+SUPERPIXEL = 2
 """Side of a superpixel, in pixels."""
 VALUES = 3 * SUPERPIXELS**2
 """Of a word."""
-PITCH = 32
-"""From one word's square to the next, in pixels: the stride of convolutional backbones, so that every word lies alike
-on their grid, and has one place of their last map. What a square leaves of it is a gutter."""
+PITCH = 16
+"""From one word's square to the next, in pixels: half the stride of convolutional backbones, so that what they see in a
+place of their last map are two words beside each other above two more. What a square leaves of it is its frame."""
+FRAME = (PITCH - SUPERPIXELS * SUPERPIXEL) // 2
+"""Width of a frame, in pixels."""
 COLUMNS = 4
 """Words in a row."""
 MIN_ROWS, MAX_ROWS = 3, 9
 """An image has as many rows as its words need, within these bounds: at most 36 words; further ones are cut."""
 MAX_WORDS = COLUMNS * MAX_ROWS
+
+FRAMES = (255 * np.arange(MAX_WORDS) // (MAX_WORDS - 1)).astype(np.uint8)
+"""Of each place, from the black of a sentence's first word to the white of the last that an image holds. A mean over
+the places of a network's last map forgets where they were, and rows break what stood side by side."""
 
 COLOURS = "colours"
 """Name of the array of the words' colours beside the weights."""
@@ -42,7 +48,7 @@ class TextImages:
 
     Args:
         vocabulary: of V numbers; words outside it take no place.
-        values: of ``pixel_values``, ``(V, 75)`` uint8.
+        values: of the words, ``(V, 75)`` uint8.
     """
 
     def __init__(self, vocabulary: Vocabulary, values: NDArray[np.uint8]) -> None:
@@ -68,12 +74,13 @@ class TextImages:
         rows = np.array([rows_of(len(numbers)) for numbers in sentences], np.int64)
         height, width = PITCH * int(rows.max(initial=MIN_ROWS)), PITCH * COLUMNS
         images = np.full((len(sentences), height, width, 3), BLANK, np.uint8)
-        side = SUPERPIXELS * SUPERPIXEL
+        inner = slice(FRAME, FRAME + SUPERPIXELS * SUPERPIXEL)
         for image, numbers in zip(images, sentences, strict=True):
             for place, number in enumerate(numbers[:MAX_WORDS]):
-                top, left = (PITCH * index + (PITCH - side) // 2 for index in divmod(place, COLUMNS))
-                square = self._squares[number].repeat(SUPERPIXEL, axis=0).repeat(SUPERPIXEL, axis=1)
-                image[top : top + side, left : left + side] = square
+                top, left = (PITCH * index for index in divmod(place, COLUMNS))
+                own = image[top : top + PITCH, left : left + PITCH]
+                own[:] = FRAMES[place]
+                own[inner, inner] = self._squares[number].repeat(SUPERPIXEL, axis=0).repeat(SUPERPIXEL, axis=1)
         return images, rows
 
 

@@ -11,19 +11,21 @@ from toy_match import toy_match
 from lab.checkpoint import write_checkpoint
 from lab.training.job import Job
 from lab.training.loop import PassReport
-from lab.training.single_network import IdentityLoss, Recipe, lossy, mean_words, predicting_map, recipe_of, ship
+from lab.training.single_network import Recipe, recipe_of, ship, without_batch_norm
+from lab.training.word_colours import WordColours
 from models.cards import EncoderCard, read_encoder_card
 from models.composition import Term
-from models.encoders import single_network, single_network_module
+from models.encoders import single_network
 from models.encoders.single_network import ByRows
-from models.encoders.single_network_module import DIMENSION
+from models.encoders.single_network_module import DIMENSION, SingleNetwork, new_network
 from models.errors import CheckpointError
 from models.explain.grad_cam import GradCam
 from models.imaging.decode import decode_image
 from models.inference.compiler import Compiler
 from models.inference.execution import Execution
 from models.protocols import DualEncoder
-from models.text.text_image import PITCH
+from models.text.text_image import PITCH, TextImages
+from models.text.word_vectors import load_word_vectors
 
 
 class _Silent:
@@ -41,7 +43,7 @@ class _Silent:
 def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[EncoderCard, Path]:
     sets = write_training_sets(tmp_path_factory.mktemp("sets"))
     job = Job("single-network", sets, sets / "work", sets / "out", _Silent())
-    return ship(job, Recipe(photographs=2, texts=2, word_loss=0.2, passes=1, batch=4)), job.output
+    return ship(job, Recipe(views=2, word_loss=0.2, passes=1, batch=4, others=3)), job.output
 
 
 @pytest.fixture(scope="module")
@@ -84,9 +86,9 @@ def test_the_map_adds_up_to_how_the_score_grows_with_the_last_map(
     values = GradCam(tower).explain(toy_match([Term("query", query)], query, prepared)).whole().values
     assert values.shape == (7, 7)
     with torch.inference_mode():
-        early, last = (feature_map.double() for feature_map in tower.maps(torch.from_numpy(prepared[None])))
+        means = tower.map(torch.from_numpy(prepared[None])).double().mean(dim=(2, 3))
         tower.project.double()
-        more, less = (tower.project(tower.features(early, last * (1 + step)))[0] for step in (1e-3, -1e-3))
+        more, less = (tower.project(means * (1 + step))[0] for step in (1e-3, -1e-3))
     slope = float((more - less).numpy() @ query) / 2e-3
     assert values.sum() == pytest.approx(slope, rel=1e-3)
 
@@ -94,8 +96,8 @@ def test_the_map_adds_up_to_how_the_score_grows_with_the_last_map(
 def test_openvino_gives_what_torch_gives(encoder: DualEncoder, trained: tuple[EncoderCard, Path]) -> None:
     pytest.importorskip("openvino")
     other = single_network.load_encoder(*trained, Compiler(Execution("openvino")))
-    texts = ["a dog", "two dogs run over the beach and the sand and the water near a man", ""]
-    assert (encoder.encode_texts(texts) * other.encode_texts(texts)).sum(axis=1).min() > 0.99
+    texts = [" ".join(["dog", "beach", "water"] * count) for count in range(11)]  # of every number of rows
+    assert (encoder.encode_texts(texts) * other.encode_texts(texts)).sum(axis=1).min() > 0.9999
 
 
 def test_other_weights_are_refused(trained: tuple[EncoderCard, Path], tmp_path: Path) -> None:
@@ -115,67 +117,50 @@ def test_each_height_runs_by_itself() -> None:
 
     images = np.zeros((3, 4 * PITCH, 2, 3), np.uint8)
     images[:, 0, 0, 0] = 7, 8, 9
-    vectors = ByRows(network, 128)(images, np.array([4, 3, 4]))
+    vectors = ByRows([network, network], 128)(images, np.array([4, 3, 4]))
     assert vectors[:, 0].tolist() == [7, 8, 9]
     assert seen == [(1, 3 * PITCH, 2, 3), (2, 4 * PITCH, 2, 3)]
 
 
-def test_the_early_map_is_averaged_over_squares_place_by_place() -> None:
-    network = single_network_module.new_network()
-    early, last = torch.randn(2, 40, 8, 12), torch.randn(2, 1280, 2, 3)
-    got = network.features(early, last)
-    assert got.shape == (2, single_network_module.FEATURES)
-    # place (1, 2) of the 4 x 4 in a square of 32 pixels: the mean over 2 x 3 squares
-    place = sum(early[:, :, 1 + 4 * row, 2 + 4 * column] for row in range(2) for column in range(3)) / 6
-    torch.testing.assert_close(got[:, 40 * 6 : 40 * 7], place)
-    torch.testing.assert_close(got[:, -1280:], last.mean(dim=(2, 3)))
-
-
-def test_only_the_projection_is_trained() -> None:
-    trained = [name for name, value in single_network_module.new_network().named_parameters() if value.requires_grad]
-    assert trained == ["project.map.weight"]
-
-
-def test_a_lossy_sentence_keeps_a_word() -> None:
-    random = np.random.default_rng(0)
-    assert lossy([1, 2, 3], 0.0, random) == [1, 2, 3]
-    assert lossy([4], 0.9, random) == [4]
-    kept = [lossy(list(range(10)), 0.2, random) for _ in range(500)]
-    assert all(one and one == sorted(one) for one in kept)
-    assert np.mean([len(one) for one in kept]) == pytest.approx(8.2, abs=0.2)
-    assert all(lossy([1, 2], 1.0, random) for _ in range(9))
-
-
-def test_the_identity_loss_by_hand() -> None:
-    recipe = Recipe(scale=2.0, centre_weight=0.5)
-    loss = IdentityLoss(torch.eye(2), recipe)
-    vectors = torch.tensor([[1.0, 0.0], [1.0, 0.0]])
-    # logits (2, 0) twice, identities 0 and 1; squared distances to the centres 0 and 2, halved, a mean of 1/2
-    softmax = (np.log(1 + np.exp(-2)) + np.log(1 + np.exp(2))) / 2
-    assert loss(vectors, torch.tensor([0, 1])).item() == pytest.approx(softmax + 0.5 * 0.5, rel=1e-6)
-
-
-def test_frequent_words_weigh_less_in_a_mean() -> None:
-    vectors = torch.eye(3)
-    got = mean_words([[0, 1], [0], []], vectors)
-    weights = [1e-3 / (1e-3 + 2 / 3), 1e-3 / (1e-3 + 1 / 3)]
-    torch.testing.assert_close(got, torch.tensor([[weights[0] / 2, weights[1] / 2, 0], [weights[0], 0, 0], [0, 0, 0]]))
-
-
-def test_the_projection_starts_as_what_predicts_the_targets() -> None:
+def _network() -> SingleNetwork:
     torch.manual_seed(0)
-    features = torch.randn(400, 6)
-    features = (features - features.mean(dim=0)) / features.std(dim=0)
-    targets = features[:, :2] @ torch.tensor([[3.0, 0.0, 1.0], [0.0, 1.0, 0.0]]) + 5
-    found = predicting_map(features, targets, rank=2, ridge=1e-6)
-    assert found.shape == (2, 6)
-    assert found[:, 2:].abs().max() < 0.01  # the other features tell nothing
-    assert found[0, :2].abs().argmax() == 0  # the first direction is the strongest
-    assert predicting_map(features, targets, rank=5).shape == (5, 6)
+    return new_network().eval()
+
+
+def _text_images(*texts: str) -> torch.Tensor:
+    words = load_word_vectors()
+    images, _ = TextImages(words.vocabulary, WordColours(words.matrix).pixel_values())(texts)
+    return torch.from_numpy(images)
+
+
+def test_both_kinds_of_image_go_through_every_parameter() -> None:
+    network = _network().requires_grad_(True)
+    photograph = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (1, 96, 96, 3), dtype=np.uint8))
+    for pixels in (photograph, _text_images("a dog runs on the beach")):
+        network.zero_grad()
+        (network(pixels) * torch.linspace(-1, 1, DIMENSION)).sum().backward()
+        assert all(parameter.grad.abs().sum() > 0 for parameter in network.parameters())
+
+
+def test_shuffled_words_move_the_vector() -> None:
+    with torch.no_grad():
+        one, other = _network()(_text_images("a dog chases a man on the beach", "a man chases a dog on the beach"))
+    assert one @ other < 0.9999
+
+
+def test_convolutions_do_what_batch_norm_did() -> None:
+    pixels = _text_images("a dog runs on the beach")
+    torch.testing.assert_close(
+        without_batch_norm(_network()).features(pixels), _network().features(pixels), atol=1e-3, rtol=1e-3
+    )
+
+
+def test_only_the_projection_of_the_network_is_trained() -> None:
+    trained = [name for name, value in new_network().named_parameters() if value.requires_grad]
+    assert trained == ["project.map.weight"]
 
 
 def test_configurations_are_the_documents() -> None:
     standard, second = recipe_of("single-network-standard"), recipe_of("single-network")
-    assert (standard.photographs, standard.texts) == (1, 5)
-    assert (second.photographs, second.texts) == (6, 10)
-    assert standard.batch == second.batch == 45
+    assert (standard.views, standard.word_loss, second.views) == (1, 0.0, 2)
+    assert standard.sets == ("flickr8k-train",)

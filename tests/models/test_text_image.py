@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
-import torch
 
-from lab.training.word_colours import pixel_values
 from models.text.text_image import (
     BLANK,
     COLUMNS,
+    FRAME,
+    FRAMES,
     MAX_ROWS,
     MAX_WORDS,
     MIN_ROWS,
@@ -22,7 +22,6 @@ from models.text.vocabulary import RESERVED, Vocabulary
 
 WORDS = tuple("abcdefgh")
 SIDE = SUPERPIXELS * SUPERPIXEL
-GUTTER = (PITCH - SIDE) // 2
 
 
 def _values() -> np.ndarray:
@@ -34,37 +33,8 @@ def _values() -> np.ndarray:
 def _read(image: np.ndarray, place: int) -> np.ndarray:
     """Return the values of the word in a place, ``(75,)``, by the middle pixel of each superpixel."""
     row, column = divmod(place, COLUMNS)
-    top, left = row * PITCH + GUTTER + SUPERPIXEL // 2, column * PITCH + GUTTER + SUPERPIXEL // 2
+    top, left = row * PITCH + FRAME + SUPERPIXEL // 2, column * PITCH + FRAME + SUPERPIXEL // 2
     return image[top : top + SIDE : SUPERPIXEL, left : left + SIDE : SUPERPIXEL].ravel()
-
-
-def test_values_by_hand() -> None:
-    # two components of four words: (±3, 0) and (0, ±1), in a basis turned by 45 degrees; their deviation is sqrt(2.5)
-    turned = torch.tensor([[1.0, 1.0], [1.0, -1.0]]) / 2**0.5
-    components = torch.tensor([[3.0, 0.0], [-3.0, 0.0], [0.0, 1.0], [0.0, -1.0]])
-    vectors = torch.cat([torch.zeros(RESERVED, 2), components @ turned + torch.tensor([5.0, 7.0])])
-    got = pixel_values(vectors, 2)
-    assert (got[:RESERVED] == BLANK).all()
-    deviation = (20 / 8) ** 0.5
-    large, small = round(127 * 3 / (3 * deviation)), round(127 * 1 / (3 * deviation))
-    first, second = got[RESERVED:, 0].astype(int) - BLANK, got[RESERVED:, 1].astype(int) - BLANK
-    assert sorted(first) == [-large, 0, 0, large]
-    assert sorted(second) == [-small, 0, 0, small]
-    assert first[2] == first[3] == second[0] == second[1] == 0
-
-
-def test_values_far_from_the_mean_are_clipped() -> None:
-    vectors = torch.zeros(RESERVED + 100, 1)
-    vectors[RESERVED] = 1.0
-    assert pixel_values(vectors, 1)[RESERVED, 0] == 255
-
-
-def test_signs_do_not_depend_on_the_decomposition() -> None:
-    torch.manual_seed(0)
-    vectors = torch.randn(40, 6)
-    components = pixel_values(vectors, 6)[RESERVED:].astype(int) - BLANK
-    largest = (-components.min(axis=0)).clip(max=BLANK - 1)  # both are clipped where both are large
-    assert (components.max(axis=0) >= largest).all()
 
 
 def test_a_picture_by_hand() -> None:
@@ -74,13 +44,14 @@ def test_a_picture_by_hand() -> None:
     assert rows.tolist() == [MIN_ROWS]
     expected = np.full(images.shape[1:], BLANK, np.uint8)
     for place, number in enumerate((RESERVED, RESERVED + 1)):
+        expected[:PITCH, place * PITCH : (place + 1) * PITCH] = FRAMES[place]
         for y in range(SUPERPIXELS):
             for x in range(SUPERPIXELS):
                 colour = values[number, 3 * (y * SUPERPIXELS + x) :][:3]
                 for dy in range(SUPERPIXEL):
                     for dx in range(SUPERPIXEL):
-                        left = place * PITCH + GUTTER + x * SUPERPIXEL + dx
-                        expected[GUTTER + y * SUPERPIXEL + dy, left] = colour
+                        left = place * PITCH + FRAME + x * SUPERPIXEL + dx
+                        expected[FRAME + y * SUPERPIXEL + dy, left] = colour
     np.testing.assert_array_equal(images[0], expected)
 
 
@@ -120,3 +91,14 @@ def test_words_beyond_a_full_image_are_told_and_unknown_ones_take_no_place() -> 
     draw = TextImages(Vocabulary(WORDS), _values())
     assert draw.words_read("a z " * MAX_WORDS) is None
     assert draw.words_read("a z " * MAX_WORDS + "b") == 2 * MAX_WORDS
+
+
+def test_the_same_words_in_another_order_differ_in_more_than_their_places() -> None:
+    drawn = TextImages(Vocabulary(WORDS), _values())
+    images, _ = drawn(["a b", "b a"])
+    one, other = images[0, :PITCH, :PITCH], images[1, :PITCH, PITCH : 2 * PITCH]  # the word a, first and second
+    np.testing.assert_array_equal(one[FRAME:-FRAME, FRAME:-FRAME], other[FRAME:-FRAME, FRAME:-FRAME])
+    assert (one[0] == FRAMES[0]).all()
+    assert (other[0] == FRAMES[1]).all()
+    assert (np.diff(FRAMES.astype(int)) > 0).all()
+    assert (FRAMES[0], FRAMES[-1]) == (0, 255)
