@@ -38,11 +38,15 @@ class Recipe:
     ``iterations``, ``batch``, ``rate``, ``decay`` and ``every`` are the report's.
 
     Attributes:
+        hidden: units of the LSTM.
+        image_hidden: of the fully connected layers over the image's features.
         shuffled: share of the mismatched captions that are the image's own with their words in another order.
         word_dropout: share of words that are replaced by the unknown word.
         momentum: of gradient descent; none is Adam's (Kingma and Ba 2015).
     """
 
+    hidden: int = 128
+    image_hidden: int = 512
     views: int = 6
     iterations: int = 40_000
     iterations_a_pass: int = 2_000
@@ -90,7 +94,10 @@ class Training:
         self._sentences = numbered(texts=self._train.texts)
         pairs = [draw_pairs(frozen_rows(job, [name]), recipe.dev_samples, recipe.seed) for name in DEV_SETS]
         self._dev = [(drawn, drawn.rows.to(job.device), numbered(texts=drawn.texts)) for drawn in pairs]
-        self._model = LstmSimilarity(words.matrix, self._train.views[0].shape[1], recipe.dropout, recipe.noise)
+        features = self._train.views[0].shape[1]
+        self._model = LstmSimilarity(
+            words.matrix, recipe.hidden, recipe.image_hidden, features, recipe.dropout, recipe.noise
+        )
         self._model.image_vector.standardise_to(torch.from_numpy(self._train.views[0]).float())
         self._model.to(job.device)
 

@@ -15,7 +15,7 @@ from torch.nn import functional as F
 
 from models.backbones.lite_pair import FEATURES
 from models.cards import MatcherCard
-from models.checkpoint import load_into, read_weights
+from models.checkpoint import foreign_weights, load_into, read_weights
 from models.inference.graph import Graph
 from models.matchers.image_vector import ImageVector
 from models.matchers.word_scorer import MAX_WORDS as _MAX_WORDS
@@ -23,10 +23,6 @@ from models.text.shipped_vocabulary import WORD_VECTORS
 from models.text.word_vectors import DIMENSION, load_word_vectors
 
 MAX_WORDS = _MAX_WORDS["lstm_similarity"]
-HIDDEN = 128
-"""Units of the LSTM; the document does not say how many it had."""
-IMAGE_HIDDEN = 512
-"""Of the fully connected layer that stands for those of VGG16."""
 _FORGET_BIAS = 3.0
 """With which training starts: the image, which comes first, must last to the end (Jozefowicz et al. 2015); with 0, a
 gate of a half, 11 words would leave a two-thousandth of it."""
@@ -69,6 +65,8 @@ class LstmSimilarity(nn.Module):
     Args:
         words: vectors of the vocabulary's numbers, ``(V, 300)``; they stay as they are and are no part of the state.
             They are brought to a standard deviation of 1, that of the image's vector.
+        hidden: units of the LSTM; the document does not say how many it had.
+        image_hidden: of the fully connected layers that stand for those of VGG16.
         features: of the backbone.
         dropout: in training, see ``ImageVector``.
         noise: the same.
@@ -76,12 +74,20 @@ class LstmSimilarity(nn.Module):
 
     words: Tensor
 
-    def __init__(self, words: Tensor, features: int = FEATURES, dropout: float = 0.0, noise: float = 0.0) -> None:
+    def __init__(
+        self,
+        words: Tensor,
+        hidden: int = 128,
+        image_hidden: int = 512,
+        features: int = FEATURES,
+        dropout: float = 0.0,
+        noise: float = 0.0,
+    ) -> None:
         super().__init__()
         self.register_buffer("words", words / words.std(), persistent=False)
-        self.image_vector = ImageVector(features, IMAGE_HIDDEN, DIMENSION, dropout, noise)
-        self.lstm = ReluLstm(DIMENSION, HIDDEN)
-        self.output = nn.Linear(HIDDEN, 1)
+        self.image_vector = ImageVector(features, image_hidden, DIMENSION, dropout, noise)
+        self.lstm = ReluLstm(DIMENSION, hidden)
+        self.output = nn.Linear(hidden, 1)
 
     def forward(self, numbers: Tensor, mask: Tensor, images: Tensor) -> Tensor:
         """Return the logits ``(B,)`` of B images with a sentence each, or with one sentence for all.
@@ -149,6 +155,11 @@ def load_network(card: MatcherCard, folder: Path) -> LstmSimilarity:
     Raises:
         CheckpointError: missing or damaged, or not of this architecture.
     """
-    model = LstmSimilarity(load_word_vectors(card.parts[WORD_VECTORS]).matrix)
-    load_into(model, read_weights(folder, card), card)
+    stored = read_weights(folder, card)
+    try:
+        hidden, image_hidden = stored["output.weight"].shape[1], len(stored["image_vector.layers.0.weight"])
+    except KeyError:
+        raise foreign_weights(card) from None
+    model = LstmSimilarity(load_word_vectors(card.parts[WORD_VECTORS]).matrix, hidden, image_hidden)
+    load_into(model, stored, card)
     return model.eval()

@@ -6,7 +6,7 @@ import torch
 from lab.data.captioned import CaptionedImages
 from lab.training.captioned_batches import CaptionedRows
 from lab.training.lstm_similarity import draw_pairs, half_mismatched, in_another_order
-from models.matchers.lstm_similarity_module import HIDDEN, LstmSimilarity, ReluLstm
+from models.matchers.lstm_similarity_module import LstmSimilarity, ReluLstm
 
 
 def sigmoid(x: np.ndarray) -> np.ndarray:
@@ -41,7 +41,7 @@ def test_steps_are_those_of_the_equations() -> None:
 
 def model() -> LstmSimilarity:
     torch.manual_seed(0)
-    return LstmSimilarity(torch.randn(20, 300), features=7).eval()
+    return LstmSimilarity(torch.randn(20, 300), hidden=12, image_hidden=9, features=7).eval()
 
 
 def test_the_image_is_read_first_and_the_output_behind_the_last_word_counts() -> None:
@@ -55,7 +55,7 @@ def test_the_image_is_read_first_and_the_output_behind_the_last_word_counts() ->
         output = run_by_loops(network.lstm, inputs)
         expected = network.output.weight.detach().numpy()[0] @ output + network.output.bias.item()
         np.testing.assert_allclose(found[row].item(), expected, atol=1e-5)
-    assert output.shape == (HIDDEN,)
+    assert output.shape == (12,)
 
 
 def test_one_sentence_serves_all_images() -> None:
