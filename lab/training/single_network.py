@@ -171,7 +171,7 @@ class Training:
 
 
 def without_batch_norm(network: SingleNetwork) -> SingleNetwork:
-    """Let the convolutions do what batch norm does behind them in evaluation; gradients need a fifth less time."""
+    """Let the convolutions do what batch norm does behind them in evaluation: a step less forwards and backwards."""
     for layer in network.backbone.modules():
         if isinstance(layer, ConvNorm):
             layer[0], layer[1] = fuse_conv_bn_eval(layer[0], layer[1]), nn.Identity()  # type: ignore[type-var, arg-type]
