@@ -1,12 +1,20 @@
 """The LSTM with ReLU in place of tanh, against its equations in plain loops."""
 
+from dataclasses import asdict
+from pathlib import Path
+
 import numpy as np
+import pytest
 import torch
 
+from lab.checkpoint import write_checkpoint
 from lab.data.captioned import CaptionedImages
 from lab.training.captioned_batches import CaptionedRows
 from lab.training.lstm_similarity import draw_pairs, half_mismatched, in_another_order
-from models.matchers.lstm_similarity_module import LstmSimilarity, ReluLstm
+from models.cards import read_matcher_card
+from models.errors import CheckpointError
+from models.matchers.lstm_similarity_module import LstmSimilarity, ReluLstm, load_network
+from models.shipped import matcher_cards
 
 
 def sigmoid(x: np.ndarray) -> np.ndarray:
@@ -79,6 +87,13 @@ def test_each_sentence_may_have_several_images_of_its_own() -> None:
 def test_the_words_stay_as_they_are_and_out_of_the_weights() -> None:
     assert not any("words" in name for name in model().state_dict())
     assert all(name.split(".")[0] in ("image_vector", "lstm", "output") for name, _ in model().named_parameters())
+
+
+def test_other_weights_are_refused(tmp_path: Path) -> None:
+    (card,) = (card for card in matcher_cards() if card.name == "lstm-similarity")
+    write_checkpoint(tmp_path, {"lstm.from_input.bias": torch.zeros(4)}, asdict(card))
+    with pytest.raises(CheckpointError, match="architecture"):
+        load_network(read_matcher_card(tmp_path), tmp_path)
 
 
 def test_half_of_a_batch_is_mismatched() -> None:
