@@ -19,6 +19,13 @@ if "PYTEST_XDIST_WORKER" not in os.environ:  # a worker has what its run has
 sys.path.insert(0, str(Path(__file__).parent))
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let the proofs of half an hour or more take their time."""
+    for item in items:
+        if item.get_closest_marker("long"):
+            item.add_marker(pytest.mark.timeout(0))
+
+
 @pytest.fixture(autouse=True)
 def log_of_the_test(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Log as the test at hand configures it: a command keeps its loggers, and with them the streams of its own test."""

@@ -1,8 +1,8 @@
 """Reads and encodes files in the processes of a Ray cluster: shards of the source go to whichever worker is free.
 
 Each worker is an actor with its own models. It has two shards at a time, so that one is read while the other is
-encoded; more are handed out only as results are taken, which bounds the memory everywhere. A worker that dies costs its
-shards, which others do again, and is replaced.
+encoded; more are handed out only as results are taken, which bounds the memory everywhere. A worker that dies, or of
+which nothing is heard, costs its shards, which others do again, and is replaced.
 """
 
 from __future__ import annotations
@@ -22,13 +22,14 @@ from indexer.errors import WorkersLostError
 from indexer.ingest.image_batches import EncodedBatch
 from indexer.ingest.image_worker import ImageWorker, WorkerTask
 from indexer.sources.base import FoundFile
+from models.imaging.limits import DecodeLimits
 from models.inference.batches import IMAGE_BATCH
 from models.inference.execution import available_cores
 
 _SHARDS_OF_A_WORKER = 2
 _TRIES = 3
 _START_S = 600.0
-"""How long is waited for a first worker: a cluster may have to load models from a slow disk."""
+"""How long a worker may take to start: a cluster may have to load models from a slow disk."""
 _OBJECT_STORE_BYTES = 512 * 2**20
 
 
@@ -118,6 +119,7 @@ class _Crew:
             replace(one, execution=replace(one.execution, device=device, threads=self._cores)) for one in task.passes
         )
         self._task = ray.put(replace(task, passes=passes))
+        self._silence_s = _longest_silence_s(task.limits)
         self._calls: dict[Any, tuple[_Worker, _Shard | None]] = {}
         self._failed_starts = 0
         self._workers = [self._start() for _ in range(count)]
@@ -150,9 +152,13 @@ class _Crew:
     def _next(self, waiting: deque[_Shard]) -> EncodedBatch | None:
         """Wait for any worker; return what it encoded, None where it has done something else."""
         any_ready = any(worker.is_ready for worker in self._workers)
-        done, _ = ray.wait(list(self._calls), num_returns=1, timeout=None if any_ready else _START_S)
-        if not done:
+        done, _ = ray.wait(list(self._calls), num_returns=1, timeout=self._silence_s if any_ready else _START_S)
+        if not done and not any_ready:
             raise WorkersLostError(f"none has started in {_START_S:.0f} s: has the cluster {self._cores} free cores?")
+        if not done:
+            for silent in {worker for worker, _ in self._calls.values()}:
+                self._replace(silent, waiting, f"nothing came of them in {self._silence_s:.0f} s")
+            return None
         worker, shard = self._calls.pop(done[0])
         try:
             result: EncodedBatch | None = ray.get(done[0])
@@ -182,6 +188,11 @@ class _Crew:
         with suppress(RayError):
             ray.kill(worker.actor)  # where it can only not be reached
         self._workers[self._workers.index(worker)] = self._start()
+
+
+def _longest_silence_s(limits: DecodeLimits) -> float:
+    """Return in how many seconds a worker gives something, though each image that it has costs all it may."""
+    return _START_S + _SHARDS_OF_A_WORKER * IMAGE_BATCH * limits.max_decode_cpu_s
 
 
 def _first_sentence(error: RayError) -> str:

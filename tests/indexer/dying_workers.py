@@ -1,15 +1,17 @@
-"""Workers of Ray that die in every start, or of every shard; tells how the run ends: a test starts it."""
+"""Workers of Ray that die in every start, or of every shard, or hang; tells how the run ends: a test starts it."""
 
 import json
 import os
 import signal
 import sys
 import tempfile
+import time
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from indexer.errors import WorkersLostError
+from indexer.ingest import ray_batches
 from indexer.ingest.encoded_vectors import KnownImages
 from indexer.ingest.image_pass import ImagePass
 from indexer.ingest.image_worker import WorkerTask, identities
@@ -30,6 +32,14 @@ class DeadlyFile(FoundFile):
 
     def __reduce__(self):
         return die, (self.notes,)
+
+
+@dataclass(frozen=True)
+class EndlessFile(FoundFile):
+    """A file that keeps busy who unpickles it."""
+
+    def __reduce__(self):
+        return time.sleep, (1e6,)
 
 
 @dataclass(frozen=True)
@@ -63,8 +73,10 @@ def main() -> None:
         task = WorkerTask((one,), (folder,), (), made_by, DEFAULT_LIMITS, known, {}, now, 1)
         shards = outcome(task, [DeadlyFile("x.jpg", 1, 1, folder)])
         deaths = len(list(Path(folder).iterdir()))
-    deadly = DeadlyTask(**vars(task))
-    json.dump({"shards": shards, "deaths": deaths, "starts": outcome(deadly, [FoundFile("x.jpg", 1, 1)])}, sys.stdout)
+        ray_batches._longest_silence_s = lambda limits: 5.0
+        silence = outcome(task, [EndlessFile("x.jpg", 1, 1)])
+    starts = outcome(DeadlyTask(**vars(task)), [FoundFile("x.jpg", 1, 1)])
+    json.dump({"shards": shards, "deaths": deaths, "silence": silence, "starts": starts}, sys.stdout)
 
 
 if __name__ == "__main__":

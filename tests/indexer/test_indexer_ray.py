@@ -43,9 +43,16 @@ def command(photographs: Path, data: Path, *options: str) -> list[str]:
 
 
 def index(photographs: Path, data: Path, *options: str) -> str:
-    done = subprocess.run(command(photographs, data, *options), cwd=ROOT, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+    environment = {**os.environ, "PYTHONFAULTHANDLER": "1"}
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    process = subprocess.Popen(command(photographs, data, *options), cwd=ROOT, env=environment, **pipes)
+    try:
+        output, errors = process.communicate(timeout=300)
+    except subprocess.TimeoutExpired:
+        process.send_signal(signal.SIGABRT)  # it tells what each thread waits for
+        output, errors = process.communicate(timeout=10)
+    assert process.returncode == 0, errors
+    return output
 
 
 def index_here(photographs: Path, data: Path) -> None:
@@ -218,7 +225,7 @@ class TestACluster:
         assert_alike(tmp_path / "one", tmp_path / "many")
 
     @pytest.mark.slow
-    def test_a_shard_that_kills_every_worker_ends_the_run(self, tmp_path):
+    def test_shards_that_kill_or_hold_up_every_worker_end_the_run(self, tmp_path):
         done = subprocess.run(
             [sys.executable, Path(__file__).with_name("dying_workers.py")], capture_output=True, text=True, check=True
         )
@@ -226,6 +233,7 @@ class TestACluster:
         assert told["starts"].startswith("WorkersLostError: workers are lost (")
         assert told["shards"].startswith("WorkersLostError: workers are lost (")
         assert told["deaths"] == 3
+        assert told["silence"].startswith("WorkersLostError: workers are lost (nothing came of them in 5 s)")
 
 
 def wait_until_gone(processes: list[int]) -> None:
