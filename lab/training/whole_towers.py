@@ -2,9 +2,13 @@
 
 ``python -m lab.training.whole_towers pack photographs.safetensors`` packs the captioned photographs (60 MB). Then,
 where the GPU is, ``python -m lab.training.whole_towers train photographs.safetensors OUTPUT --minutes 7``. That needs
-torch 2.11 or newer, numpy, pillow, tokenizers and safetensors, and no network. It writes ``card.json``, the recall on
-dev as ``dev.json``, and the weights in parts of at most 16 MB: ``cat weights.safetensors.* > weights.safetensors``.
-Without a GPU, ``--device cpu --limit 200`` tries that the program works.
+torch 2.11 or newer, numpy, pillow, tokenizers and safetensors, and no network; in place of the packed file it takes the
+folder of the photographs. It writes ``card.json``, the recall on dev as ``dev.json``, and the weights in parts of at
+most 16 MB: ``cat weights.safetensors.* > weights.safetensors``. Without a GPU, ``--device cpu --limit 200`` tries that
+the program works.
+
+What ships is the best mix on dev of the weights before and after (Wortsman et al., "Robust Fine-tuning of Zero-shot
+Models", CVPR 2022).
 
 Class probabilities are held where they were (Li and Hoiem, "Learning without Forgetting", ECCV 2016): the class block
 reads them, and no caption teaches them.
@@ -35,16 +39,19 @@ from lab.losses.info_nce import InfoNCE
 from lab.training.average import RunningAverage
 from lab.training.captioned_batches import Batch, CaptionedRows
 from lab.training.device_views import random_views
-from lab.training.packed import pack, unpack
+from lab.training.packed import pack, squashed_pixels, unpack
 from models.backbones.lite_pair import INPUT
 from models.checkpoint import WEIGHTS
 from models.encoders.two_tower_module import TwoTower, load_two_tower
 from models.names import DEFAULT_MODEL
 from models.shipped import encoder_card, weights_folder
 from models.text.tokeniser import load_minilm_tokeniser
+from models.types import Pixels
 
 _PART_BYTES = 16_000_000
 _DEV_BATCH = 128
+_SHARES = (0.25, 0.5, 0.75, 1.0)
+"""Of the new weights in a mix with those before."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +77,7 @@ class WholeTowers:
     """One run on one device.
 
     Args:
-        file: the packed photographs; sets whose names end in ``-dev`` are measured and not trained on.
+        file: the packed photographs, or their folder; sets whose names end in ``-dev`` are measured, not trained on.
         recipe: the choices.
         device: such as ``cuda`` or ``cpu``.
         limit: of each set, only so many photographs.
@@ -79,7 +86,7 @@ class WholeTowers:
     def __init__(self, file: Path, recipe: WholeRecipe, device: str, limit: int | None) -> None:
         torch.manual_seed(recipe.seed)
         self._recipe, self._device = recipe, torch.device(device)
-        pixels, sets = unpack(file, limit)
+        pixels, sets = _read(file, limit) if file.is_dir() else unpack(file, limit)
         self._pixels = torch.from_numpy(pixels).to(self._device)
         ends = np.cumsum([len(data) for data in sets])
         self._sets = {data.name: (data, slice(end - len(data), end)) for data, end in zip(sets, ends, strict=True)}
@@ -88,6 +95,7 @@ class WholeTowers:
         self.towers = TwoTower(recipe.dropout, recipe.image_noise, recipe.text_noise)
         self.towers.load_state_dict(shipped.state_dict())
         self.towers.to(self._device)
+        self._start = {name: value.clone() for name, value in self.towers.state_dict().items()}
         self._before = copy.deepcopy(self.towers.image).eval().requires_grad_(False)
         self._contrast = InfoNCE(0.05).to(self._device)
 
@@ -125,6 +133,18 @@ class WholeTowers:
             for value, parameter in zip(average.values, trained, strict=True):
                 parameter.copy_(value)
         return step
+
+    @torch.no_grad()
+    def mix(self) -> dict[str, Any]:
+        """Take the best mix on dev with the weights before; return what each share of the new ones measures."""
+        old, new = self._start, {name: value.clone() for name, value in self.towers.state_dict().items()}
+        found = {}
+        for share in _SHARES:
+            self.towers.load_state_dict({name: _between(old[name], value, share) for name, value in new.items()})
+            found[share] = self.measure()
+        best = max(found, key=lambda share: _mean_recall(found[share]))
+        self.towers.load_state_dict({name: _between(old[name], value, best) for name, value in new.items()})
+        return {"share": best, "measured": found}
 
     @torch.no_grad()
     def measure(self) -> dict[str, dict[str, dict[str, float]]]:
@@ -224,11 +244,28 @@ def main(arguments: Sequence[str] | None = None) -> None:
     run = WholeTowers(options.file, recipe, options.device, options.limit)
     before = run.measure()
     steps = run.train(60 * options.minutes)
-    figures = {"before": before, "after": run.measure(), "steps": steps}
+    mixed = run.mix()
+    figures = {"before": before, "after": mixed, "steps": steps}
     options.output.mkdir(parents=True, exist_ok=True)
     (options.output / "dev.json").write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
-    write(run.towers, {"whole_towers": {**asdict(recipe), "minutes": options.minutes, "steps": steps}}, options.output)
+    made = {**asdict(recipe), "minutes": options.minutes, "steps": steps, "share": mixed["share"]}
+    write(run.towers, {"whole_towers": made}, options.output)
     print(json.dumps(figures, indent=2))
+
+
+def _read(folder: Path, limit: int | None) -> tuple[Pixels, list[CaptionedImages]]:
+    sets = [load_split(name, folder) for name in (*TRAIN_SETS, *DEV_SETS)]
+    sets = [data.first(limit or len(data)) for data in sets]
+    return squashed_pixels([file for data in sets for file in data.files]), sets
+
+
+def _between(old: Tensor, new: Tensor, share: float) -> Tensor:
+    return torch.lerp(old, new, share) if old.is_floating_point() else new
+
+
+def _mean_recall(figures: dict[str, dict[str, dict[str, float]]]) -> float:
+    ways = [way for of_set in figures.values() for way in of_set.values()]
+    return float(np.mean([way[name] for way in ways for name in ("r@1", "r@5", "r@10")]))
 
 
 def _sets() -> list[CaptionedImages]:

@@ -42,7 +42,9 @@ def test_it_trains_measures_and_writes_weights_in_parts(tmp_path: Path, monkeypa
     whole_towers.main(["train", str(tmp_path / "packed.safetensors"), str(output), *options])
     figures = json.loads((output / "dev.json").read_text())
     assert figures["steps"] >= 1
-    assert figures["before"].keys() == figures["after"].keys() == set(DEV_SETS)
+    measured = figures["after"]["measured"]
+    assert figures["before"].keys() == measured["1.0"].keys() == set(DEV_SETS)
+    assert str(figures["after"]["share"]) in measured
     parts = sorted(output.glob("weights.safetensors.*"))
     assert [part.suffix for part in parts] == [".00", ".01", ".02"]
     (output / "weights.safetensors").write_bytes(b"".join(part.read_bytes() for part in parts))
@@ -53,10 +55,13 @@ def test_it_trains_measures_and_writes_weights_in_parts(tmp_path: Path, monkeypa
 
 
 @pytest.mark.slow
-def test_it_measures_without_dropout_and_noise(tmp_path: Path) -> None:
-    root = write_training_sets(tmp_path / "data")
-    pack([load_split(name, root) for name in DEV_SETS], tmp_path / "packed.safetensors")
-    run = whole_towers.WholeTowers(tmp_path / "packed.safetensors", whole_towers.WholeRecipe(), "cpu", limit=None)
+@pytest.mark.parametrize("packed", [True, False])
+def test_it_measures_without_dropout_and_noise(packed: bool, tmp_path: Path) -> None:
+    photographs = write_training_sets(tmp_path / "data")
+    if packed:
+        pack([load_split(name, photographs) for name in DEV_SETS], tmp_path / "packed.safetensors")
+        photographs = tmp_path / "packed.safetensors"
+    run = whole_towers.WholeTowers(photographs, whole_towers.WholeRecipe(), "cpu", limit=None)
     figures = run.measure()
     assert not any(module.training for module in run.towers.modules())
     assert all(one["text_to_image"]["r@1"] == 1 for one in figures.values())  # of four photographs each
