@@ -82,6 +82,8 @@ def test_the_command_takes_two_sets(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         ("set1", "set0"),
     ]
     assert figures["transfers"][0]["reranked"]["r@1"] == 1.0
+    chosen = ["--rerank", NAME, "--weight", "0.25"]
+    assert "(weight 0.25)" in CliRunner().invoke(app, ["reranking-transfer", *one, *other, *chosen]).output
     alone = CliRunner().invoke(app, ["reranking-transfer", *one, "--rerank", NAME])
     assert alone.exit_code == 2
     assert "two or more sets" in alone.output

@@ -17,6 +17,9 @@ def reranking_transfer(
     captions: TokenFiles,
     rerank: Annotated[str, typer.Option(help="The matcher; its card names the model whose results it re-ranks.")],
     rerank_depth: Annotated[int, typer.Option(min=1, help="How many of the best images it re-ranks.")] = 50,
+    weight: Annotated[
+        list[float] | None, typer.Option(min=0, help="One of those to choose among; by default ten from 0.001 to 1.")
+    ] = None,
     split: SplitFiles = None,
     output: OutputFile = None,
     device: DeviceName = "auto",
@@ -26,6 +29,7 @@ def reranking_transfer(
     Give --images and --captions, and --split where there are some, once for each of two or more captioned sets.
     """
     from lab.evaluation.reranking_transfer import ScoredSet, evaluate_transfer, head_scores
+    from lab.evaluation.reranking_weight import WEIGHTS_TRIED
 
     if len(images) != len(captions) or len(images) < 2 or len(split or images) != len(images):
         raise typer.BadParameter("give --images and --captions, and --split or none, once for each of two or more sets")
@@ -36,7 +40,7 @@ def reranking_transfer(
         first = encoded.captions @ encoded.images.T
         second = head_scores(match_set(folder, tokens, names, rerank, device), first, rerank_depth)
         sets.append(ScoredSet(encoded.data.name, first, second, encoded.image_of_caption))
-    figures = evaluate_transfer(sets, depth=rerank_depth)
+    figures = evaluate_transfer(sets, depth=rerank_depth, weights=weight or WEIGHTS_TRIED)
     for one in figures:
         low, high = (100 * bound for bound in one["interval"])
         typer.echo(
