@@ -7,7 +7,7 @@ folder of the photographs. It writes ``card.json``, the recall on dev as ``dev.j
 most 16 MB: ``cat weights.safetensors.* > weights.safetensors``. Without a GPU, ``--device cpu --limit 200`` tries that
 the program works.
 
-What ships is the best mix on dev of the weights before and after (Wortsman et al., "Robust Fine-tuning of Zero-shot
+What it writes is the best mix on dev of the weights before and after (Wortsman et al., "Robust Fine-tuning of Zero-shot
 Models", CVPR 2022).
 
 Class probabilities are held where they were (Li and Hoiem, "Learning without Forgetting", ECCV 2016): the class block
@@ -138,12 +138,16 @@ class WholeTowers:
     def mix(self) -> dict[str, Any]:
         """Take the best mix on dev with the weights before; return what each share of the new ones measures."""
         old, new = self._start, {name: value.clone() for name, value in self.towers.state_dict().items()}
+
+        def take(share: float) -> None:
+            self.towers.load_state_dict({name: _between(old[name], value, share) for name, value in new.items()})
+
         found = {}
         for share in _SHARES:
-            self.towers.load_state_dict({name: _between(old[name], value, share) for name, value in new.items()})
+            take(share)
             found[share] = self.measure()
         best = max(found, key=lambda share: _mean_recall(found[share]))
-        self.towers.load_state_dict({name: _between(old[name], value, best) for name, value in new.items()})
+        take(best)
         return {"share": best, "measured": found}
 
     @torch.no_grad()
@@ -254,8 +258,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _read(folder: Path, limit: int | None) -> tuple[Pixels, list[CaptionedImages]]:
-    sets = [load_split(name, folder) for name in (*TRAIN_SETS, *DEV_SETS)]
-    sets = [data.first(limit or len(data)) for data in sets]
+    sets = [data.first(limit or len(data)) for data in _sets(folder)]
     return squashed_pixels([file for data in sets for file in data.files]), sets
 
 
@@ -268,8 +271,8 @@ def _mean_recall(figures: dict[str, dict[str, dict[str, float]]]) -> float:
     return float(np.mean([way[name] for way in ways for name in ("r@1", "r@5", "r@10")]))
 
 
-def _sets() -> list[CaptionedImages]:
-    return [load_split(name) for name in (*TRAIN_SETS, *DEV_SETS)]
+def _sets(folder: Path | None = None) -> list[CaptionedImages]:
+    return [load_split(name, folder) for name in (*TRAIN_SETS, *DEV_SETS)]
 
 
 if __name__ == "__main__":
