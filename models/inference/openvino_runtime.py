@@ -24,6 +24,11 @@ _MODEL, _COMPILED = "model.xml", "compiled.blob"
 _SOURCES = ("backbones", "captioning", "encoders", "inference", "matchers", "text")
 """The packages of ``models`` whose code says what a graph computes."""
 
+# OpenVINO's binding looks NumPy up at its first array, and lets go of the interpreter's lock while it holds one of its
+# own: two threads that bring their first arrays at a time would wait for each other, and with them the whole process,
+# for ever. Here only one thread can be.
+np.asarray(openvino.Tensor(np.zeros(1, np.float32)).data)
+
 
 class OpenVinoRunner:
     """One compiled model, one inference request a thread (a request is not to be shared between threads).

@@ -1,6 +1,9 @@
 """A module gives the same answers in every runtime, from several threads at once."""
 
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -64,6 +67,14 @@ def test_threads_do_not_disturb_one_another(runtime: str) -> None:
     with ThreadPoolExecutor(4) as pool:
         found = np.concatenate(list(pool.map(run, inputs)))
     np.testing.assert_allclose(found, np.tile(_expected(_pixels(16)), (8, 1)), atol=1e-2)
+
+
+@pytest.mark.slow
+def test_threads_that_begin_at_once_do_not_wait_for_each_other_for_ever() -> None:
+    pytest.importorskip("openvino")
+    for _ in range(4):  # two of three such processes hung before arrays were brought on loading
+        program = Path(__file__).with_name("first_inferences.py")
+        subprocess.run([sys.executable, program], check=True, timeout=60)
 
 
 def test_mixed_precision_and_channels_last_as_on_a_gpu_stay_close() -> None:
