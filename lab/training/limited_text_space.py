@@ -47,7 +47,7 @@ from models.text.word_vectors import load_word_vectors
 
 @dataclass(frozen=True)
 class Recipe:
-    """Every choice of a run; the defaults made the shipped weights, but those of ``vse``, of six views.
+    """Every choice of a run; the defaults made the shipped weights.
 
     Attributes:
         captions: of an image in a batch.
@@ -57,8 +57,8 @@ class Recipe:
         word_dropout: share of words that are replaced by the unknown word in training.
     """
 
-    views: int = 2
-    passes: int = 15
+    views: int = 6
+    passes: int = 30
     rate: float = 5e-4
     batch: int = 256
     captions: int = 1
@@ -178,7 +178,7 @@ def _described(member: Member, recipe: Recipe) -> str:
         "Limited Text Space for Cross-Media Retrieval). Where theirs are VGG and Inception, the networks here are "
         "EfficientNet-Lites: vse reads Lite0 and Lite2 with ImageNet's weights, limited-text-space these and beside "
         "them a Lite2 whose last blocks are tuned by a captioner's loss (captioned-lite), and its -single the latter "
-        "alone; all three are trained in the same way, vse on more views. Trained on Flickr8k and COCO in "
+        "alone; all three are trained in the same way. Trained on Flickr8k and COCO in "
         f"{recipe.views} views, with noise on the image vectors and words dropped. Negatives are the other pairs of "
         f"the batch, drawn anew in every pass; margin {recipe.margin}, {hinges}. The "
         "image's maps ship as their product, one matrix, and the word vectors in "
