@@ -69,7 +69,8 @@ def load_encoder(card: EncoderCard, folder: Path, compiler: Compiler) -> Compile
 
     def text_networks() -> list[Runner]:
         named = ((f"{card.name}.text-even", False), (f"{card.name}.text-odd", True))
-        return [compiler.runner(name, card.made_of, partial(pages, odd)) for name, odd in named]
+        # in float32: words are told apart by small differences in colour, of which bfloat16 loses too much
+        return [compiler.runner(name, card.made_of, partial(pages, odd), full_precision=True) for name, odd in named]
 
     stored = read_arrays(folder, card)
     if COLOURS not in stored:
