@@ -72,8 +72,8 @@ def test_threads_do_not_disturb_one_another(runtime: str) -> None:
 @pytest.mark.slow
 def test_threads_that_begin_at_once_do_not_wait_for_each_other_for_ever() -> None:
     pytest.importorskip("openvino")
+    program = Path(__file__).with_name("first_inferences.py")
     for _ in range(4):  # two of three such processes hung before arrays were brought on loading
-        program = Path(__file__).with_name("first_inferences.py")
         subprocess.run([sys.executable, program], check=True, timeout=60)
 
 
