@@ -22,6 +22,7 @@ from lab.data.captioned import DEV_SETS, TRAIN_SETS, CaptionedImages
 from lab.training import captioners
 from lab.training.captioned_batches import Batch, CaptionedRows
 from lab.training.captioners import DevCaptions, captioning_loss
+from lab.training.depthwise import quicken_depthwise
 from lab.training.frozen import compiled, features_of
 from lab.training.job import Job
 from lab.training.loop import Group, Schedule
@@ -76,6 +77,7 @@ class TunedCaptioner(nn.Module):
     def __init__(self, backbone: EfficientNetLite, captioner: ShowAndTell) -> None:
         super().__init__()
         self.backbone, self.captioner = backbone.to(memory_format=torch.channels_last), captioner  # type: ignore[call-overload]
+        quicken_depthwise(self.backbone)
 
     def tuned(self) -> list[nn.Parameter]:
         """Return the parameters of the tuned blocks."""

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from lab.losses.info_nce import InfoNCE
+from lab.training.depthwise import quicken_depthwise
 from lab.training.precision import mixed_precision
 from models.backbones.lite_pair import FEATURES
 from models.encoders.heads import ResidualHead
@@ -105,6 +106,7 @@ class TunedEmbedding:
     def __init__(self, pair: Pair, tokenise: Tokeniser) -> None:
         self._pair, self._towers, self._tokenise = pair, pair.towers, tokenise
         pair.towers.image.backbones.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        quicken_depthwise(pair.towers.image.backbones)
 
     def images(self, rows: Tensor) -> Tensor:
         """Embed the maps that follow the pooled features in each row."""
