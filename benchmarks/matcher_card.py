@@ -1,6 +1,7 @@
 """Measures a shipped matcher on both dev splits and writes it on its card: ``python benchmarks/matcher_card.py NAME``.
 
-As its training does at its end; for a matcher whose card has no figures, or other ones than the runtime of today gives.
+As its training does at its end, the choice of its weight included; for a matcher whose card has no figures, or other
+ones than the runtime of today gives, or after the default model, beside whose scores the weight counts, has changed.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ import json
 import sys
 
 from lab.progress import progress_bar
-from lab.training.shipped_matcher import dev_quality
+from lab.training.shipped_matcher import RERANKED, dev_fields
 from models.cards import CARD
 from models.library import InstalledModels
 from models.shipped import weights_folder
@@ -19,12 +20,14 @@ def main(name: str) -> None:
     """Measure and write."""
     with progress_bar() as progress:
         task = progress.add_task(name)
-        quality = dev_quality(
+        found = dev_fields(
             InstalledModels().matcher(name),
             on_progress=lambda done, total: progress.update(task, completed=done, total=total),
         )
     file = weights_folder(name) / CARD
-    card = {**json.loads(file.read_text(encoding="utf-8")), "quality": quality}
+    card = json.loads(file.read_text(encoding="utf-8"))
+    card["training"][RERANKED] = found.pop(RERANKED)
+    card.update(found)
     file.write_text(json.dumps(card, indent=2) + "\n", encoding="utf-8")
 
 

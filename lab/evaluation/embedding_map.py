@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from lab.evaluation.encoded import EncodedSet
 from models.errors import InputError
+from models.types import Vectors
 
 MAX_IMAGES = 1000
 """More could not be distinguished on a screen, and their thumbnails would not fit a page."""
@@ -36,6 +37,8 @@ class EmbeddingMap:
 def map_embeddings(encoded: EncodedSet, seed: int = 0, max_images: int = MAX_IMAGES) -> EmbeddingMap:
     """Lay images and their captions out by t-SNE: cosine distance, exact neighbours, PCA to start from.
 
+    Each side is taken from its own mean.
+
     Args:
         encoded: any dual encoder's vectors of a captioned set.
         seed: of the choice of images and of t-SNE; the same seed gives the same map.
@@ -52,12 +55,21 @@ def map_embeddings(encoded: EncodedSet, seed: int = 0, max_images: int = MAX_IMA
     if len(image_rows) > max_images:
         image_rows = np.sort(np.random.default_rng(seed).choice(image_rows, max_images, replace=False))
     caption_rows = np.flatnonzero(np.isin(encoded.image_of_caption, image_rows))
-    vectors = np.concatenate([encoded.images[image_rows], encoded.captions[caption_rows]])
+    vectors = np.concatenate([_less_common(encoded.images[image_rows]), _less_common(encoded.captions[caption_rows])])
     tsne = TSNE(
         perplexity=min(_PERPLEXITY, (len(vectors) - 1) / 3), metric="cosine", neighbors="exact", random_state=seed
     )
     plane = _unit_square(np.asarray(tsne.fit(vectors)))
     return EmbeddingMap(image_rows, caption_rows, plane[: len(image_rows)], plane[len(image_rows) :])
+
+
+def _less_common(vectors: Vectors) -> Vectors:
+    """Take their mean from vectors: what all images have in common, and no caption has, would keep the two apart.
+
+    The modality gap (Liang et al., "Mind the Gap", NeurIPS 2022).
+    """
+    centred: Vectors = vectors - vectors.mean(axis=0)
+    return centred
 
 
 def _unit_square(plane: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -10,7 +10,8 @@ from models.errors import UnknownModelError
 
 RECIPES = {
     "semblance-base": "semblance_base.ship",
-    "semblance-base-short-queries": "short_over_shipped.ship",
+    "semblance-base-short-queries": "over_shipped.ship_short",
+    "semblance-base-hubness": "over_shipped.ship_hubness",
     "late-interaction": "late_interaction.ship",
     "linear-mapping": "linear_mapping.ship",
     "limited-text-space": "limited_text_space.ship",

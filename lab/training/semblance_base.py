@@ -1,7 +1,7 @@
-"""Trains ``semblance-base`` in three stages: heads, then the last blocks with them, then the head of short queries.
+"""Trains ``semblance-base`` in stages: heads, then the last blocks with them, the head of short queries, and hubness.
 
-First the heads of images and sentences alone; then the backbones' last blocks and MiniLM with them; at last, over both
-towers as they are then, the head of short queries (``short_queries``).
+First the heads of images and sentences alone; then the backbones' last blocks and MiniLM with them; then, over both
+towers as they are, the head of short queries (``short_queries``); at last the banks of hubness (``hubness_banks``).
 
 The output of the backbones' first blocks for each photograph, its mirror image and its crops never changes: it is
 computed once and cached. The first stage takes minutes; without it, the large gradients of untrained heads would damage
@@ -23,7 +23,6 @@ from torch import Tensor, nn
 
 from lab.checkpoint import VOCABULARY_ROWS
 from lab.data.captioned import DEV_SETS, TRAIN_SETS, CaptionedImages
-from lab.data.sentences import encode_by_length
 from lab.evaluation.frequent_words import frequent_words
 from lab.losses.shared_positives import shared_positives
 from lab.pretrained import efficientnet_lite_weights, imagenet_classes, minilm_folder, minilm_weights
@@ -31,6 +30,7 @@ from lab.training.cached_array import cached_array
 from lab.training.captioned_batches import Batch, CaptionedRows
 from lab.training.dev_recall import mean_recall
 from lab.training.features import cached_features
+from lab.training.hubness_banks import HubnessRecipe, fit_hubness
 from lab.training.job import Job
 from lab.training.loop import Group, Schedule
 from lab.training.semblance_towers import (
@@ -39,19 +39,18 @@ from lab.training.semblance_towers import (
     FrozenEmbedding,
     FrozenImages,
     Pair,
-    PooledTexts,
     Sentences,
     TunedEmbedding,
 )
 from lab.training.shipped_encoder import ship_encoder
 from lab.training.short_queries import ShortQueries, ShortRecipe
 from lab.training.stage import run_stage
+from lab.training.tower_vectors import pool_texts
 from models.backbones.lite_pair import BACKBONES, FEATURES, INPUT
 from models.cards import EncoderCard
 from models.encoders.two_tower import load_encoder
 from models.encoders.two_tower_module import DIMENSION, TwoTower, bareness_of
 from models.inference.compiler import compile_module
-from models.text.minilm import SENTENCE
 from models.text.tokeniser import MAX_TOKENS, TOKENISER, Tokeniser
 
 _WORD_PIECES = 4, 8
@@ -101,7 +100,7 @@ class Training:
     def __init__(self, job: Job, recipe: Recipe) -> None:
         torch.manual_seed(recipe.seed)
         self._job, self._recipe = job, recipe
-        self._tokenise = Tokeniser(minilm_folder() / TOKENISER, MAX_TOKENS)
+        self.tokenise = Tokeniser(minilm_folder() / TOKENISER, MAX_TOKENS)
         self._pair = Pair(recipe.dropout, recipe.image_noise, recipe.text_noise)
         self._towers = self._pair.towers
         self._load_released()
@@ -124,7 +123,7 @@ class Training:
             Group(list(towers.text.bert.parameters()), recipe.text_rate),
             Group(self._head_parameters(), recipe.tune_head_rate),
         ]
-        tuned = TunedEmbedding(self._pair, self._tokenise)
+        tuned = TunedEmbedding(self._pair, self.tokenise)
         self._stage("tune", tuned, groups, recipe.tune_batch, recipe.tune_passes)
         towers.name_classes(torch.from_numpy(self.pool_texts(imagenet_classes())))
         return towers
@@ -213,15 +212,13 @@ class Training:
     def _sentences(self, texts: Sequence[str]) -> Sentences:
         key = hashlib.sha256("\n".join(texts).encode()).hexdigest()[:16]
         frozen = cached_array(self._job.features / f"released-minilm-{key}.npy", lambda: self.pool_texts(texts))
-        masks = (torch.from_numpy(self._tokenise([text])[1]) for text in texts)
+        masks = (torch.from_numpy(self.tokenise([text])[1]) for text in texts)
         word_share = torch.cat([bareness_of(mask, *_WORD_PIECES) for mask in masks])
         return Sentences(texts, torch.from_numpy(frozen).float(), word_share)
 
     def pool_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Return MiniLM's vectors with its present weights, ``(M, 384)``."""
-        examples = list(map(torch.from_numpy, self._tokenise(["a dog", "a dog runs"])))
-        pooled = compile_module(PooledTexts(self._towers), examples, [(0, 1), (0, 1)])
-        return encode_by_length(texts, lambda some: pooled(*self._tokenise(some)), SENTENCE)
+        return pool_texts(self._towers, self.tokenise, texts)
 
 
 def _recall(dev: Prepared, embedding: Embedding) -> float:
@@ -234,12 +231,15 @@ def _recall(dev: Prepared, embedding: Embedding) -> float:
 
 def ship(job: Job, recipe: Recipe | None = None, short: ShortRecipe | None = None) -> EncoderCard:
     """Train, write the folder (weights, tokeniser, card) and measure what was written on both dev splits."""
-    recipe = recipe or job.recipe(Recipe(), ShortRecipe())
-    short = short or job.recipe(ShortRecipe(), Recipe())
+    recipe = recipe or job.recipe(Recipe(), ShortRecipe(), HubnessRecipe())
+    short = short or job.recipe(ShortRecipe(), Recipe(), HubnessRecipe())
+    hubness = job.recipe(HubnessRecipe(), Recipe(), ShortRecipe())
     training = Training(job, recipe)
     towers = training.run()
     ShortQueries(job, short, towers, training.pool_texts).run()
-    return ship_towers(job, towers, {**job.card(recipe)["training"], "short_queries": asdict(short)})
+    fit_hubness(job, hubness, towers, training.tokenise, training.pool_texts)
+    stages = {"short_queries": asdict(short), "hubness": asdict(hubness)}
+    return ship_towers(job, towers, {**job.card(recipe)["training"], **stages})
 
 
 def ship_towers(job: Job, towers: TwoTower, training: Mapping[str, Any]) -> EncoderCard:

@@ -146,15 +146,3 @@ class FrozenImages(nn.Module):
             lower.append(backbone.lower(x, block))  # type: ignore[operator]
             maps.append(backbone.upper(lower[-1], block))  # type: ignore[operator]
         return torch.cat([self.tower.pool(maps), *(x.permute(0, 2, 3, 1).flatten(1) for x in lower)], dim=1)
-
-
-class PooledTexts(nn.Module):
-    """Word pieces and mask, ``(B, T)`` each, to MiniLM's vectors ``(B, 384)``."""
-
-    def __init__(self, towers: TwoTower) -> None:
-        super().__init__()
-        self.tower = towers.text.eval()
-
-    def forward(self, ids: Tensor, mask: Tensor) -> Tensor:
-        """Compute the vectors."""
-        return self.tower.pooled(ids, mask)

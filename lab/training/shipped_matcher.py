@@ -16,7 +16,7 @@ from lab.data.captioned import DEV_SETS, CaptionedImages, load_split
 from lab.data.pixels import Progress
 from lab.evaluation.cached_models import CachedEncoder
 from lab.evaluation.content_cache import ContentCache
-from lab.evaluation.encoded import encode_captioned
+from lab.evaluation.encoded import EncodedSet, encode_captioned
 from lab.evaluation.matched import MatchedSet, match_captioned
 from lab.evaluation.pairwise import evaluate_pairwise
 from lab.evaluation.reranking_weight import choose_weight
@@ -34,6 +34,8 @@ from models.protocols import Matcher
 from models.shipped import part_card
 from models.text.shipped_vocabulary import WORD_VECTORS
 
+RERANKED = "dev_mean_recall_before_and_after_reranking"
+"""What a card tells of its weight."""
 _INT8_ROWS = 64
 
 
@@ -108,7 +110,7 @@ def ship_matcher(
     owns = [one.image_of_caption for one in matched]
     weight, before, after = choose_weight([_first_scores(job, library, data) for data in sets], scores, owns)
     fields["weight"] = weight
-    fields["training"] = {**fields["training"], "dev_mean_recall_before_and_after_reranking": [before, after]}
+    fields["training"] = {**fields["training"], RERANKED: [before, after]}
     write_checkpoint(job.output, tensors, fields, int8_rows=_INT8_ROWS)
     return read_matcher_card(job.output)
 
@@ -118,17 +120,26 @@ def matcher_quality(matched: MatchedSet, scores: NDArray[np.float32]) -> dict[st
     return {**evaluate_score_retrieval(scores, matched.image_of_caption), "pairwise": evaluate_pairwise(matched)}
 
 
-def dev_quality(matcher: Matcher, data_root: Path | None = None, on_progress: Progress | None = None) -> dict[str, Any]:
-    """Measure a matcher as it serves on both dev splits, for its card."""
-    quality = {}
-    for name in DEV_SETS:
-        matched = match_captioned(matcher, load_split(name, data_root), on_progress)
-        quality[name] = matcher_quality(matched, matched.scores(on_progress))
-    return quality
+def dev_fields(matcher: Matcher, data_root: Path | None = None, on_progress: Progress | None = None) -> dict[str, Any]:
+    """Measure a matcher as it serves on both dev splits; return what its card says of that.
+
+    That includes the best weight, beside the default model's scores as they are today.
+    """
+    sets = [load_split(name, data_root) for name in DEV_SETS]
+    encoder = InstalledModels().encoder(DEFAULT_MODEL)
+    firsts = [_scores(encode_captioned(encoder, data)) for data in sets]
+    matched = [match_captioned(matcher, data, on_progress) for data in sets]
+    scores = [one.scores(on_progress) for one in matched]
+    weight, before, after = choose_weight(firsts, scores, [one.image_of_caption for one in matched])
+    quality = {one.data.name: matcher_quality(one, found) for one, found in zip(matched, scores, strict=True)}
+    return {"weight": weight, "quality": quality, RERANKED: [before, after]}
 
 
 def _first_scores(job: Job, library: InstalledModels, data: CaptionedImages) -> NDArray[np.float32]:
     cache = ContentCache(job.work_root / "encoded")
-    encoded = encode_captioned(CachedEncoder(library.encoder(DEFAULT_MODEL), cache, "cpu"), data)
+    return _scores(encode_captioned(CachedEncoder(library.encoder(DEFAULT_MODEL), cache, "cpu"), data))
+
+
+def _scores(encoded: EncodedSet) -> NDArray[np.float32]:
     scores: NDArray[np.float32] = encoded.captions @ encoded.images.T
     return scores

@@ -7,8 +7,7 @@ photographs whose captions have it. Only the vectors of short queries change; th
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import NamedTuple
@@ -19,29 +18,24 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from lab.data.captioned import DEV_SETS, TRAIN_SETS, CaptionedImages
+from lab.data.captioned import DEV_SETS, TRAIN_SETS
 from lab.evaluation.frequent_words import frequent_words
 from lab.evaluation.two_words import common_pairs
 from lab.losses.info_nce import InfoNCE
 from lab.losses.shared_positives import shared_positives
 from lab.pretrained import imagenet_classes
 from lab.training.captioned_batches import Batch, CaptionedRows
-from lab.training.features import cached_features
 from lab.training.job import Job
 from lab.training.loop import Group, Schedule
 from lab.training.stage import run_stage
-from models.backbones.lite_pair import INPUT
+from lab.training.tower_vectors import PoolTexts, digest_of_weights, image_vectors
 from models.encoders.heads import ResidualHead
 from models.encoders.two_tower_module import HIDDEN, LEARNED, TwoTower
-from models.inference.compiler import compile_module
 from models.text.minilm import SENTENCE
 
 _DEV_QUERIES = 200, 80
 """Words and pairs that are asked for on a dev split."""
 _TOP = 10
-
-PoolTexts = Callable[[Sequence[str]], NDArray[np.float32]]
-"""M texts to the text tower's mean over tokens, ``(M, 384)``."""
 
 
 @dataclass(frozen=True)
@@ -95,9 +89,9 @@ class ShortQueries:
         head = ResidualHead(SENTENCE, LEARNED, HIDDEN, recipe.dropout, recipe.text_noise)
         head.load_state_dict(towers.text.head.state_dict())
         self._trained = _Trained(head)
-        self._identity = _digest(towers)
+        self._identity = digest_of_weights(towers, without="text.short.")
         train = job.load(*TRAIN_SETS)
-        vectors = np.concatenate([self._vectors(data) for data in train])
+        vectors = np.concatenate([image_vectors(job, towers, data) for data in train])
         self._photographs = CaptionedRows([vectors], train)
         self._deviation = torch.from_numpy(vectors).float().std(dim=0)
         prepare = partial(_prepare, pool_texts=pool_texts)
@@ -106,7 +100,8 @@ class ShortQueries:
         self._names = torch.from_numpy(pool_texts(imagenet_classes()))
         dev = job.load(*DEV_SETS)
         self._dev = [
-            (prepare(data.captions, *_DEV_QUERIES), torch.from_numpy(self._vectors(data)).float()) for data in dev
+            (prepare(data.captions, *_DEV_QUERIES), torch.from_numpy(image_vectors(job, towers, data)).float())
+            for data in dev
         ]
 
     def run(self) -> None:
@@ -156,29 +151,9 @@ class ShortQueries:
             precisions += [right[: queries.words].mean(), right[queries.words :].mean()]
         return float(np.mean(precisions))
 
-    def _vectors(self, data: CaptionedImages) -> NDArray[np.float16]:
-        example = torch.zeros(2, INPUT.size, INPUT.size, 3, dtype=torch.uint8)
-        return cached_features(
-            data.files,
-            INPUT,
-            compile_module(self._towers.image, [example], [(0,)]),
-            identity=f"vectors of {self._identity}",
-            cache=self._job.features,
-            on_progress=partial(self._job.reporter.features, f"{data.name}, vectors"),
-        )
-
 
 def _prepare(captions: Sequence[Sequence[str]], words: int, pairs: int, pool_texts: PoolTexts) -> _Queries:
     single, double = frequent_words(captions, words), common_pairs(captions, pairs)
     shown = torch.from_numpy(np.concatenate([single.present, double.right.T], axis=1))
     pooled = torch.from_numpy(pool_texts([*single.texts, *double.texts]))
     return _Queries(pooled, shown, len(single.texts))
-
-
-def _digest(towers: TwoTower) -> str:
-    """Return a SHA-256 of all weights but those of the head that is trained here."""
-    digest = hashlib.sha256()
-    for name, value in towers.state_dict().items():
-        if not name.startswith("text.short."):
-            digest.update(name.encode() + value.contiguous().numpy().tobytes())
-    return digest.hexdigest()

@@ -3,9 +3,11 @@
 The two backbones see the picture at two resolutions; their errors differ, and two small towers beat one of the same
 cost. Two-tower training by a symmetric contrastive loss follows Radford et al. 2021 (CLIP).
 
-A vector has two blocks: what captioned photographs taught (``LEARNED`` dimensions), and what ImageNet's classes say
-(see ``models.encoders.classes``). How much the second counts is up to the query, and lies in its vector: much for a
-bare noun, little for a sentence. Both are one vector and one inner product to all others.
+A vector has three blocks: what captioned photographs taught (``LEARNED`` dimensions), what ImageNet's classes say (see
+``models.encoders.classes``), and how near it is to all that is asked (see ``models.encoders.hubness``). How much the
+second and third count is up to the query, and lies in its vector: classes much for a bare noun and little for a
+sentence; hubness for a sentence, which is about one photograph, and not for a noun, which is about many. All are one
+vector and one inner product to all others.
 """
 
 from __future__ import annotations
@@ -22,12 +24,15 @@ from models.cards import EncoderCard
 from models.checkpoint import load_into, read_weights
 from models.encoders.classes import ClassMixture, NameSpace
 from models.encoders.heads import ResidualHead
+from models.encoders.hubness import COORDINATES, Hubness, hubness_of_image, hubness_of_text
 from models.inference.graph import Graph
 from models.text.minilm import SENTENCE, MiniLM, token_examples
 
 LEARNED = 512
-_CLASSES = 128
-DIMENSION = LEARNED + _CLASSES
+_CLASSES = 125
+MEANING = LEARNED + _CLASSES
+"""Of the first two blocks."""
+DIMENSION = MEANING + COORDINATES
 HIDDEN = 1024
 
 _BARE_PIECES, _SENTENCE_PIECES = 4, 6
@@ -45,6 +50,7 @@ class ImageTower(LitePair):
         super().__init__()
         self.head = ResidualHead(FEATURES, LEARNED, HIDDEN, dropout, noise)
         self.classes = ClassMixture(FEATURES, _CLASSES)
+        self.hubness = Hubness(MEANING)
 
     def train(self, mode: bool = True) -> ImageTower:
         """Set the mode; the backbones' batch norms stay with ImageNet's statistics, for small sets are poor in them."""
@@ -69,7 +75,8 @@ class ImageTower(LitePair):
         """Embed what the linear layers gave."""
         projected, logits = linear[:, :LEARNED], linear[:, LEARNED:]
         blocks = [self.head.refined(projected), _CLASS_WEIGHT_IMAGE * self.classes.mixture(logits)]
-        return F.normalize(torch.cat(blocks, dim=1), dim=1)
+        meaning = F.normalize(torch.cat(blocks, dim=1), dim=1)
+        return F.normalize(torch.cat([meaning, hubness_of_image(self.hubness(meaning))], dim=1), dim=1)
 
     def trace(self, pixels: Tensor) -> tuple[list[Tensor], Tensor]:
         """Embed pixels; also return the feature maps as leaves that gradients reach."""
@@ -112,6 +119,7 @@ class TextTower(MiniLM):
         self.head = ResidualHead(SENTENCE, LEARNED, HIDDEN, dropout, noise)
         self.short = ResidualHead(SENTENCE, LEARNED, HIDDEN, dropout, noise)
         self.names = NameSpace(SENTENCE, _CLASSES)
+        self.hubness = Hubness(MEANING)
 
     def forward(self, ids: Tensor, mask: Tensor, lengths: Tensor | None = None) -> Tensor:
         """Embed sentences and shorter queries.
@@ -122,12 +130,15 @@ class TextTower(MiniLM):
             lengths: how many tokens tell a bare name from a sentence, ``(B,)``; None for those that there are.
         """
         tokens = mask.sum(dim=1) if lengths is None else lengths
-        pooled, bareness = self.pooled(ids, mask), bareness_by(tokens, _BARE_PIECES, _SENTENCE_PIECES)
-        sentence = self.head(pooled)
+        return self.vectors(self.pooled(ids, mask), tokens)
+
+    def vectors(self, pooled: Tensor, tokens: Tensor) -> Tensor:
+        """Embed MiniLM's vectors ``(B, 384)`` of texts of so many tokens, ``(B,)``."""
+        sentence, bareness = self.head(pooled), bareness_by(tokens, _BARE_PIECES, _SENTENCE_PIECES)
         return self.join(sentence + bareness * (self.short(pooled) - sentence), pooled, bareness)
 
     def join(self, learned: Tensor, pooled: Tensor, bareness: Tensor) -> Tensor:
-        """Put both blocks together: ``(B, 512)`` by the heads, and MiniLM's vectors ``(B, 384)`` for the class names.
+        """Put all blocks together: ``(B, 512)`` by the heads, and MiniLM's vectors ``(B, 384)`` for the class names.
 
         Args:
             learned: of any length above 0.
@@ -135,7 +146,9 @@ class TextTower(MiniLM):
             bareness: ``(B, 1)``, see ``bareness_of``.
         """
         weight = _CLASS_WEIGHT_SENTENCE + (_CLASS_WEIGHT_BARE - _CLASS_WEIGHT_SENTENCE) * bareness
-        return F.normalize(torch.cat([F.normalize(learned, dim=1), weight * self.names(pooled)], dim=1), dim=1)
+        meaning = F.normalize(torch.cat([F.normalize(learned, dim=1), weight * self.names(pooled)], dim=1), dim=1)
+        hubness = hubness_of_text(self.hubness(meaning), 1 - bareness)
+        return F.normalize(torch.cat([meaning, hubness], dim=1), dim=1)
 
 
 def bareness_of(mask: Tensor, bare: int, sentence: int) -> Tensor:

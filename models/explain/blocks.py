@@ -1,9 +1,9 @@
 """Vectors of several blocks, whose share in a query depends on more than what it means.
 
-``semblance-base`` counts a query's word pieces to tell a bare name from a sentence, and gives the block of class names
-its share by that. Left out, any word would move that share, even one that means nothing: what the word adds is asked
-with the shares held fixed. By the same count it is chosen which head makes the other block, and how a text is read:
-that is held by ``LeftTextEncoder``.
+``semblance-base`` counts a query's word pieces to tell a bare name from a sentence, and gives the blocks of class names
+and of hubness their shares by that. Left out, any word would move those shares, even one that means nothing: what the
+word adds is asked with the shares held fixed. By the same count it is chosen which head makes the first block, and how
+a text is read: that is held by ``LeftTextEncoder``.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import numpy as np
 
 from models.types import Vectors
 
-BLOCKS = {"two_tower": (512, 128)}
+BLOCKS = {"two_tower": (512, 125, 3)}
 """Dimensions of the blocks, by the architecture of the encoder."""
 
 

@@ -8,7 +8,9 @@ import pytest
 import torch
 from demo_set import write_training_sets
 
-from lab.training import late_interaction, short_over_shipped
+from lab.data.captioned import TRAIN_SETS
+from lab.training import late_interaction, over_shipped
+from lab.training.hubness_banks import HubnessRecipe
 from lab.training.job import Job
 from lab.training.loop import PassReport
 from lab.training.semblance_base import Recipe, ship
@@ -16,6 +18,7 @@ from lab.training.short_queries import ShortRecipe
 from models.cards import read_encoder_card, read_matcher_card
 from models.checkpoint import read_weights
 from models.encoders.two_tower import load_encoder
+from models.encoders.two_tower_module import LEARNED, MEANING
 from models.inference.compiler import Compiler
 from models.inference.execution import Execution
 from models.matchers.late_interaction import load_matcher
@@ -72,7 +75,7 @@ def test_a_killed_run_goes_on_and_ships_an_encoder_that_its_card_describes(data:
     encoder = load_encoder(card, tmp_path / "out", Compiler(Execution("torch")))
     vectors = encoder.encode_texts(["a giraffe", "a man with a camera stands on a hill in the evening"])
     assert vectors.shape == (2, 640)
-    names = np.linalg.norm(vectors[:, 512:], axis=1)
+    names = np.linalg.norm(vectors[:, LEARNED:MEANING], axis=1)
     assert names[0] > 0.6 > 0.3 > names[1] > 0  # a bare name speaks to the class block, a sentence little
 
 
@@ -82,7 +85,7 @@ def test_the_head_of_short_queries_is_trained_over_what_ships_and_nothing_else_c
 ) -> None:
     told = _Told()
     job = Job("semblance-base-short-queries", data, tmp_path / "work", tmp_path / "out", told)
-    card = short_over_shipped.ship(job, SHORT)
+    card = over_shipped.ship_short(job, SHORT)
     assert told.passes == ["short-queries 1", "short-queries 2"]
     assert (card.name, card.training["short_queries"]) == ("semblance-base", asdict(SHORT))
     before = read_weights(weights_folder("semblance-base"), encoder_card("semblance-base"))
@@ -90,6 +93,22 @@ def test_the_head_of_short_queries_is_trained_over_what_ships_and_nothing_else_c
     changed = {name for name in after if name not in before or not torch.equal(after[name], before[name])}
     assert changed
     assert all(name.startswith("text.short.") for name in changed)
+
+
+@pytest.mark.slow
+def test_hubness_is_fitted_to_what_ships_and_nothing_else_changes(data: Path, tmp_path: Path) -> None:
+    job = Job("semblance-base-hubness", data, tmp_path / "work", tmp_path / "out", _Told())
+    card = over_shipped.ship_hubness(job, HubnessRecipe(seed=2))
+    assert card.name == "semblance-base"
+    assert card.training["hubness"] == {"sets": list(TRAIN_SETS), "cluster_iterations": 10, "seed": 2}
+    before = read_weights(weights_folder("semblance-base"), encoder_card("semblance-base"))
+    after = read_weights(tmp_path / "out", card)
+    changed = {name for name in after if not torch.equal(after[name], before[name])}
+    assert changed == {
+        f"{side}.hubness.{part}" for side in ("image", "text") for part in ("centres", "log_shares", "mean")
+    }
+    for side in ("image", "text"):
+        assert after[f"{side}.hubness.log_shares"].exp().sum() == pytest.approx(1, abs=1e-3)
 
 
 @pytest.mark.slow

@@ -13,7 +13,7 @@ from models.checkpoint import WEIGHTS, read_weights
 from models.composition import Term
 from models.encoders.compiled import CompiledDualEncoder
 from models.encoders.two_tower import load_encoder
-from models.encoders.two_tower_module import DIMENSION, LEARNED, TextTower, load_two_tower
+from models.encoders.two_tower_module import DIMENSION, LEARNED, MEANING, TextTower, load_two_tower
 from models.explain.blocks import BLOCKS, held
 from models.explain.words import word_saliency
 from models.files import file_sha256
@@ -27,7 +27,7 @@ from models.text.tokeniser import TOKENISER, load_minilm_tokeniser
 
 
 def test_the_blocks_are_those_of_the_towers() -> None:
-    assert BLOCKS["two_tower"] == (LEARNED, DIMENSION - LEARNED)
+    assert BLOCKS["two_tower"] == (LEARNED, MEANING - LEARNED, DIMENSION - MEANING)
 
 
 def test_each_block_gets_the_length_that_the_other_vector_s_has() -> None:
@@ -90,6 +90,7 @@ def test_an_article_is_worth_next_to_nothing_in_a_short_query() -> None:
     encoder = InstalledModels(Execution("torch")).encoder("semblance-base")
     text = "a dog runs on grass"
     vector = encoder.encode_texts([text])[0]
-    match = toy_match([Term(text, vector, text=text)], vector, None, encoder.encode_texts)
+    image = np.concatenate([vector[:MEANING], np.zeros(DIMENSION - MEANING, np.float32)])
+    match = toy_match([Term(text, vector, text=text)], image, None, encoder.encode_texts)
     free, fixed = (word_saliency(match, blocks)[0].words[0].value for blocks in ((), BLOCKS["two_tower"]))
     assert fixed < free / 2
