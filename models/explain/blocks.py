@@ -16,6 +16,11 @@ BLOCKS = {"two_tower": (512, 125, 3)}
 """Dimensions of the blocks, by the architecture of the encoder."""
 
 
+def meaning(blocks: tuple[int, ...]) -> int | None:
+    """Return how many dimensions, from the first on, say what is meant; None for all: the third block is hubness."""
+    return sum(blocks[:2]) or None
+
+
 def held(vectors: Vectors, like: Vectors, blocks: tuple[int, ...]) -> Vectors:
     """Give the blocks of ``(N, D)`` vectors the lengths that those of one ``(D,)`` have; without blocks, as they are.
 

@@ -7,8 +7,11 @@ product, on both images. ``grad-cam`` explains the whole inner product.
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 
+from models.explain.blocks import meaning
 from models.explain.grad_cam import GradCam
 from models.explain.source import ExplainerSource
 from models.types import Vectors
@@ -17,9 +20,15 @@ DIMENSIONS = 5
 """As in the paper."""
 
 
-def top_dimensions(query: Vectors, image: Vectors) -> Vectors:
-    """Return a query's vector ``(D,)``, zero but for the dimensions that add most to its inner product with another."""
-    top = np.argsort(-query * image, kind="stable")[:DIMENSIONS]
+def top_dimensions(query: Vectors, image: Vectors, among: int | None = None) -> Vectors:
+    """Return a query's vector ``(D,)``, zero but for the dimensions that add most to its inner product with another.
+
+    Args:
+        query: its vector.
+        image: the other's.
+        among: only so many dimensions, from the first on; None for all.
+    """
+    top = np.argsort(-(query * image)[:among], kind="stable")[:DIMENSIONS]
     kept = np.zeros_like(query)
     kept[top] = query[top]
     return kept
@@ -27,6 +36,5 @@ def top_dimensions(query: Vectors, image: Vectors) -> Vectors:
 
 def load_explainer(source: ExplainerSource) -> GradCam:
     """Load the image tower in torch, as ``grad-cam`` does."""
-    return GradCam(
-        source.load_image_tower(), device=source.compiler.device, blocks=source.blocks, target=top_dimensions
-    )
+    target = partial(top_dimensions, among=meaning(source.blocks))
+    return GradCam(source.load_image_tower(), device=source.compiler.device, blocks=source.blocks, target=target)

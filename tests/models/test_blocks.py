@@ -14,7 +14,7 @@ from models.composition import Term
 from models.encoders.compiled import CompiledDualEncoder
 from models.encoders.two_tower import load_encoder
 from models.encoders.two_tower_module import DIMENSION, LEARNED, MEANING, TextTower, load_two_tower
-from models.explain.blocks import BLOCKS, held
+from models.explain.blocks import BLOCKS, held, meaning
 from models.explain.words import word_saliency
 from models.files import file_sha256
 from models.inference.compiler import Compiler
@@ -34,6 +34,11 @@ def test_each_block_gets_the_length_that_the_other_vector_s_has() -> None:
     like = np.array([3, 4, 0.5], np.float32)
     found = held(np.array([[1, 0, 2], [0, 0, -1]], np.float32), like, (2, 1))
     np.testing.assert_allclose(found, [[5, 0, 0.5], [0, 0, -0.5]])
+
+
+def test_what_is_meant_is_all_but_hubness() -> None:
+    assert meaning(BLOCKS["two_tower"]) == MEANING
+    assert meaning(()) is None
 
 
 def test_without_blocks_vectors_stay() -> None:
