@@ -10,7 +10,7 @@ import json
 import sys
 
 from lab.progress import progress_bar
-from lab.training.shipped_matcher import RERANKED, dev_fields
+from lab.training.shipped_matcher import RERANKED, dev_quality, dev_scores, dev_weight
 from models.cards import CARD
 from models.library import InstalledModels
 from models.shipped import weights_folder
@@ -20,14 +20,15 @@ def main(name: str) -> None:
     """Measure and write."""
     with progress_bar() as progress:
         task = progress.add_task(name)
-        found = dev_fields(
+        scored = dev_scores(
             InstalledModels().matcher(name),
             on_progress=lambda done, total: progress.update(task, completed=done, total=total),
         )
     file = weights_folder(name) / CARD
     card = json.loads(file.read_text(encoding="utf-8"))
-    card["training"][RERANKED] = found.pop(RERANKED)
-    card.update(found)
+    weight, *recall = dev_weight(scored)
+    card["training"][RERANKED] = recall
+    card.update(weight=weight, quality=dev_quality(scored))
     file.write_text(json.dumps(card, indent=2) + "\n", encoding="utf-8")
 
 

@@ -22,7 +22,7 @@ from lab.training.features import cached_features
 from lab.training.job import Job
 from lab.training.loop import Group, Schedule
 from lab.training.precision import mixed_precision
-from lab.training.shipped_matcher import dev_fields
+from lab.training.shipped_matcher import dev_quality, dev_scores
 from lab.training.stage import run_stage
 from models.backbones.lite_pair import INPUT
 from models.cards import MatcherCard, read_matcher_card
@@ -194,6 +194,6 @@ def ship(job: Job, recipe: Recipe | None = None) -> MatcherCard:
     }
     write_checkpoint(job.output, heads.state_dict(), card)
     matcher = load_matcher(MatcherSource(read_matcher_card(job.output), job.output))
-    card["quality"] = dev_fields(matcher, job.data_root)["quality"]
+    card["quality"] = dev_quality(dev_scores(matcher, job.data_root))
     write_checkpoint(job.output, heads.state_dict(), card)
     return read_matcher_card(job.output)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Protocol
@@ -120,19 +120,26 @@ def matcher_quality(matched: MatchedSet, scores: NDArray[np.float32]) -> dict[st
     return {**evaluate_score_retrieval(scores, matched.image_of_caption), "pairwise": evaluate_pairwise(matched)}
 
 
-def dev_fields(matcher: Matcher, data_root: Path | None = None, on_progress: Progress | None = None) -> dict[str, Any]:
-    """Measure a matcher as it serves on both dev splits; return what its card says of that.
+Scored = Sequence[tuple[MatchedSet, NDArray[np.float32]]]
+"""Sets, each with the scores of all its pairs, ``(M, N)``."""
 
-    That includes the best weight, beside the default model's scores as they are today.
-    """
-    sets = [load_split(name, data_root) for name in DEV_SETS]
+
+def dev_scores(matcher: Matcher, data_root: Path | None = None, on_progress: Progress | None = None) -> Scored:
+    """Score both dev splits by a matcher as it serves."""
+    matched = [match_captioned(matcher, load_split(name, data_root), on_progress) for name in DEV_SETS]
+    return [(one, one.scores(on_progress)) for one in matched]
+
+
+def dev_quality(scored: Scored) -> dict[str, Any]:
+    """Return what a card says of a matcher's scores of both dev splits."""
+    return {matched.data.name: matcher_quality(matched, scores) for matched, scores in scored}
+
+
+def dev_weight(scored: Scored) -> tuple[float, float, float]:
+    """Choose the weight beside the default model's scores as they are today; see ``choose_weight``."""
     encoder = InstalledModels().encoder(DEFAULT_MODEL)
-    firsts = [_scores(encode_captioned(encoder, data)) for data in sets]
-    matched = [match_captioned(matcher, data, on_progress) for data in sets]
-    scores = [one.scores(on_progress) for one in matched]
-    weight, before, after = choose_weight(firsts, scores, [one.image_of_caption for one in matched])
-    quality = {one.data.name: matcher_quality(one, found) for one, found in zip(matched, scores, strict=True)}
-    return {"weight": weight, "quality": quality, RERANKED: [before, after]}
+    firsts = [_scores(encode_captioned(encoder, matched.data)) for matched, _ in scored]
+    return choose_weight(firsts, [scores for _, scores in scored], [matched.image_of_caption for matched, _ in scored])
 
 
 def _first_scores(job: Job, library: InstalledModels, data: CaptionedImages) -> NDArray[np.float32]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
-from functools import partial
+from functools import cache, partial
 
 import numpy as np
 import torch
@@ -13,9 +13,8 @@ from torch import Tensor, nn
 
 from lab.data.captioned import CaptionedImages
 from lab.data.sentences import encode_by_length
-from lab.training.features import cached_features
+from lab.training.frozen import compiled, features_of
 from lab.training.job import Job
-from models.backbones.lite_pair import INPUT
 from models.encoders.two_tower_module import TwoTower
 from models.inference.compiler import compile_module
 from models.text.minilm import SENTENCE
@@ -27,15 +26,8 @@ PoolTexts = Callable[[Sequence[str]], NDArray[np.float32]]
 
 def image_vectors(job: Job, towers: TwoTower, data: CaptionedImages) -> NDArray[np.float16]:
     """Return the vectors of whole photographs, ``(N, 640)`` float16, from the cache where they are there."""
-    example = torch.zeros(2, INPUT.size, INPUT.size, 3, dtype=torch.uint8)
-    return cached_features(
-        data.files,
-        INPUT,
-        compile_module(towers.image, [example], [(0,)]),
-        identity=f"vectors of {digest_of_weights(towers.image)}",
-        cache=job.features,
-        on_progress=partial(job.reporter.features, f"{data.name}, vectors"),
-    )
+    runner = cache(partial(compiled, towers.image, job.device))
+    return features_of(job, data, 0, "vectors", f"vectors of {digest_of_weights(towers.image)}", runner)
 
 
 def pool_texts(towers: TwoTower, tokenise: Tokeniser, texts: Sequence[str]) -> NDArray[np.float32]:
