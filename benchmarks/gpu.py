@@ -35,7 +35,7 @@ ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks" / "results" / "gpu.csv"
 _BATCHES = (32, 128, 512)
 _SENTENCES = ("a dog runs on the beach", "two people sit at a table", "giraffe", "a red bus in a street at night")
-_ROWS, _DIMENSION, _LISTS, _QUERIES = 200_000, 640, 1024, 1000
+_ROWS, _DIMENSION, _LISTS, _QUERIES = 200_000, 768, 1024, 1000
 
 
 def main() -> None:

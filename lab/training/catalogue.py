@@ -10,6 +10,7 @@ from models.errors import UnknownModelError
 
 RECIPES = {
     "semblance-base": "semblance_base.ship",
+    "semblance-base-phrases": "over_shipped.ship_phrases",
     "semblance-base-short-queries": "over_shipped.ship_short",
     "semblance-base-hubness": "over_shipped.ship_hubness",
     "late-interaction": "late_interaction.ship",

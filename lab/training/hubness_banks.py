@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from lab.data.captioned import TRAIN_SETS
 from lab.training.job import Job
-from lab.training.tower_vectors import PoolTexts, image_vectors
+from lab.training.tower_vectors import ReadTexts, image_vectors
 from models.encoders.hubness import CENTRES
 from models.encoders.two_tower_module import MEANING, TwoTower
 from models.text.tokeniser import Tokeniser
@@ -35,7 +35,7 @@ def fit_hubness(
     recipe: HubnessRecipe,
     towers: TwoTower,
     tokenise: Tokeniser,
-    pool_texts: PoolTexts,
+    read_texts: ReadTexts,
 ) -> None:
     """Give each tower a bank of the other's vectors.
 
@@ -44,13 +44,13 @@ def fit_hubness(
         recipe: the choices; other sets than those of training tell what the correction brings elsewhere.
         towers: trained in all else.
         tokenise: of the text tower.
-        pool_texts: computes MiniLM's vectors with the towers' weights.
+        read_texts: reads texts with the towers' weights.
     """
     train = job.load(*recipe.sets)
     texts = [text for data in train for text in data.flat_captions()[0]]
     tokens = torch.tensor([int(tokenise([text])[1].sum()) for text in texts])
-    pooled = torch.from_numpy(pool_texts(texts))
-    parts = zip(torch.split(pooled, _TOGETHER), torch.split(tokens, _TOGETHER), strict=True)
+    read = torch.from_numpy(read_texts(texts))
+    parts = zip(torch.split(read, _TOGETHER), torch.split(tokens, _TOGETHER), strict=True)
     vectors = [towers.text.vectors(*part) for part in parts]
     sentences = _meaning(torch.cat(vectors))
     images = _meaning(torch.from_numpy(np.concatenate([image_vectors(job, towers, data) for data in train])))

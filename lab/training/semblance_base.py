@@ -1,7 +1,8 @@
-"""Trains ``semblance-base`` in stages: heads, then the last blocks with them, the head of short queries, and hubness.
+"""Trains ``semblance-base`` in stages: heads, the last blocks with them, phrases, short queries, and hubness.
 
 First the heads of images and sentences alone; then the backbones' last blocks and MiniLM with them; then, over both
-towers as they are, the head of short queries (``short_queries``); at last the banks of hubness (``hubness_banks``).
+towers as they are, the phrases (``phrases``) and the head of short queries (``short_queries``); at last the banks of
+hubness (``hubness_banks``).
 
 The output of the backbones' first blocks for each photograph, its mirror image and its crops never changes: it is
 computed once and cached. The first stage takes minutes; without it, the large gradients of untrained heads would damage
@@ -33,6 +34,7 @@ from lab.training.features import cached_features
 from lab.training.hubness_banks import HubnessRecipe, fit_hubness
 from lab.training.job import Job
 from lab.training.loop import Group, Schedule
+from lab.training.phrases import PhraseRecipe, Phrases
 from lab.training.semblance_towers import (
     TUNED_FROM,
     Embedding,
@@ -45,7 +47,7 @@ from lab.training.semblance_towers import (
 from lab.training.shipped_encoder import ship_encoder
 from lab.training.short_queries import ShortQueries, ShortRecipe
 from lab.training.stage import run_stage
-from lab.training.tower_vectors import pool_texts
+from lab.training.tower_vectors import pool_texts, read_texts
 from models.backbones.lite_pair import BACKBONES, FEATURES, INPUT
 from models.cards import EncoderCard
 from models.encoders.two_tower import load_encoder
@@ -229,16 +231,25 @@ def _recall(dev: Prepared, embedding: Embedding) -> float:
     return mean_recall(torch.cat(images), torch.cat(texts), photographs.image_of_caption)
 
 
-def ship(job: Job, recipe: Recipe | None = None, short: ShortRecipe | None = None) -> EncoderCard:
+def ship(
+    job: Job,
+    recipe: Recipe | None = None,
+    phrases: PhraseRecipe | None = None,
+    short: ShortRecipe | None = None,
+) -> EncoderCard:
     """Train, write the folder (weights, tokeniser, card) and measure what was written on both dev splits."""
-    recipe = recipe or job.recipe(Recipe(), ShortRecipe(), HubnessRecipe())
-    short = short or job.recipe(ShortRecipe(), Recipe(), HubnessRecipe())
-    hubness = job.recipe(HubnessRecipe(), Recipe(), ShortRecipe())
+    all_recipes = Recipe(), PhraseRecipe(), ShortRecipe(), HubnessRecipe()
+    recipe = recipe or job.recipe(Recipe(), *all_recipes)
+    phrases = phrases or job.recipe(PhraseRecipe(), *all_recipes)
+    short = short or job.recipe(ShortRecipe(), *all_recipes)
+    hubness = job.recipe(HubnessRecipe(), *all_recipes)
     training = Training(job, recipe)
-    towers = training.run()
-    ShortQueries(job, short, towers, training.pool_texts).run()
-    fit_hubness(job, hubness, towers, training.tokenise, training.pool_texts)
-    stages = {"short_queries": asdict(short), "hubness": asdict(hubness)}
+    towers, tokenise = training.run(), training.tokenise
+    Phrases(job, phrases, towers, tokenise).run()
+    read = partial(read_texts, towers, tokenise)
+    ShortQueries(job, short, towers, read).run()
+    fit_hubness(job, hubness, towers, tokenise, read)
+    stages = {"phrases": asdict(phrases), "short_queries": asdict(short), "hubness": asdict(hubness)}
     return ship_towers(job, towers, {**job.card(recipe)["training"], **stages})
 
 
@@ -254,8 +265,9 @@ def ship_towers(job: Job, towers: TwoTower, training: Mapping[str, Any]) -> Enco
         **job.card(Recipe()),
         "training": training,
         "description": "Two EfficientNet-Lites (Lite0 at 224 and Lite2 at 260 pixels) and a MiniLM-L6, tuned together "
-        "on captioned photographs and joined on one unit sphere, with a block that knows ImageNet's classes by name. "
-        "English only. Trained on photographs that are licensed for research only.",
+        "on captioned photographs and joined on one unit sphere, with a block that knows ImageNet's classes by name "
+        "and one for the words and phrases of captions, read by convolutions. English only. Trained on photographs "
+        "that are licensed for research only.",
         "architecture": "two_tower",
         "dimension": DIMENSION,
         "preprocessing": asdict(INPUT),

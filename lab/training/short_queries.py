@@ -28,7 +28,7 @@ from lab.training.captioned_batches import Batch, CaptionedRows
 from lab.training.job import Job
 from lab.training.loop import Group, Schedule
 from lab.training.stage import run_stage
-from lab.training.tower_vectors import PoolTexts, digest_of_weights, image_vectors
+from lab.training.tower_vectors import ReadTexts, digest_of_weights, image_vectors
 from models.encoders.heads import ResidualHead
 from models.encoders.two_tower_module import HIDDEN, LEARNED, TwoTower
 from models.text.minilm import SENTENCE
@@ -59,9 +59,9 @@ class ShortRecipe:
 
 
 class _Queries(NamedTuple):
-    """T words and pairs: MiniLM's vectors ``(T, 384)``, and whether each of N images shows them, ``(N, T)``."""
+    """T words and pairs: what is read of them ``(T, READ)``, and whether each of N images shows them, ``(N, T)``."""
 
-    pooled: Tensor
+    read: Tensor
     shown: Tensor
     words: int
     """The first so many are single words."""
@@ -80,10 +80,10 @@ class ShortQueries:
         job: the training job.
         recipe: the choices.
         towers: trained but for ``text.short``, which begins as the head of sentences.
-        pool_texts: computes MiniLM's vectors with the towers' weights.
+        read_texts: reads texts with the towers' weights.
     """
 
-    def __init__(self, job: Job, recipe: ShortRecipe, towers: TwoTower, pool_texts: PoolTexts) -> None:
+    def __init__(self, job: Job, recipe: ShortRecipe, towers: TwoTower, read_texts: ReadTexts) -> None:
         torch.manual_seed(recipe.seed)
         self._job, self._recipe, self._towers = job, recipe, towers.requires_grad_(False)
         head = ResidualHead(SENTENCE, LEARNED, HIDDEN, recipe.dropout, recipe.text_noise)
@@ -94,10 +94,10 @@ class ShortQueries:
         vectors = np.concatenate([image_vectors(job, towers, data) for data in train])
         self._photographs = CaptionedRows([vectors], train)
         self._deviation = torch.from_numpy(vectors).float().std(dim=0)
-        prepare = partial(_prepare, pool_texts=pool_texts)
+        prepare = partial(_prepare, read_texts=read_texts)
         captions = [own for data in train for own in data.captions]
         self._queries = prepare(captions, recipe.words, recipe.pairs)
-        self._names = torch.from_numpy(pool_texts(imagenet_classes()))
+        self._names = torch.from_numpy(read_texts(imagenet_classes()))[:, :SENTENCE]
         dev = job.load(*DEV_SETS)
         self._dev = [
             (prepare(data.captions, *_DEV_QUERIES), torch.from_numpy(image_vectors(job, towers, data)).float())
@@ -127,7 +127,7 @@ class ShortQueries:
         chosen = self._draw(shown.any(dim=0).numpy(), np.random.default_rng(batch.seed))
         noise = self._recipe.image_noise * self._deviation * torch.randn(batch.rows.shape)
         images = F.normalize(batch.rows.float() + noise, dim=1)
-        texts = self._embed(self._queries.pooled[chosen])
+        texts = self._embed(self._queries.read[chosen])
         named = shared_positives(images, texts, shown[:, chosen], self._trained.contrast.scale)
         names = self._towers.text.head(self._names), self._trained.head(self._names)
         return named + self._recipe.kept * (1 - F.cosine_similarity(*names).mean())
@@ -138,22 +138,22 @@ class ShortQueries:
         sorts = np.flatnonzero(there[:split]), split + np.flatnonzero(there[split:])
         return np.concatenate([random.permutation(rows)[: self._recipe.texts // 2] for rows in sorts])
 
-    def _embed(self, pooled: Tensor) -> Tensor:
-        return self._towers.text.join(self._trained.head(pooled), pooled, torch.ones(len(pooled), 1))
+    def _embed(self, read: Tensor) -> Tensor:
+        return self._towers.text.join(self._trained.head(read[:, :SENTENCE]), read, torch.ones(len(read), 1))
 
     @torch.no_grad()
     def _precision(self) -> float:
         """Return the mean precision at ten of the words and of the pairs of both dev splits."""
         precisions = []
         for queries, images in self._dev:
-            best = (self._embed(queries.pooled) @ images.T).topk(min(_TOP, len(images)), dim=1).indices
+            best = (self._embed(queries.read) @ images.T).topk(min(_TOP, len(images)), dim=1).indices
             right = queries.shown.T.gather(1, best).float().mean(dim=1)
             precisions += [right[: queries.words].mean(), right[queries.words :].mean()]
         return float(np.mean(precisions))
 
 
-def _prepare(captions: Sequence[Sequence[str]], words: int, pairs: int, pool_texts: PoolTexts) -> _Queries:
+def _prepare(captions: Sequence[Sequence[str]], words: int, pairs: int, read_texts: ReadTexts) -> _Queries:
     single, double = frequent_words(captions, words), common_pairs(captions, pairs)
     shown = torch.from_numpy(np.concatenate([single.present, double.right.T], axis=1))
-    pooled = torch.from_numpy(pool_texts([*single.texts, *double.texts]))
-    return _Queries(pooled, shown, len(single.texts))
+    read = torch.from_numpy(read_texts([*single.texts, *double.texts]))
+    return _Queries(read, shown, len(single.texts))

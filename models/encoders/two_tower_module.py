@@ -3,11 +3,12 @@
 The two backbones see the picture at two resolutions; their errors differ, and two small towers beat one of the same
 cost. Two-tower training by a symmetric contrastive loss follows Radford et al. 2021 (CLIP).
 
-A vector has three blocks: what captioned photographs taught (``LEARNED`` dimensions), what ImageNet's classes say (see
-``models.encoders.classes``), and how near it is to all that is asked (see ``models.encoders.hubness``). How much the
-second and third count is up to the query, and lies in its vector: classes much for a bare noun and little for a
-sentence; hubness for a sentence, which is about one photograph, and not for a noun, which is about many. All are one
-vector and one inner product to all others.
+A vector has four blocks: what captioned photographs taught (``LEARNED`` dimensions), what ImageNet's classes say (see
+``models.encoders.classes``), what captions taught a second reader of their words (see ``models.encoders.phrases``), and
+how near it is to all that is asked (see ``models.encoders.hubness``). How much all but the first count is up to the
+query, and lies in its vector: classes much for a bare noun and little for a sentence; phrases and hubness for a
+sentence, which is about one photograph, and not for a noun, which is about many. All are one vector and one inner
+product to all others.
 """
 
 from __future__ import annotations
@@ -22,34 +23,45 @@ from torch.nn import functional as F
 from models.backbones.lite_pair import FEATURES, INPUT, LitePair
 from models.cards import EncoderCard
 from models.checkpoint import load_into, read_weights
-from models.encoders.classes import ClassMixture, NameSpace
+from models.encoders.classes import CLASSES, ClassMixture, NameSpace
 from models.encoders.heads import ResidualHead
 from models.encoders.hubness import COORDINATES, Hubness, hubness_of_image, hubness_of_text
+from models.encoders.phrases import PhraseReader
+from models.encoders.unit_linear import UnitLinear
 from models.inference.graph import Graph
 from models.text.minilm import SENTENCE, MiniLM, token_examples
 
 LEARNED = 512
 _CLASSES = 125
-MEANING = LEARNED + _CLASSES
-"""Of the first two blocks."""
+PHRASES = 128
+MEANING = LEARNED + _CLASSES + PHRASES
+"""Of the first three blocks."""
 DIMENSION = MEANING + COORDINATES
+LINEAR = LEARNED + CLASSES + PHRASES
+"""Of what an image's linear layers give."""
+READ = SENTENCE + PHRASES
+"""Of what is read of a text before its length counts: MiniLM's vector and the phrases'."""
 HIDDEN = 1024
 
 _BARE_PIECES, _SENTENCE_PIECES = 4, 6
 """Up to how many word pieces a query is a bare name, and from how many on a sentence; in between it is some of both."""
 _CLASS_WEIGHT_IMAGE, _CLASS_WEIGHT_SENTENCE, _CLASS_WEIGHT_BARE = 0.5, 0.2, 1.0
 """What the class block weighs beside the learned one in an image's vector, a sentence's and a bare name's."""
+_PHRASES_WEIGHT = 0.6
+"""What the block of phrases weighs beside the learned one, in an image's vector and a sentence's; in a bare name's
+nothing."""
 
 _HEAD, _SHORT = "text.head.", "text.short."
 
 
 class ImageTower(LitePair):
-    """``(B, 260, 260, 3)`` uint8 pixels to ``(B, 640)`` unit vectors."""
+    """``(B, 260, 260, 3)`` uint8 pixels to ``(B, 768)`` unit vectors."""
 
     def __init__(self, dropout: float = 0.0, noise: float = 0.0) -> None:
         super().__init__()
         self.head = ResidualHead(FEATURES, LEARNED, HIDDEN, dropout, noise)
         self.classes = ClassMixture(FEATURES, _CLASSES)
+        self.phrases = UnitLinear(FEATURES, PHRASES)
         self.hubness = Hubness(MEANING)
 
     def train(self, mode: bool = True) -> ImageTower:
@@ -63,18 +75,21 @@ class ImageTower(LitePair):
         return self.vectors(self.linear(self.pool(maps)))
 
     def linear(self, features: Tensor) -> Tensor:
-        """Apply the first, linear layers to pooled features ``(B, 2560)``, ``(B, 512 + 1000)``.
+        """Apply the first, linear layers to pooled features ``(B, 2560)``, ``(B, LINEAR)``.
 
         Of a sum of features it is the sum of what each adds, so that it need not be computed for every sum anew.
         """
-        return torch.cat(
-            [self.head.project(self.head.standardised(features)), self.classes.classifier(features)], dim=1
-        )
+        projected = self.head.project(self.head.standardised(features))
+        return torch.cat([projected, self.classes.classifier(features), self.phrases.linear(features)], dim=1)
 
     def vectors(self, linear: Tensor) -> Tensor:
         """Embed what the linear layers gave."""
-        projected, logits = linear[:, :LEARNED], linear[:, LEARNED:]
-        blocks = [self.head.refined(projected), _CLASS_WEIGHT_IMAGE * self.classes.mixture(logits)]
+        projected, logits, phrases = linear[:, :LEARNED], linear[:, LEARNED:-PHRASES], linear[:, -PHRASES:]
+        blocks = [
+            self.head.refined(projected),
+            _CLASS_WEIGHT_IMAGE * self.classes.mixture(logits),
+            _PHRASES_WEIGHT * F.normalize(phrases, dim=1),
+        ]
         meaning = F.normalize(torch.cat(blocks, dim=1), dim=1)
         return F.normalize(torch.cat([meaning, hubness_of_image(self.hubness(meaning))], dim=1), dim=1)
 
@@ -91,7 +106,7 @@ class ImageTower(LitePair):
 
 
 class FeatureTower(nn.Module):
-    """``(B, 260, 260, 3)`` uint8 pixels to vectors with the flat features of matchers behind them, ``(B, 640 + …)``.
+    """``(B, 260, 260, 3)`` uint8 pixels to vectors with the flat features of matchers behind them, ``(B, 768 + …)``.
 
     Args:
         tower: gives the vectors.
@@ -109,7 +124,7 @@ class FeatureTower(nn.Module):
 
 
 class TextTower(MiniLM):
-    """Token ids and mask ``(B, T)`` to ``(B, 640)`` unit vectors: MiniLM, mean over tokens, one of two heads.
+    """Token ids and mask ``(B, T)`` to ``(B, 768)`` unit vectors: MiniLM, mean over tokens, one of two heads; phrases.
 
     One head is for sentences, which are about one photograph; the other for a word or two, which many photographs show.
     """
@@ -119,6 +134,7 @@ class TextTower(MiniLM):
         self.head = ResidualHead(SENTENCE, LEARNED, HIDDEN, dropout, noise)
         self.short = ResidualHead(SENTENCE, LEARNED, HIDDEN, dropout, noise)
         self.names = NameSpace(SENTENCE, _CLASSES)
+        self.phrases = PhraseReader(SENTENCE, PHRASES)
         self.hubness = Hubness(MEANING)
 
     def forward(self, ids: Tensor, mask: Tensor, lengths: Tensor | None = None) -> Tensor:
@@ -130,23 +146,34 @@ class TextTower(MiniLM):
             lengths: how many tokens tell a bare name from a sentence, ``(B,)``; None for those that there are.
         """
         tokens = mask.sum(dim=1) if lengths is None else lengths
-        return self.vectors(self.pooled(ids, mask), tokens)
+        return self.vectors(self.read(ids, mask), tokens)
 
-    def vectors(self, pooled: Tensor, tokens: Tensor) -> Tensor:
-        """Embed MiniLM's vectors ``(B, 384)`` of texts of so many tokens, ``(B,)``."""
-        sentence, bareness = self.head(pooled), bareness_by(tokens, _BARE_PIECES, _SENTENCE_PIECES)
-        return self.join(sentence + bareness * (self.short(pooled) - sentence), pooled, bareness)
+    def read(self, ids: Tensor, mask: Tensor) -> Tensor:
+        """Return MiniLM's vectors and the phrases' side by side, ``(B, READ)``: all but what hangs on the length."""
+        return torch.cat([self.pooled(ids, mask), self.phrases(self.bert.embeddings.word_embeddings(ids), mask)], dim=1)
 
-    def join(self, learned: Tensor, pooled: Tensor, bareness: Tensor) -> Tensor:
-        """Put all blocks together: ``(B, 512)`` by the heads, and MiniLM's vectors ``(B, 384)`` for the class names.
+    def vectors(self, read: Tensor, tokens: Tensor) -> Tensor:
+        """Embed what was read, ``(B, READ)``, of texts of so many tokens, ``(B,)``."""
+        pooled, bareness = read[:, :SENTENCE], bareness_by(tokens, _BARE_PIECES, _SENTENCE_PIECES)
+        sentence = self.head(pooled)
+        return self.join(sentence + bareness * (self.short(pooled) - sentence), read, bareness)
+
+    def join(self, learned: Tensor, read: Tensor, bareness: Tensor) -> Tensor:
+        """Put all blocks together: ``(B, 512)`` by the heads, and what was read for the class names and the phrases.
 
         Args:
             learned: of any length above 0.
-            pooled: MiniLM's vectors.
+            read: ``(B, READ)``.
             bareness: ``(B, 1)``, see ``bareness_of``.
         """
+        pooled, phrases = read[:, :SENTENCE], read[:, SENTENCE:]
         weight = _CLASS_WEIGHT_SENTENCE + (_CLASS_WEIGHT_BARE - _CLASS_WEIGHT_SENTENCE) * bareness
-        meaning = F.normalize(torch.cat([F.normalize(learned, dim=1), weight * self.names(pooled)], dim=1), dim=1)
+        blocks = [
+            F.normalize(learned, dim=1),
+            weight * self.names(pooled),
+            _PHRASES_WEIGHT * (1 - bareness) * phrases,
+        ]
+        meaning = F.normalize(torch.cat(blocks, dim=1), dim=1)
         hubness = hubness_of_text(self.hubness(meaning), 1 - bareness)
         return F.normalize(torch.cat([meaning, hubness], dim=1), dim=1)
 

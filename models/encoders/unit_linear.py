@@ -35,4 +35,8 @@ class UnitLinear(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         """Embed features."""
-        return F.normalize(self.map(self.standardise(features)), dim=1)
+        return F.normalize(self.linear(features), dim=1)
+
+    def linear(self, features: Tensor) -> Tensor:
+        """Return the same before it is normalised."""
+        return self.map(self.standardise(features))  # type: ignore[no-any-return]

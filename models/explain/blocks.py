@@ -1,9 +1,9 @@
 """Vectors of several blocks, whose share in a query depends on more than what it means.
 
-``semblance-base`` counts a query's word pieces to tell a bare name from a sentence, and gives the blocks of class names
-and of hubness their shares by that. Left out, any word would move those shares, even one that means nothing: what the
-word adds is asked with the shares held fixed. By the same count it is chosen which head makes the first block, and how
-a text is read: that is held by ``LeftTextEncoder``.
+``semblance-base`` counts a query's word pieces to tell a bare name from a sentence, and gives the blocks of class
+names, phrases and hubness their shares by that. Left out, any word would move those shares, even one that means
+nothing: what the word adds is asked with the shares held fixed. By the same count it is chosen which head makes the
+first block, and how a text is read: that is held by ``LeftTextEncoder``.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ import numpy as np
 
 from models.types import Vectors
 
-BLOCKS = {"two_tower": (512, 125, 3)}
+BLOCKS = {"two_tower": (512, 125, 128, 3)}
 """Dimensions of the blocks, by the architecture of the encoder."""
 
 
 def meaning(blocks: tuple[int, ...]) -> int | None:
-    """Return how many dimensions, from the first on, say what is meant; None for all: the third block is hubness."""
-    return sum(blocks[:2]) or None
+    """Return how many dimensions, from the first on, say what is meant; None for all: the last block is hubness."""
+    return sum(blocks[:-1]) or None
 
 
 def held(vectors: Vectors, like: Vectors, blocks: tuple[int, ...]) -> Vectors:

@@ -14,8 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from models.backbones.lite_pair import FEATURES, INPUT
-from models.encoders.classes import CLASSES
-from models.encoders.two_tower_module import LEARNED, ImageTower
+from models.encoders.two_tower_module import LINEAR, ImageTower
 from models.explain.grids import overlaps
 from models.explain.places import GRID
 from models.inference.graph import Graph
@@ -87,7 +86,7 @@ def linear_graph(tower: ImageTower) -> Graph:
 
 def vectors_graph(tower: ImageTower) -> Graph:
     """Return that to vectors."""
-    return Graph(Vectors(tower).eval(), [torch.zeros(1, LEARNED + CLASSES)], [(0,)])
+    return Graph(Vectors(tower).eval(), [torch.zeros(1, LINEAR)], [(0,)])
 
 
 def regions_graph(load_head: Callable[[], RegionHead]) -> Graph:

@@ -26,7 +26,7 @@ from service.search.negation import split_absences
 from service.search.query import Modifier, Page, Sentence
 
 WEIGHT_BESIDE_SENTENCE = 0.5
-WEIGHT_BESIDE_IMAGE = 1.4
+WEIGHT_BESIDE_IMAGE = 1.6
 """The weight of a modifier beside a source, whose own weight is 1.
 
 Cosines between words and images spread less than cosines between images, so that words need more weight beside an

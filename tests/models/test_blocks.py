@@ -2,6 +2,7 @@
 
 import shutil
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -12,22 +13,26 @@ from toy_match import toy_match
 from models.checkpoint import WEIGHTS, read_weights
 from models.composition import Term
 from models.encoders.compiled import CompiledDualEncoder
+from models.encoders.hubness import COORDINATES
 from models.encoders.two_tower import load_encoder
-from models.encoders.two_tower_module import DIMENSION, LEARNED, MEANING, TextTower, load_two_tower
+from models.encoders.two_tower_module import DIMENSION, LEARNED, MEANING, PHRASES, TextTower, load_two_tower
 from models.explain.blocks import BLOCKS, held, meaning
 from models.explain.words import word_saliency
 from models.files import file_sha256
 from models.inference.compiler import Compiler
 from models.inference.execution import Execution
 from models.library import InstalledModels
+from models.protocols import LeftTextEncoder
 from models.shipped import encoder_card, weights_folder
+from models.text.minilm import SENTENCE
 from models.text.normalise import normalise
 from models.text.plain_phrase import plain_phrase
 from models.text.tokeniser import TOKENISER, load_minilm_tokeniser
 
 
 def test_the_blocks_are_those_of_the_towers() -> None:
-    assert BLOCKS["two_tower"] == (LEARNED, MEANING - LEARNED, DIMENSION - MEANING)
+    assert BLOCKS["two_tower"] == (LEARNED, MEANING - LEARNED - PHRASES, PHRASES, COORDINATES)
+    assert sum(BLOCKS["two_tower"]) == DIMENSION
 
 
 def test_each_block_gets_the_length_that_the_other_vector_s_has() -> None:
@@ -75,9 +80,10 @@ def test_what_is_left_has_the_head_and_the_class_names_weight_of_the_whole(
     (encoder, tower), whole, left = both, "a brown dog runs on grass", "brown dog"
     tokens = load_minilm_tokeniser()([left], whole)
     with torch.no_grad():
-        pooled = tower.pooled(*map(torch.from_numpy, tokens))
-        expected = tower.join(tower.head(pooled), pooled, torch.zeros(1, 1)).numpy()
-        other = tower.join(tower.short(pooled), pooled, torch.ones(1, 1)).numpy()
+        read = tower.read(*map(torch.from_numpy, tokens))
+        pooled = read[:, :SENTENCE]
+        expected = tower.join(tower.head(pooled), read, torch.zeros(1, 1)).numpy()
+        other = tower.join(tower.short(pooled), read, torch.ones(1, 1)).numpy()
     np.testing.assert_allclose(encoder.encode_left([left], whole), expected, atol=1e-4)
     assert abs(expected - other).max() > 0.01
 
@@ -93,9 +99,13 @@ def test_no_rule_reads_it_otherwise() -> None:
 def test_an_article_is_worth_next_to_nothing_in_a_short_query() -> None:
     """Left free, the share of class names would follow the number of word pieces: ``a`` would change the vector."""
     encoder = InstalledModels(Execution("torch")).encoder("semblance-base")
+    assert isinstance(encoder, LeftTextEncoder)
     text = "a dog runs on grass"
     vector = encoder.encode_texts([text])[0]
     image = np.concatenate([vector[:MEANING], np.zeros(DIMENSION - MEANING, np.float32)])
-    match = toy_match([Term(text, vector, text=text)], image, None, encoder.encode_texts)
-    free, fixed = (word_saliency(match, blocks)[0].words[0].value for blocks in ((), BLOCKS["two_tower"]))
+    readings = (encoder.encode_texts, ()), (partial(encoder.encode_left, like=text), BLOCKS["two_tower"])
+    free, fixed = (
+        word_saliency(toy_match([Term(text, vector, text=text)], image, None, read), blocks)[0].words[0].value
+        for read, blocks in readings
+    )
     assert fixed < free / 2

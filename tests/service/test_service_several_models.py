@@ -36,7 +36,7 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
 def test_each_model_finds_by_its_own_vectors_and_the_collection_names_both(client: httpx.Client) -> None:
     collection = client.get("/collections/demo").json()
     assert [model["name"] for model in collection["models"]] == list(MODELS)
-    assert [model["dimension"] for model in collection["models"]] == [640, 512]
+    assert [model["dimension"] for model in collection["models"]] == [768, 512]
     scores = []
     for model in MODELS:
         asked = {"query": "a small orange cat lies on a blanket", "model": model}
