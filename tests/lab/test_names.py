@@ -9,6 +9,7 @@ from toy_encoder import ToyEncoder
 
 from lab.evaluation.names import bare_name, evaluate_names, named_files
 from models.errors import InputError
+from models.library import InstalledModels
 
 
 def _picture(folder: Path, name: str, colour: tuple[int, int, int]) -> None:
@@ -41,6 +42,14 @@ def test_what_is_not_among_the_first_three_is_named_with_its_rank(tmp_path: Path
     figures = evaluate_names(ToyEncoder(), named_files(tmp_path))
     assert figures["missed"] == ["red (4)"]
     assert figures["top_3"] == 0.75
+
+
+def test_a_calibrated_model_also_tells_how_many_are_said_to_match_nothing() -> None:
+    photographs = Path(__file__).parents[2] / "demo" / "photographs"
+    files = [photographs / f"{name}.jpg" for name in ("giant-panda", "toucan", "mont-saint-michel")]
+    figures = evaluate_names(InstalledModels().encoder("semblance-base"), files)
+    assert figures["top_1"] == 1
+    assert figures["told"] == figures["told_first"] == pytest.approx(1 / 3)  # it does not know the place
 
 
 def test_a_folder_without_named_images_is_an_error(tmp_path: Path) -> None:

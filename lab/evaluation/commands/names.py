@@ -30,6 +30,9 @@ def names(
         figures = evaluate_names(encoder, files, on_progress)
     shares = ", ".join(f"top {k} {100 * figures[f'top_{k}']:.1f} %" for k in (1, 3, 10))
     typer.echo(f"{model}: {len(files):,} pictures by their bare names: {shares}")
+    if "told" in figures:
+        first = "-" if figures["told_first"] is None else f"{100 * figures['told_first']:.1f} %"
+        typer.echo(f"  said to match nothing: {100 * figures['told']:.1f} %; of those that come first {first}")
     if figures["missed"]:
         typer.echo(f"  not among the first 3 (rank): {', '.join(figures['missed'])}")
     write_figures(output, figures)
