@@ -89,7 +89,7 @@ class Phrases:
         torch.manual_seed(recipe.seed)
         self._job, self._recipe, self._towers, self._tokenise = job, recipe, towers.requires_grad_(False), tokenise
         self._pieces = towers.text.bert.embeddings.word_embeddings
-        self._identity = digest_of_weights(towers.image.backbones)
+        self._identity = digest_of_weights(towers.image.backbones) + digest_of_weights(self._pieces)
         self._train = self._prepare(TRAIN_SETS, recipe.views)
         self._dev = [self._prepare([name], views=1) for name in DEV_SETS]
         self._trained = _Trained(recipe)
