@@ -38,7 +38,7 @@ _QUERIES_EACH = 8
 _PENALTY = 30.0
 """On the squared weights of standardised features."""
 
-_WORDS = "text-to-image"
+WORDS = "text-to-image"
 """The search that no calibration does without."""
 
 _REFERENCE, _MEMBERS = 512, 4
@@ -121,9 +121,9 @@ def make_material(
     for seen in matched:
         queries, name = asked["text"]["text"], seen[0].matcher.card.name
         trials = make_trials(pools["text"], queries, _reranked(pools["text"], seen), seed)
-        searches[f"{_WORDS}-{name}"] = Search(trials, kinds_of(queries))
+        searches[f"{WORDS}-{name}"] = Search(trials, kinds_of(queries))
     reference = make_reference(np.concatenate([one.images for one in distractors or sets]), seed)
-    left_out = [name for name, search in searches.items() if name != _WORDS and not _can_be_fitted(search)]
+    left_out = [name for name, search in searches.items() if name != WORDS and not _can_be_fitted(search)]
     searches = {name: search for name, search in searches.items() if name not in left_out}
     names = [one.data.name for one in sets]
     return Material(searches, left_out, pools["image"], asked["image"]["text"], names, reference)

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lab.data.pixels import Progress
+from lab.evaluation.calibration import WORDS
 from lab.evaluation.encoded import encode_files
 from lab.metrics.ranking import best_ranks
 from models.calibration import POSSIBLE, Calibrations, standing
@@ -24,8 +25,6 @@ from models.protocols import DualEncoder
 from models.types import Vectors
 
 CUTOFFS = (1, 3, 10)
-KIND = "text-to-image"
-"""Of search, by which the confidence is calibrated."""
 
 
 def named_files(folder: Path) -> list[Path]:
@@ -69,5 +68,5 @@ def _said_to_match_nothing(calibrations: Calibrations, queries: Vectors, images:
     """Tell of queries ``(N, D)`` to all images ``(M, D)`` whether no result is even possible, ``(N,)``."""
     best = (queries @ images.T).max(axis=1, keepdims=True)
     stood = standing(queries, calibrations.reference)
-    confidence = calibrations.kinds[KIND].confidence(queries, stood, best, np.full(len(queries), len(images)))
+    confidence = calibrations.kinds[WORDS].confidence(queries, stood, best, np.full(len(queries), len(images)))
     return np.asarray(confidence[:, 0] < POSSIBLE)

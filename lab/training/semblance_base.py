@@ -47,12 +47,13 @@ from lab.training.semblance_towers import (
 from lab.training.shipped_encoder import ship_encoder
 from lab.training.short_queries import ShortQueries, ShortRecipe
 from lab.training.stage import run_stage
-from lab.training.tower_vectors import pool_texts, read_texts
+from lab.training.tower_vectors import read_texts
 from models.backbones.lite_pair import BACKBONES, FEATURES, INPUT
 from models.cards import EncoderCard
 from models.encoders.two_tower import load_encoder
 from models.encoders.two_tower_module import DIMENSION, TwoTower, bareness_of
 from models.inference.compiler import compile_module
+from models.text.minilm import SENTENCE
 from models.text.tokeniser import MAX_TOKENS, TOKENISER, Tokeniser
 
 _WORD_PIECES = 4, 8
@@ -220,7 +221,7 @@ class Training:
 
     def pool_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Return MiniLM's vectors with its present weights, ``(M, 384)``."""
-        return pool_texts(self._towers, self.tokenise, texts)
+        return read_texts(self._towers, self.tokenise, texts)[:, :SENTENCE]
 
 
 def _recall(dev: Prepared, embedding: Embedding) -> float:

@@ -18,7 +18,6 @@ from lab.training.job import Job
 from models.backbones.lite_pair import FEATURES
 from models.encoders.two_tower_module import READ, ImageTower, TwoTower
 from models.inference.compiler import compile_module
-from models.text.minilm import SENTENCE
 from models.text.tokeniser import Tokeniser
 
 ReadTexts = Callable[[Sequence[str]], NDArray[np.float32]]
@@ -43,13 +42,6 @@ def read_texts(towers: TwoTower, tokenise: Tokeniser, texts: Sequence[str]) -> N
     examples = list(map(torch.from_numpy, tokenise(["a dog", "a dog runs"])))
     read = compile_module(_ReadTexts(towers), examples, [(0, 1), (0, 1)])
     return encode_by_length(texts, lambda some: read(*tokenise(some)), READ)
-
-
-def pool_texts(towers: TwoTower, tokenise: Tokeniser, texts: Sequence[str]) -> NDArray[np.float32]:
-    """Return MiniLM's vectors with its present weights, ``(M, 384)``."""
-    examples = list(map(torch.from_numpy, tokenise(["a dog", "a dog runs"])))
-    pooled = compile_module(_PooledTexts(towers), examples, [(0, 1), (0, 1)])
-    return encode_by_length(texts, lambda some: pooled(*tokenise(some)), SENTENCE)
 
 
 def digest_of_weights(module: nn.Module, without: str | None = None) -> str:
@@ -90,15 +82,3 @@ class _ReadTexts(nn.Module):
     def forward(self, ids: Tensor, mask: Tensor) -> Tensor:
         """Read."""
         return self.tower.read(ids, mask)
-
-
-class _PooledTexts(nn.Module):
-    """Word pieces and mask, ``(B, T)`` each, to MiniLM's vectors ``(B, 384)``."""
-
-    def __init__(self, towers: TwoTower) -> None:
-        super().__init__()
-        self.tower = towers.text.eval()
-
-    def forward(self, ids: Tensor, mask: Tensor) -> Tensor:
-        """Compute the vectors."""
-        return self.tower.pooled(ids, mask)

@@ -16,7 +16,7 @@ from lab.training.loop import PassReport
 from lab.training.phrases import PhraseRecipe
 from lab.training.semblance_base import Recipe, ship
 from lab.training.short_queries import ShortRecipe
-from models.cards import read_encoder_card, read_matcher_card
+from models.cards import EncoderCard, read_encoder_card, read_matcher_card
 from models.checkpoint import read_weights
 from models.encoders.two_tower import load_encoder
 from models.encoders.two_tower_module import LEARNED
@@ -52,6 +52,12 @@ class _Told:
         self.passes.append(f"{stage} {report.number}")
         if self.passes[-1] == self._killed_after:
             raise KeyboardInterrupt
+
+
+def _changed(card: EncoderCard, folder: Path) -> set[str]:
+    """Return the names of the tensors of a folder that are not as they ship."""
+    before, after = read_weights(weights_folder(card.name), encoder_card(card.name)), read_weights(folder, card)
+    return {name for name in after if name not in before or not torch.equal(after[name], before[name])}
 
 
 @pytest.fixture(scope="module")
@@ -90,9 +96,7 @@ def test_the_head_of_short_queries_is_trained_over_what_ships_and_nothing_else_c
     card = over_shipped.ship_short(job, SHORT)
     assert told.passes == ["short-queries 1", "short-queries 2"]
     assert (card.name, card.training["short_queries"]) == ("semblance-base", asdict(SHORT))
-    before = read_weights(weights_folder("semblance-base"), encoder_card("semblance-base"))
-    after = read_weights(tmp_path / "out", card)
-    changed = {name for name in after if name not in before or not torch.equal(after[name], before[name])}
+    changed = _changed(card, tmp_path / "out")
     assert changed
     assert all(name.startswith("text.short.") for name in changed)
 
@@ -104,10 +108,7 @@ def test_phrases_are_trained_over_what_ships_and_hubness_is_fitted_to_them(data:
     card = over_shipped.ship_phrases(job, PHRASES)
     assert told.passes == ["phrases 1", "phrases 2"]
     assert (card.name, card.training["phrases"]) == ("semblance-base", asdict(PHRASES))
-    before = read_weights(weights_folder("semblance-base"), encoder_card("semblance-base"))
-    after = read_weights(tmp_path / "out", card)
-    changed = {name for name in after if not torch.equal(after[name], before[name])}
-    assert {name.split(".")[1] for name in changed} == {"phrases", "hubness"}
+    assert {name.split(".")[1] for name in _changed(card, tmp_path / "out")} == {"phrases", "hubness"}
 
 
 @pytest.mark.slow
@@ -116,12 +117,10 @@ def test_hubness_is_fitted_to_what_ships_and_nothing_else_changes(data: Path, tm
     card = over_shipped.ship_hubness(job, HubnessRecipe(seed=2))
     assert card.name == "semblance-base"
     assert card.training["hubness"] == {"sets": list(TRAIN_SETS), "cluster_iterations": 10, "seed": 2}
-    before = read_weights(weights_folder("semblance-base"), encoder_card("semblance-base"))
-    after = read_weights(tmp_path / "out", card)
-    changed = {name for name in after if not torch.equal(after[name], before[name])}
-    assert changed == {
+    assert _changed(card, tmp_path / "out") == {
         f"{side}.hubness.{part}" for side in ("image", "text") for part in ("centres", "log_shares", "mean")
     }
+    after = read_weights(tmp_path / "out", card)
     for side in ("image", "text"):
         assert after[f"{side}.hubness.log_shares"].exp().sum() == pytest.approx(1, abs=1e-3)
 
